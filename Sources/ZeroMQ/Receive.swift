@@ -1,0 +1,91 @@
+internal import CZeroMQ
+
+/// How much of one message, over all its frames, a caller is ready to hold.
+///
+/// A router's routing id counts as a frame. The limits bound what is copied out of libzmq, which has
+/// queued the whole message by then; `SocketOptions.maxMessageSize` bounds a frame on its way in.
+public struct MessageLimits: Equatable, Sendable {
+    public var frames: Int
+    public var bytes: Int
+
+    /// For peers that are trusted, such as our own threads.
+    public static let unlimited = MessageLimits(frames: .max, bytes: .max)
+
+    public init(frames: Int, bytes: Int) {
+        self.frames = frames
+        self.bytes = bytes
+    }
+}
+
+/// What a socket had to give.
+public enum Received: Equatable, Sendable {
+    /// All frames, in order; at least one.
+    case message([[UInt8]])
+    /// Nothing has arrived.
+    case nothing
+    /// A message beyond the limits was dropped. These are its frames before the first that did not
+    /// fit, so that the sender can be answered; there may be none.
+    case tooLarge([[UInt8]])
+}
+
+extension Socket {
+    /// Takes the next message, whole.
+    ///
+    /// What does not fit the limits is read and dropped frame by frame, never kept, so that the
+    /// next call begins at the next message.
+    ///
+    /// - Parameters:
+    ///   - limits: What the caller is ready to hold of one message.
+    ///   - waiting: Whether to wait for a message instead of answering `.nothing`.
+    /// - Returns: One message, or what fitted of it, or nothing.
+    /// - Throws: `isShutdown`, or `EFSM` for a `req` that has not sent its request.
+    public func receive(limits: MessageLimits, waiting: Bool) throws(ZeroMQError) -> Received {
+        var part = zmq_msg_t()
+        zmq_msg_init(&part)
+        defer { zmq_msg_close(&part) }
+        guard try take(&part, flags: waiting ? 0 : ZMQ_DONTWAIT) else { return .nothing }
+
+        var frames: [[UInt8]] = []
+        // One allocation for nearly every message: envelopes have up to five frames.
+        frames.reserveCapacity(8)
+        var room = limits.bytes
+        var fits = true
+        while true {
+            let size = zmq_msg_size(&part)
+            fits = fits && frames.count < limits.frames && size <= room
+            if fits {
+                frames.append([UInt8](copying: zmq_msg_data(&part), count: size))
+                room -= size
+            }
+            guard zmq_msg_more(&part) != 0 else {
+                return fits ? .message(frames) : .tooLarge(frames)
+            }
+            // The parts of a message arrive together (zmq_msg_recv(3)), so this one is there.
+            guard try take(&part, flags: ZMQ_DONTWAIT) else {
+                throw ZeroMQError.last("receive the rest of a message")
+            }
+        }
+    }
+
+    /// Replaces `part` by the next frame; false when there is none.
+    private func take(_ part: inout zmq_msg_t, flags: CInt) throws(ZeroMQError) -> Bool {
+        while zmq_msg_recv(&part, handle.pointer, flags) < 0 {
+            switch zmq_errno() {
+            case EINTR: continue
+            case EAGAIN: return false
+            default: throw ZeroMQError.last("receive")
+            }
+        }
+        return true
+    }
+}
+
+extension [UInt8] {
+    fileprivate init(copying start: UnsafeRawPointer?, count: Int) {
+        self.init(unsafeUninitializedCapacity: count) { buffer, initialized in
+            UnsafeMutableRawBufferPointer(buffer)
+                .copyMemory(from: UnsafeRawBufferPointer(start: start, count: count))
+            initialized = count
+        }
+    }
+}

@@ -1,0 +1,63 @@
+internal import CZeroMQ
+
+/// What became of a message that was to be sent.
+public enum SendOutcome: Equatable, Sendable {
+    /// libzmq has it. It is still lost if the peer goes before reading it.
+    case sent
+    /// Nothing was sent: as many messages wait as the high-water mark allows, or no peer is there.
+    case full
+    /// Nothing was sent: the router knows no such peer, or the peer of a pair just left.
+    case unreachable
+}
+
+extension Socket {
+    /// Sends all frames as one message, or none of them.
+    ///
+    /// libzmq decides at the first frame (`router_t::xsend`, `lb_t::sendpipe` in 4.3.4): high-water
+    /// marks count whole messages, and a router looks its peer up by that frame. When the peer goes
+    /// in the middle, libzmq takes back what it had, drops the rest, and calls it sent.
+    ///
+    /// - Parameters:
+    ///   - message: At least one frame. A router needs two, the first being the peer's routing id;
+    ///     libzmq silently drops a lone one.
+    ///   - waiting: Whether to wait for room instead of answering `.full`.
+    /// - Returns: Whether libzmq took the message, or why it took none of it.
+    /// - Throws: `isShutdown`, or `EFSM` for a `req` whose reply was not received yet.
+    public func send(_ message: [[UInt8]], waiting: Bool) throws(ZeroMQError) -> SendOutcome {
+        precondition(!message.isEmpty, "a message has at least one frame")
+        let last = message.count - 1
+        for (index, frame) in message.enumerated() {
+            let mayWait = index == 0 ? waiting : kind.dropsRest
+            let flags = (mayWait ? 0 : ZMQ_DONTWAIT) | (index < last ? ZMQ_SNDMORE : 0)
+            guard !put(frame, flags: flags) else { continue }
+            switch zmq_errno() {
+            case EAGAIN: return index == 0 ? .full : .unreachable
+            case EHOSTUNREACH: return .unreachable
+            default: throw ZeroMQError.last("send frame \(index + 1) of \(message.count)")
+            }
+        }
+        return .sent
+    }
+
+    /// False when libzmq refused the frame, with the reason in `errno`.
+    private func put(_ frame: [UInt8], flags: CInt) -> Bool {
+        frame.withUnsafeBytes { bytes in
+            // An interrupted call has taken nothing: it looks for commands before it sends.
+            repeat {
+                if zmq_send(handle.pointer, bytes.baseAddress, bytes.count, flags) >= 0 {
+                    return true
+                }
+            } while zmq_errno() == EINTR
+            return false
+        }
+    }
+}
+
+extension Socket.Kind {
+    /// Whether libzmq itself drops the rest of a message whose peer went in the middle of it.
+    ///
+    /// If so, later frames never wait, and must not say `ZMQ_DONTWAIT`: a dealer would then report
+    /// the loss, yet go on dropping until it sees a last frame, be it the next message's. A pair
+    /// would wait for a new peer and send it half a message, so it must say so.
+    fileprivate var dropsRest: Bool { self != .pair }
+}

@@ -1,0 +1,90 @@
+internal import CZeroMQ
+
+/// One ZeroMQ socket: born, used and closed on one thread.
+///
+/// The type says so. It cannot be copied, so it has one owner; and it is not `Sendable`, so it
+/// cannot be captured by a thread's closure. Hand the thread a `Context` and an endpoint, and let
+/// it make its own socket.
+public struct Socket: ~Copyable {
+    /// - `router` knows its peers by routing id, the first frame of every message both ways.
+    /// - `dealer` sends to its peers in turn and receives fairly from all of them.
+    /// - `req` sends one request, then receives its one reply, and so on.
+    /// - `pair` has one peer; for two threads, over inproc.
+    public enum Kind: Sendable {
+        case router, dealer, req, pair
+    }
+
+    let kind: Kind
+    let handle: Handle
+
+    public init(
+        _ kind: Kind,
+        in context: Context,
+        options: SocketOptions = SocketOptions()
+    ) throws(ZeroMQError) {
+        self.handle = try Handle(kind, in: context, options: options)
+        self.kind = kind
+    }
+
+    public func bind(_ endpoint: String) throws(ZeroMQError) {
+        guard zmq_bind(handle.pointer, endpoint) == 0 else {
+            throw ZeroMQError.last("bind \(endpoint)")
+        }
+    }
+
+    /// Returns at once: libzmq connects in the background, again and again until it succeeds.
+    public func connect(_ endpoint: String) throws(ZeroMQError) {
+        guard zmq_connect(handle.pointer, endpoint) == 0 else {
+            throw ZeroMQError.last("connect to \(endpoint)")
+        }
+    }
+
+    /// The endpoint of the last bind or connect, with the port that `tcp://127.0.0.1:*` was given.
+    /// Empty before the first.
+    public var lastEndpoint: String {
+        get throws(ZeroMQError) {
+            // Longer than any tcp or ipc endpoint; a longer inproc name throws EINVAL.
+            var bytes = [UInt8](repeating: 0, count: 1024)
+            var size = bytes.count
+            guard zmq_getsockopt(handle.pointer, ZMQ_LAST_ENDPOINT, &bytes, &size) == 0 else {
+                throw ZeroMQError.last("read the last endpoint")
+            }
+            return String(decoding: bytes.prefix(while: { $0 != 0 }), as: UTF8.self)
+        }
+    }
+}
+
+/// The open socket itself, closed when the last owner lets go: its `Socket`, or a `PollSet` that
+/// would otherwise poll freed memory.
+final class Handle {
+    let pointer: UnsafeMutableRawPointer
+    private let context: Context  // Must not terminate before the socket is closed.
+
+    init(
+        _ kind: Socket.Kind,
+        in context: Context,
+        options: SocketOptions
+    ) throws(ZeroMQError) {
+        guard let pointer = zmq_socket(context.pointer, kind.rawType) else {
+            throw ZeroMQError.last("open a \(kind) socket")
+        }
+        self.pointer = pointer
+        self.context = context
+        try options.apply(to: pointer, of: kind)
+    }
+
+    deinit {
+        zmq_close(pointer)
+    }
+}
+
+extension Socket.Kind {
+    fileprivate var rawType: CInt {
+        switch self {
+        case .router: ZMQ_ROUTER
+        case .dealer: ZMQ_DEALER
+        case .req: ZMQ_REQ
+        case .pair: ZMQ_PAIR
+        }
+    }
+}

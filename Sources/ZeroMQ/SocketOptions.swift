@@ -1,0 +1,71 @@
+internal import CZeroMQ
+
+/// What a socket is told before its first bind or connect, as most options hold from then on only.
+///
+/// A nil leaves libzmq's default. Two things are no option: sockets never linger (closing drops what
+/// was not sent), and a router never hands a peer's routing id over to a newcomer.
+public struct SocketOptions: Sendable {
+    /// The name a router at the other end knows this socket by: 1 to 255 bytes, not beginning with
+    /// zero. The router invents one when nil.
+    public var routingID: [UInt8]?
+    /// Makes a router say when a message cannot be delivered, instead of dropping it silently.
+    public var routerMandatory = true
+    /// Messages that may wait to be sent, for each peer; 0 is no limit. libzmq's default is 1000.
+    public var sendHighWaterMark: Int?
+    /// Messages that may wait to be received, for each peer; 0 is no limit. libzmq's default is 1000.
+    public var receiveHighWaterMark: Int?
+    /// Bytes of the largest frame a peer may send before it is disconnected. It bounds each frame
+    /// but not their number, and holds for tcp and ipc only.
+    public var maxMessageSize: Int?
+    /// How long a new connection may take to introduce itself; zero is no limit, the default 30 s.
+    public var handshakeInterval: Duration?
+    /// How often a connection is probed; zero, the default, is never.
+    public var heartbeatInterval: Duration?
+    /// How long a probed peer may be silent before it is disconnected; the interval when nil.
+    public var heartbeatTimeout: Duration?
+
+    public init() {}
+}
+
+extension SocketOptions {
+    func apply(to socket: UnsafeMutableRawPointer, of kind: Socket.Kind) throws(ZeroMQError) {
+        try set(ZMQ_LINGER, CInt(0), on: socket)
+        if kind == .router {
+            try set(ZMQ_ROUTER_MANDATORY, CInt(routerMandatory ? 1 : 0), on: socket)
+        }
+        try set(ZMQ_SNDHWM, sendHighWaterMark.map { CInt(clamping: $0) }, on: socket)
+        try set(ZMQ_RCVHWM, receiveHighWaterMark.map { CInt(clamping: $0) }, on: socket)
+        try set(ZMQ_MAXMSGSIZE, maxMessageSize.map { Int64($0) }, on: socket)
+        try set(ZMQ_HANDSHAKE_IVL, handshakeInterval?.wholeMilliseconds, on: socket)
+        try set(ZMQ_HEARTBEAT_IVL, heartbeatInterval?.wholeMilliseconds, on: socket)
+        try set(ZMQ_HEARTBEAT_TIMEOUT, heartbeatTimeout?.wholeMilliseconds, on: socket)
+        if let routingID {
+            guard zmq_setsockopt(socket, ZMQ_ROUTING_ID, routingID, routingID.count) == 0 else {
+                throw ZeroMQError.last("set a routing id of \(routingID.count) bytes")
+            }
+        }
+    }
+
+    private func set<Value: FixedWidthInteger>(
+        _ option: CInt,
+        _ value: Value?,
+        on socket: UnsafeMutableRawPointer
+    ) throws(ZeroMQError) {
+        guard var value else { return }
+        guard zmq_setsockopt(socket, option, &value, MemoryLayout<Value>.size) == 0 else {
+            throw ZeroMQError.last("set socket option \(option) to \(value)")
+        }
+    }
+}
+
+extension Duration {
+    /// Milliseconds from 0 to `CInt.max`, rounded up: a wait must not end before its time, for then
+    /// the loop around it would spin.
+    var wholeMilliseconds: CInt {
+        guard self > .zero else { return 0 }
+        guard self < .milliseconds(CInt.max) else { return .max }
+        let (seconds, attoseconds) = components
+        let perMillisecond: Int64 = 1_000_000_000_000_000
+        return CInt(seconds * 1000 + (attoseconds + perMillisecond - 1) / perMillisecond)
+    }
+}
