@@ -4,7 +4,7 @@ internal import CZeroMQ
 ///
 /// It belongs to the thread of its sockets, and keeps them open: a socket closes when both it and
 /// the set are gone. A descriptor stays the caller's, who must not close it while the set is used.
-public struct PollSet: ~Copyable {
+public struct PollSet {
     /// Names a member of the set that gave it.
     public struct Index: Sendable {
         fileprivate let position: Int
