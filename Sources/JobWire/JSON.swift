@@ -17,8 +17,8 @@ public enum JSON: Equatable, Sendable {
 
     /// Reads exactly one value; only white space may stand around it.
     ///
-    /// - Parameter range: The part of `bytes` that is the text, or nil for all of it. Errors count
-    ///   bytes and lines from the start of `bytes` in either case.
+    /// The text is the part `range` of `bytes`, or all of them. Errors count bytes and lines from
+    /// the start of `bytes` in either case.
     public init(
         parsing bytes: [UInt8],
         in range: Range<Int>? = nil,

@@ -9,7 +9,7 @@ public struct JSONLimits: Equatable, Sendable {
 
     public static let standard = JSONLimits()
 
-    /// - Parameter depth: 1 to 512, which a thread's usual stack holds.
+    /// The depth is 1 to 512, which a thread's usual stack holds.
     public init(depth: Int = 64, values: Int = 1_000_000, numberBytes: Int = 1024) {
         precondition((1...512).contains(depth), "the depth limit protects the stack")
         self.depth = depth
@@ -55,7 +55,8 @@ public struct JSONScanner: Sendable {
         var object = JSONObject()
     }
 
-    /// - Parameter range: The part of `bytes` to read, or nil for all of it.
+    /// Begins before the first value of the part `range` of `bytes`, or of all of them. A byte
+    /// order mark is refused here, everything else where it is met.
     public init(
         _ bytes: [UInt8],
         in range: Range<Int>? = nil,
