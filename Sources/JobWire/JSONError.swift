@@ -75,8 +75,11 @@ extension JSONError: Explained {
 }
 
 extension JSONError.Problem {
-    /// A key is quoted up to this many characters, for it may be of any length.
-    private static let quotedKeyLength = 60
+    /// A key may be of any length and content, so it is shown shortened and escaped.
+    private static func quoted(_ key: String) -> String {
+        let shown = String(key.unicodeScalars.prefix(60))
+        return String(decoding: JSON.string(shown).encoded(), as: UTF8.self)
+    }
 
     fileprivate var words: String {
         switch self {
@@ -89,7 +92,7 @@ extension JSONError.Problem {
         case .loneSurrogate: "half of a surrogate pair stands alone"
         case .invalidUTF8: "the bytes are not UTF-8"
         case .duplicateKey(let key):
-            "the key \"\(key.prefix(Self.quotedKeyLength))\" stands twice in one object"
+            "the key \(Self.quoted(key)) stands twice in one object"
         case .trailingBytes: "something follows the value"
         case .tooDeep(let limit): "values are nested more than \(limit) deep"
         case .tooManyValues(let limit): "there are more than \(limit) values"

@@ -2,7 +2,8 @@
 public struct JSONLimits: Equatable, Sendable {
     /// Arrays and objects inside each other. Reading is recursive, so this bounds the stack.
     public var depth: Int
-    /// Values of all kinds, keys not counted.
+    /// Values of all kinds, keys not counted. Measured, a million cost 35 to 120 MiB as `JSON`, the
+    /// least as empty arrays, the most as members of one object; skipped ones cost only their keys.
     public var values: Int
     /// Bytes of one number.
     public var numberBytes: Int

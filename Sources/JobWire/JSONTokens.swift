@@ -113,9 +113,10 @@ extension JSONScanner {
         let start = position
         var runStart = position
         unescaped.removeAll(keepingCapacity: true)
-        while position < end {
-            let byte = bytes[position]
-            switch byte {
+        while true {
+            skipPlain()
+            guard position < end else { throw failure(.expected(.quote)) }
+            switch bytes[position] {
             case UInt8(ascii: "\""):
                 let run = runStart..<position
                 position += 1
@@ -130,22 +131,32 @@ extension JSONScanner {
                 runStart = position
             case 0..<0x20:
                 throw failure(.controlCharacter)
-            case 0x20..<0x80:
-                position += 1
             default:
                 let length = utf8Length(in: bytes, at: position, end: end)
                 guard length > 0 else { throw failure(.invalidUTF8) }
                 position += length
             }
         }
-        throw failure(.expected(.quote))
+    }
+
+    /// Moves over ASCII that stands for itself: most of most texts, so it is worth a tight loop.
+    private mutating func skipPlain() {
+        var place = position
+        while place < end {
+            let byte = bytes[place]
+            let isSpecial = byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")
+            if byte < 0x20 || byte >= 0x80 || isSpecial { break }
+            place += 1
+        }
+        position = place
     }
 
     private mutating func escape() throws(JSONError) -> Unicode.Scalar {
         let start = position
         position += 1
-        let letter = current
-        position = min(position + 1, end)
+        guard position < end else { throw failure(.expected(.quote)) }
+        let letter = bytes[position]
+        position += 1
         switch letter {
         case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"):
             return Unicode.Scalar(letter)
@@ -155,9 +166,7 @@ extension JSONScanner {
         case UInt8(ascii: "r"): return "\r"
         case UInt8(ascii: "t"): return "\t"
         case UInt8(ascii: "u"): return try unicodeEscape(from: start)
-        default:
-            // A text that ends after the backslash lacks the rest of the string.
-            throw position >= end ? failure(.expected(.quote)) : failure(.unknownEscape, at: start)
+        default: throw failure(.unknownEscape, at: start)
         }
     }
 

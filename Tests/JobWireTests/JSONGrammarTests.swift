@@ -119,6 +119,7 @@ struct JSONGrammarTests {
             ("-01", .leadingZero, 1),
             ("\"a\n\"", .controlCharacter, 2),
             (#""ab\x""#, .unknownEscape, 3),
+            (#""ab\x"#, .unknownEscape, 3),
             (#""ab\ud800x""#, .loneSurrogate, 3),
             ("[] []", .trailingBytes, 3),
             (#"{"a":1, "a":2}"#, .duplicateKey("a"), 8),

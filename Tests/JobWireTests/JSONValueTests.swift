@@ -67,6 +67,12 @@ struct JSONValueTests {
         #expect(refusal("{\(many)\"k100\":0}") == nil)
     }
 
+    @Test func `a duplicate key is shown short and escaped`() throws {
+        let key = #"\n"# + String(repeating: "x", count: 1000)
+        let summary = try #require(refusal("{\"\(key)\":0,\"\(key)\":0}")).summary
+        #expect(summary.contains(#"the key "\nx"#) && summary.utf8.count < 200)
+    }
+
     @Test func `keys are compared by their bytes, not by their look`() throws {
         let object = try #require(try parse(#"{"\u00e9":1,"e\u0301":2}"#).objectValue)
         #expect(object["\u{e9}"] == 1)
