@@ -33,7 +33,11 @@ let package = Package(
             dependencies: ["JobCore", "JobTesting"],
             swiftSettings: strict
         ),
-        .testTarget(name: "JobWireTests", dependencies: ["JobWire"], swiftSettings: strict),
+        .testTarget(
+            name: "JobWireTests",
+            dependencies: ["JobWire", "JobTesting"],
+            swiftSettings: strict
+        ),
         .testTarget(name: "TidyTests", swiftSettings: strict),
     ]
 )
