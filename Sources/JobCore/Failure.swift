@@ -1,0 +1,34 @@
+/// Why a job failed, in words for people and a code for programs. A failed job is a result.
+public struct Failure: Equatable, Sendable {
+    /// Stable: programs may rely on it. A client reads it as `error.code`.
+    public enum Code: String, CaseIterable, Sendable {
+        case sqlError = "sql_error"
+        case kernelError = "kernel_error"
+        case timeout
+        case lost
+        case poisoned
+        case resultTooLarge = "result_too_large"
+        case denied
+        case dependencyFailed = "dependency_failed"
+        case cancelled
+    }
+
+    public var code: Code
+    /// One sentence.
+    public var message: String
+    /// One sentence: what to do about it.
+    public var hint: String?
+    /// SQLite's extended result code, for `sql_error`.
+    public var sqliteCode: Int?
+    /// Byte of the statement where SQLite found the error, from 0.
+    public var offset: Int?
+    /// True when another attempt would fail alike: it is not made.
+    public var isPermanent: Bool
+
+    public init(_ code: Code, _ message: String, hint: String? = nil, isPermanent: Bool = false) {
+        self.code = code
+        self.message = message
+        self.hint = hint
+        self.isPermanent = isPermanent
+    }
+}

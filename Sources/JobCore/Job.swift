@@ -1,0 +1,183 @@
+/// The part of a job that changes. What it shall do lies in its `Spec`, which never does.
+public struct Job: Equatable, Sendable {
+    public let id: JobID
+    public private(set) var state: JobState
+    /// The last attempt that is known to have begun.
+    public private(set) var attempt: Attempt
+    /// Failures since the job was submitted or last retried by a client.
+    public private(set) var failures: Int
+    /// Runs in a row, counted likewise, of which nothing came back.
+    public private(set) var losses: Int
+    /// The earliest moment at which a worker may take the job.
+    public private(set) var readyAt: Timestamp
+    /// Other jobs that must succeed first.
+    public private(set) var waitsFor: Int
+    /// True once the job was divided into children: its next run puts their results together.
+    public private(set) var isSplit: Bool
+    /// True when a client has called the job off while a run that writes was under way: whether the
+    /// writing won is for the run to say.
+    public private(set) var cancelRequested: Bool
+    /// True when a run may change a user's database.
+    public let writes: Bool
+    public let retry: RetryPolicy
+
+    /// Losses after which a job is taken to be what kills its workers.
+    public static let lossesMax = 3
+
+    public init(id: JobID, readyAt: Timestamp, writes: Bool = false, retry: RetryPolicy = .standard)
+    {
+        self.init(
+            id: id,
+            standing: Standing(readyAt: readyAt),
+            writes: writes,
+            retry: retry
+        )
+    }
+
+    /// A job as it was written down.
+    public init(id: JobID, standing: Standing, writes: Bool, retry: RetryPolicy) {
+        self.id = id
+        state = standing.state
+        attempt = standing.attempt
+        failures = standing.failures
+        losses = standing.losses
+        readyAt = standing.readyAt
+        waitsFor = standing.waitsFor
+        isSplit = standing.isSplit
+        cancelRequested = standing.cancelRequested
+        self.writes = writes
+        self.retry = retry
+    }
+
+    /// What a store writes down of the changing part.
+    public struct Standing: Equatable, Sendable {
+        public var state = JobState.queued
+        public var attempt = Attempt.none
+        public var failures = 0
+        public var losses = 0
+        public var readyAt: Timestamp
+        public var waitsFor = 0
+        public var isSplit = false
+        public var cancelRequested = false
+
+        public init(readyAt: Timestamp) { self.readyAt = readyAt }
+    }
+
+    public var standing: Standing {
+        var standing = Standing(readyAt: readyAt)
+        standing.state = state
+        standing.attempt = attempt
+        standing.failures = failures
+        standing.losses = losses
+        standing.waitsFor = waitsFor
+        standing.isSplit = isSplit
+        standing.cancelRequested = cancelRequested
+        return standing
+    }
+
+    /// Applies one event, or throws and leaves the job as it was.
+    ///
+    /// This is the only place that knows the life cycle. The store writes down what it decides.
+    public mutating func apply(_ event: JobEvent, at now: Timestamp) throws(IllegalTransition) {
+        switch event {
+        case .started(let run): try begin(run, event)
+        case .succeeded(let run), .failed(let run, _), .lost(let run), .putBack(let run),
+            .brokenOff(let run), .split(let run, _):
+            if state == .queued { try begin(run, event) }
+            try endRun(event, run, at: now)
+        case .childSucceeded, .childFailed: try childEnded(event)
+        case .cancel: try cancel(event)
+        case .retry: try again(event, at: now)
+        }
+        checkInvariants()
+    }
+
+    private mutating func begin(_ run: Attempt, _ event: JobEvent) throws(IllegalTransition) {
+        guard state == .queued, waitsFor == 0, run == attempt.next else { throw illegal(event) }
+        state = .running
+        attempt = run
+    }
+
+    private mutating func endRun(
+        _ event: JobEvent,
+        _ run: Attempt,
+        at now: Timestamp
+    ) throws(IllegalTransition) {
+        guard state == .running, run == attempt else { throw illegal(event) }
+        switch event {
+        case .succeeded: finish(.succeeded)
+        case .brokenOff: finish(.cancelled)
+        case .failed(_, let permanent):
+            failures += 1
+            queueAgain(
+                at: permanent
+                    ? nil
+                    : retry.pause(afterFailures: failures, of: id, attempt).map(now.adding(ms:))
+            )
+        case .lost:
+            losses += 1
+            queueAgain(at: losses < Self.lossesMax ? now : nil)
+        case .putBack: queueAgain(at: readyAt)
+        case .split(_, let children) where children > 0 && !isSplit && !cancelRequested:
+            state = .queued
+            isSplit = true
+            waitsFor = children
+        default: throw illegal(event)
+        }
+    }
+
+    /// Back to the queue, unless the job was called off meanwhile or has no chance left (nil).
+    private mutating func queueAgain(at moment: Timestamp?) {
+        if cancelRequested {
+            finish(.cancelled)
+        } else if let moment {
+            state = .queued
+            readyAt = moment
+        } else {
+            finish(.failed)
+        }
+    }
+
+    private mutating func childEnded(_ event: JobEvent) throws(IllegalTransition) {
+        guard state == .queued, waitsFor > 0 else { throw illegal(event) }
+        if event == .childSucceeded {
+            waitsFor -= 1
+        } else {
+            finish(.failed)
+        }
+    }
+
+    private mutating func cancel(_ event: JobEvent) throws(IllegalTransition) {
+        guard !state.isFinal else { throw illegal(event) }
+        if state == .running && writes {
+            cancelRequested = true
+        } else {
+            finish(.cancelled)
+        }
+    }
+
+    private mutating func again(_ event: JobEvent, at now: Timestamp) throws(IllegalTransition) {
+        guard state == .failed || state == .cancelled else { throw illegal(event) }
+        state = .queued
+        readyAt = now
+        failures = 0
+        losses = 0
+        isSplit = false
+    }
+
+    private mutating func finish(_ final: JobState) {
+        state = final
+        waitsFor = 0
+        cancelRequested = false
+    }
+
+    private func illegal(_ event: JobEvent) -> IllegalTransition {
+        IllegalTransition(state: state, attempt: attempt, event: event)
+    }
+
+    private func checkInvariants() {
+        precondition(state != .running || attempt > .none, "a running job has been started")
+        precondition(state == .queued || waitsFor == 0, "only a queued job waits for others")
+        precondition(state == .running || !cancelRequested, "only a run can be asked to stop")
+    }
+}

@@ -1,0 +1,53 @@
+/// Every bound of the program, with its default. What lies beyond one is refused with an error code,
+/// never cut in silence.
+public struct Limits: Equatable, Sendable {
+    /// All frames of one message together, in bytes.
+    public var messageBytes = 16 << 20
+    /// Frames of one message, its address included.
+    public var messageFrames = 16
+    /// One job as sent, without its binary frames, in bytes.
+    public var specBytes = 1 << 20
+    /// Jobs in one submission.
+    public var submissionJobs = 10_000
+    /// Ids in one request.
+    public var requestIDs = 10_000
+    /// Jobs that have not ended, in all queues.
+    public var waitingJobs: Int64 = 10_000_000
+    /// One result, in bytes.
+    public var resultBytes = 64 << 20
+    /// Rows of one SQL result.
+    public var resultRows = 1_000_000
+    /// Bytes of a result in one reply.
+    public var replyBytes = 16 << 20
+    /// `timeout_ms` of a job that names none: one hour.
+    public var timeoutMs: Int64 = 3_600_000
+    /// Parked waits of all clients together.
+    public var waits = 10_000
+    /// Parked waits of one client.
+    public var waitsPerClient = 64
+    /// Jobs in one page of a list.
+    public var listJobs = 1_000
+
+    // Bounds of the design, not settable: the protocol and the schema name them too.
+
+    /// Length of a name, a key, a queue or a tag, in bytes of UTF-8.
+    public static let nameBytes = 200
+    public static let tags = 16
+    public static let attempts = 1...100
+    public static let priorities = -100...100
+    public static let parts = 1...1_024
+    public static let workers = 1...256
+    /// One millisecond to seven days.
+    public static let timeouts: ClosedRange<Int64> = 1...604_800_000
+    /// Up to a year.
+    public static let delays: ClosedRange<Int64> = 0...31_622_400_000
+    /// Up to a week between two attempts.
+    public static let pauses: ClosedRange<Int64> = 0...604_800_000
+    /// Longest `wait_ms`: a minute.
+    public static let waitMs: Int64 = 60_000
+    /// A reply to a request that names no `wait_ms` comes within this time: Majordomo clients send
+    /// again after 2.5 s.
+    public static let replyMs: Int64 = 2_000
+
+    public init() {}
+}

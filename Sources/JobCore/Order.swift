@@ -1,0 +1,102 @@
+/// What a worker is told: run this attempt.
+public struct Order: Equatable, Sendable {
+    /// What the run is for. Dividing and putting together are runs like any other.
+    public enum Phase: Int, Sendable, CaseIterable {
+        /// The whole work, or one part of it.
+        case run
+        /// Make parts of the input; they become children.
+        case split
+        /// Make one result of the children's, which lie in `frames` in the order of the parts.
+        case reduce
+    }
+
+    /// Counts the orders to one worker, from 1. What was never started can be taken back by it.
+    public var sequence: UInt32
+    public var job: JobID
+    public var attempt: Attempt
+    public var phase: Phase
+    public var kind: Spec.Kind
+    public var timeoutMs: Int64
+    public var parts: Int
+    public var body: [UInt8]
+    public var frames: [Spec.Frame]
+
+    public init(sequence: UInt32, job: JobID, attempt: Attempt, phase: Phase, spec: Spec) {
+        self.sequence = sequence
+        self.job = job
+        self.attempt = attempt
+        self.phase = phase
+        kind = spec.kind
+        timeoutMs = spec.timeoutMs
+        parts = spec.parts
+        body = spec.body
+        frames = spec.frames
+    }
+}
+
+/// What a worker answers: how one attempt ended.
+public struct Report: Equatable, Sendable {
+    public var job: JobID
+    public var attempt: Attempt
+    public var worker: WorkerID
+    public var ending: Ending
+    public var startedAt: Timestamp
+    /// From start to end, on the monotonic clock, in µs.
+    public var durationMicros: Int64
+
+    public enum Ending: Equatable, Sendable {
+        case succeeded(Outcome)
+        case failed(Failure)
+        /// Broken off because the job was called off.
+        case brokenOff
+        /// Broken off because the runner stops.
+        case putBack
+        /// The work of each child: a JSON object and binary frames.
+        case split([Part])
+    }
+
+    public init(
+        job: JobID,
+        attempt: Attempt,
+        worker: WorkerID,
+        ending: Ending,
+        startedAt: Timestamp,
+        durationMicros: Int64
+    ) {
+        self.job = job
+        self.attempt = attempt
+        self.worker = worker
+        self.ending = ending
+        self.startedAt = startedAt
+        self.durationMicros = durationMicros
+    }
+}
+
+/// What a job that succeeded leaves behind.
+public struct Outcome: Equatable, Sendable {
+    public var format: ResultFormat
+    public var bytes: [UInt8]
+    /// Rows of an SQL result.
+    public var rows: Int64?
+
+    public init(format: ResultFormat, bytes: [UInt8], rows: Int64? = nil) {
+        self.format = format
+        self.bytes = bytes
+        self.rows = rows
+    }
+
+    public var head: ResultHead {
+        ResultHead(format: format, totalBytes: Int64(bytes.count), rows: rows)
+    }
+}
+
+/// The work of one child of a divided job.
+public struct Part: Equatable, Sendable {
+    public var body: [UInt8]
+    public var frames: [Spec.Frame]
+
+    public init(body: [UInt8], frames: [Spec.Frame] = []) {
+        self.body = body
+        self.frames = frames
+    }
+}

@@ -1,0 +1,46 @@
+/// What the dispatcher wants to know from the store. Reading changes nothing and waits for nobody.
+public enum Query: Equatable, Sendable {
+    /// Jobs that are ready, best first, and the longest ready of each priority.
+    case load(QueueName, limit: Int, now: Timestamp)
+    /// Which queues have ready jobs, and when the next job becomes ready.
+    case survey(now: Timestamp)
+    /// The results of all children of this job, in the order of the parts.
+    case gather(JobID)
+    case show([JobID])
+    case ends([JobID])
+    case result(JobID, ByteRange)
+    case list(JobFilter, after: JobID?, limit: Int)
+    /// Ids of a filter's jobs, ascending, from after the given one.
+    case select(JobFilter, after: JobID?, limit: Int)
+    case queues(QueueName?)
+    case statistics(now: Timestamp)
+}
+
+/// What the store answers to a query, as of one moment between two commits.
+public enum Answer: Equatable, Sendable {
+    /// `isAll` is false when more jobs are ready than were asked for.
+    case loaded(QueueName, [Waiting], isAll: Bool)
+    case surveyed(Survey)
+    case gathered(JobID, [[UInt8]])
+    case shown([JobDetails?], isIssued: [Bool])
+    case ends([JobEnd?], isIssued: [Bool])
+    /// Nil when the id is not kept (any more).
+    case result(JobResult?, isIssued: Bool)
+    case listed([JobDetails], next: JobID?)
+    case selected([JobID])
+    case queues([QueueDetails])
+    case statistics(Statistics)
+    /// The store could not be read.
+    case unreadable(Refusal)
+}
+
+/// Where there is work.
+public struct Survey: Equatable, Sendable {
+    /// Queues with ready jobs.
+    public var ready: [QueueName] = []
+    public var paused: [QueueName] = []
+    /// When the next job that waits for a moment becomes ready.
+    public var nextReadyAt: Timestamp?
+
+    public init() {}
+}

@@ -1,0 +1,182 @@
+// One round of the broker: an event is heard, a change is wanted, a fact is written, a message is
+// spoken. Four types, so that no step can be left out or taken early.
+
+/// A number by which the dispatcher knows again what a change, a query or a fact belongs to.
+public struct Ticket: RawRepresentable, Hashable, Sendable {
+    public let rawValue: UInt64
+
+    public init(rawValue: UInt64) { self.rawValue = rawValue }
+}
+
+/// What was heard.
+public enum Event: Equatable, Sendable {
+    case asked(Request, by: Caller)
+    /// A file of the spool was taken and read.
+    case filed(TakenFile)
+    /// The results of a file's jobs lie beside it.
+    case fileClosed(FileID)
+    case wrote([Fact])
+    case answered(Ticket, Answer)
+    case reported([Report])
+    /// A worker is there and waits for orders.
+    case ready(WorkerID)
+    /// A worker's thread has ended, whatever it was doing.
+    case died(WorkerID)
+    /// What the workers' marks showed when the broker looked.
+    case seen([WorkerMark])
+    /// Orders after this one were taken back before they began.
+    case recalled(WorkerID, after: UInt32)
+    /// Somebody asks the runner to stop: first kindly, then at once.
+    case stop
+    case timePassed
+}
+
+/// The order that a worker has begun last, and when.
+public struct WorkerMark: Equatable, Sendable {
+    public var worker: WorkerID
+    public var sequence: UInt32
+    public var startedAt: Timestamp
+
+    public init(worker: WorkerID, sequence: UInt32, startedAt: Timestamp) {
+        self.worker = worker
+        self.sequence = sequence
+        self.startedAt = startedAt
+    }
+}
+
+/// What shall be written. Changes that come together share one transaction and one sync.
+public enum Change: Equatable, Sendable {
+    /// All or none of them. `ids` holds as many ids as `jobs`, in their order.
+    case insert(Insertion)
+    /// Written down only when a run outlives a commit.
+    case start(JobID, Attempt, WorkerID, at: Timestamp)
+    case settle(Report)
+    /// The children get these ids, in the order of the parts.
+    case split(Report, parts: [Part], ids: ClosedRange<Int64>)
+    /// A run of which nothing will come back.
+    case lose(JobID, Attempt, WorkerID, reason: String)
+    case cancel([Target], Ticket)
+    case retry([JobID], Ticket)
+    case delete([JobID], Ticket)
+    /// One queue, or all.
+    case setPaused(Bool, QueueName?, Ticket)
+    /// Reserve ids up to and including this one.
+    case reserve(upTo: Int64)
+    case closeFile(FileID)
+}
+
+/// New jobs, from a client or from a file.
+public struct Insertion: Equatable, Sendable {
+    public var jobs: [Submission]
+    public var ids: ClosedRange<Int64>
+    public var ticket: Ticket
+    /// The file that they came from: its row of the ledger belongs to the same transaction.
+    public var file: TakenFile.Row?
+
+    public init(
+        jobs: [Submission],
+        ids: ClosedRange<Int64>,
+        ticket: Ticket,
+        file: TakenFile.Row? = nil
+    ) {
+        self.jobs = jobs
+        self.ids = ids
+        self.ticket = ticket
+        self.file = file
+    }
+}
+
+/// A job to be called off, and the attempt that runs now as far as the dispatcher knows, which the
+/// store may not have heard of.
+public struct Target: Equatable, Sendable {
+    public var job: JobID
+    public var active: Attempt?
+
+    public init(_ job: JobID, active: Attempt? = nil) {
+        self.job = job
+        self.active = active
+    }
+}
+
+/// What has been written and synced. Only a store makes facts, and only by committing.
+public enum Fact: Equatable, Sendable {
+    case inserted(Ticket, [Accepted], FileID?)
+    /// A final state was reached, by a report, by a cancel, or through a child.
+    case ended(Ended)
+    /// The job waits again: after a failure, a loss, a stop, a client's retry, or, divided, for
+    /// nothing but its last run.
+    case queued(Waiting)
+    /// The job was divided: its children wait for workers from now on.
+    case split(JobID, children: [Waiting])
+    /// A run that writes was asked to stop; its report decides.
+    case cancelRequested(JobID, Attempt)
+    /// The report came too late: that attempt is not the running one any more.
+    case cameLate(JobID, Attempt)
+    /// Of cancel, retry and delete: how many jobs changed, and the first that could not.
+    case changed(Ticket, count: Int, unfit: Unfit?)
+    case paused(Bool, [QueueName], Ticket)
+    case reserved(upTo: Int64)
+    /// All jobs of the file have ended.
+    case fileEnded(FileID)
+    /// The change was not written, and nothing of it. The client is told why.
+    case refused(Ticket, Refusal)
+}
+
+/// A job that reached a final state. `outcome` is set exactly when it succeeded.
+public struct Ended: Equatable, Sendable {
+    public var end: JobEnd
+    public var outcome: Outcome?
+
+    public init(end: JobEnd, outcome: Outcome? = nil) {
+        self.end = end
+        self.outcome = outcome
+    }
+}
+
+/// A job that a change did not fit.
+public enum Unfit: Equatable, Sendable {
+    /// Never issued.
+    case unknown(JobID)
+    /// Issued, and no longer kept.
+    case gone(JobID)
+    case wrongState(JobID, JobState)
+}
+
+/// What the dispatcher keeps of a job that waits for a worker.
+public struct Waiting: Equatable, Sendable {
+    public var id: JobID
+    /// The attempt that comes next.
+    public var next: Attempt
+    public var readyAt: Timestamp
+    public var losses: Int
+    public var isSplit: Bool
+    /// The part of this job that says what to do.
+    public var spec: Spec
+
+    public init(
+        id: JobID,
+        next: Attempt,
+        readyAt: Timestamp,
+        losses: Int = 0,
+        isSplit: Bool = false,
+        spec: Spec
+    ) {
+        self.id = id
+        self.next = next
+        self.readyAt = readyAt
+        self.losses = losses
+        self.isSplit = isSplit
+        self.spec = spec
+    }
+}
+
+/// What is said to a client.
+public struct Message: Equatable, Sendable {
+    public var to: Caller
+    public var reply: Reply
+
+    public init(to: Caller, _ reply: Reply) {
+        self.to = to
+        self.reply = reply
+    }
+}

@@ -1,0 +1,58 @@
+/// The durable record of all jobs, as the rest of the program sees it.
+///
+/// Whoever conforms passes the store's conformance suite: the SQLite store and the model that tests
+/// use. One thread owns a store.
+public protocol Store {
+    associatedtype Problem: Error
+
+    /// Writes all changes and syncs them, or none, and tells what became of each. A change that does
+    /// not fit is an answer (`refused`, `cameLate`, `unfit`), not an error.
+    ///
+    /// - Throws: What makes the disk unfit to write: nothing of the changes was written.
+    mutating func commit(_ changes: [Change], at now: Timestamp) throws(Problem) -> [Fact]
+
+    /// Answers from what is committed.
+    func answer(_ query: Query) throws(Problem) -> Answer
+}
+
+/// What a start found and did: recovery is the normal start.
+public struct Recovery: Equatable, Sendable {
+    public var run: RunID
+    /// Jobs whose run did not come back, and what became of them.
+    public var lost: [JobID]
+    public var poisoned: [JobID]
+    /// Ids from the first to the last of these are free for new jobs.
+    public var reserved: ClosedRange<Int64>
+
+    public init(run: RunID, lost: [JobID], poisoned: [JobID], reserved: ClosedRange<Int64>) {
+        self.run = run
+        self.lost = lost
+        self.poisoned = poisoned
+        self.reserved = reserved
+    }
+}
+
+/// A run that was under way when the runner ended, as the in-flight ledger shows it.
+public struct InFlight: Equatable, Sendable {
+    public var run: RunID
+    public var job: JobID
+    public var attempt: Attempt
+    public var startedAt: Timestamp
+    /// True when this run is to blame for the end: its thread crashed, or it was young enough and
+    /// nobody else was marked.
+    public var isBlamed: Bool
+
+    public init(
+        run: RunID,
+        job: JobID,
+        attempt: Attempt,
+        startedAt: Timestamp,
+        isBlamed: Bool
+    ) {
+        self.run = run
+        self.job = job
+        self.attempt = attempt
+        self.startedAt = startedAt
+        self.isBlamed = isBlamed
+    }
+}
