@@ -6,7 +6,7 @@ public struct Order: Equatable, Sendable {
         case run
         /// Make parts of the input; they become children.
         case split
-        /// Make one result of the children's, which lie in `frames` in the order of the parts.
+        /// Make one result of the children's `outputs`.
         case reduce
     }
 
@@ -20,17 +20,45 @@ public struct Order: Equatable, Sendable {
     public var parts: Int
     public var body: [UInt8]
     public var frames: [Spec.Frame]
+    /// The children's results, in the order of the parts; for the phase `reduce`.
+    public var outputs: [[UInt8]]
 
-    public init(sequence: UInt32, job: JobID, attempt: Attempt, phase: Phase, spec: Spec) {
+    public init(sequence: UInt32, job: Waiting) {
+        self.sequence = sequence
+        self.job = job.id
+        attempt = job.next
+        phase = job.isSplit ? .reduce : job.spec.parts > 1 ? .split : .run
+        kind = job.spec.kind
+        timeoutMs = job.spec.timeoutMs
+        parts = job.spec.parts
+        body = job.spec.body
+        frames = job.spec.frames
+        outputs = job.outputs
+    }
+
+    /// An order as it was received.
+    public init(
+        sequence: UInt32,
+        job: JobID,
+        attempt: Attempt,
+        phase: Phase,
+        kind: Spec.Kind,
+        timeoutMs: Int64,
+        parts: Int,
+        body: [UInt8],
+        frames: [Spec.Frame],
+        outputs: [[UInt8]]
+    ) {
         self.sequence = sequence
         self.job = job
         self.attempt = attempt
         self.phase = phase
-        kind = spec.kind
-        timeoutMs = spec.timeoutMs
-        parts = spec.parts
-        body = spec.body
-        frames = spec.frames
+        self.kind = kind
+        self.timeoutMs = timeoutMs
+        self.parts = parts
+        self.body = body
+        self.frames = frames
+        self.outputs = outputs
     }
 }
 

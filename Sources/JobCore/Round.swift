@@ -152,6 +152,8 @@ public struct Waiting: Equatable, Sendable {
     public var isSplit: Bool
     /// The part of this job that says what to do.
     public var spec: Spec
+    /// What its children made, once they were gathered for its last run.
+    public var outputs: [[UInt8]] = []
 
     public init(
         id: JobID,

@@ -1,0 +1,129 @@
+/// The workers, and the orders each of them has that are not reported yet.
+///
+/// A worker gets short jobs ahead in small credit, so that it never waits for the next order. Only
+/// the first of its orders runs; the rest can be taken back until the worker begins them.
+struct Crew {
+    /// Credit, in expected µs of work and in orders.
+    static let creditMicros = 2_000.0
+    static let creditOrders = 64
+    /// A run that lasts longer than this, in ms, makes its worker give back what waits behind it.
+    static let recallAfterMs: Int64 = 5
+    /// A run that lasts longer than this, in ms, is written down.
+    static let recordAfterMs: Int64 = 20
+
+    struct Outstanding {
+        let sequence: UInt32
+        let job: Waiting
+        var expectedMicros: Double?
+    }
+
+    struct Member {
+        var orders: [Outstanding] = []
+        var sequence: UInt32 = 0
+        /// What the worker's mark said last.
+        var mark: WorkerMark?
+        var isRecorded = false
+        var isRecalled = false
+        /// When the running job was told to break off, with a reason.
+        var brokenOffAt: Timestamp?
+
+        /// The order that is running, as far as is known.
+        var running: Outstanding? {
+            guard let first = orders.first, mark?.sequence == first.sequence else { return nil }
+            return first
+        }
+    }
+
+    private(set) var members: [WorkerID: Member] = [:]
+    private var nextWorker = 1
+
+    var isIdle: Bool { members.values.allSatisfy(\.orders.isEmpty) }
+
+    mutating func newWorker() -> WorkerID {
+        defer { nextWorker += 1 }
+        return WorkerID(rawValue: nextWorker)
+    }
+
+    mutating func join(_ worker: WorkerID) {
+        if members[worker] == nil { members[worker] = Member() }
+    }
+
+    /// - Returns: What the worker had been told and not reported.
+    mutating func leave(_ worker: WorkerID) -> Member? { members.removeValue(forKey: worker) }
+
+    subscript(worker: WorkerID) -> Member? {
+        get { members[worker] }
+        set { if members[worker] != nil { members[worker] = newValue } }
+    }
+
+    /// The worker that should have the next order: an idle one, else the one with the least to do
+    /// whose credit is not used up. Nil when nobody should have one.
+    func mostFree() -> WorkerID? {
+        var chosen: (worker: WorkerID, orders: Int)?
+        for (worker, member) in members where member.hasCredit {
+            let orders = member.orders.count
+            if let other = chosen, (other.orders, other.worker) < (orders, worker) { continue }
+            chosen = (worker, orders)
+        }
+        return chosen?.worker
+    }
+
+    /// - Returns: The sequence number of the new order.
+    mutating func give(_ job: Waiting, to worker: WorkerID, expectedMicros: Double?) -> UInt32 {
+        guard var member = members.removeValue(forKey: worker) else { return 0 }
+        member.sequence &+= 1
+        let order = Outstanding(sequence: member.sequence, job: job, expectedMicros: expectedMicros)
+        member.orders.append(order)
+        members[worker] = member
+        return order.sequence
+    }
+
+    /// A worker reported: its order is done.
+    ///
+    /// - Returns: Nil when this worker has no such order, because it was given up meanwhile.
+    mutating func finish(_ worker: WorkerID, _ job: JobID, _ attempt: Attempt) -> Waiting? {
+        guard var member = members.removeValue(forKey: worker) else { return nil }
+        defer { members[worker] = member }
+        guard
+            let place = member.orders.firstIndex(where: {
+                $0.job.id == job && $0.job.next == attempt
+            })
+        else { return nil }
+        if place == 0 {
+            member.isRecorded = false
+            member.isRecalled = false
+            member.brokenOffAt = nil
+        }
+        return member.orders.remove(at: place).job
+    }
+
+    /// - Returns: The orders after `sequence`, which the worker will not begin.
+    mutating func takeBack(from worker: WorkerID, after sequence: UInt32) -> [Waiting] {
+        guard let member = members[worker] else { return [] }
+        let back = member.orders.filter { $0.sequence > sequence }
+        members[worker]?.orders.removeAll { $0.sequence > sequence }
+        return back.map(\.job)
+    }
+
+    /// The worker that has this job, and whether the job has begun as far as is known.
+    func holder(of job: JobID) -> (worker: WorkerID, member: Member)? {
+        for (worker, member) in members where member.orders.contains(where: { $0.job.id == job }) {
+            return (worker, member)
+        }
+        return nil
+    }
+}
+
+extension Crew.Member {
+    /// Idle, or with nothing but short jobs ahead, in sum no longer than the credit.
+    fileprivate var hasCredit: Bool {
+        guard !orders.isEmpty else { return true }
+        guard orders.count < Crew.creditOrders, !isRecalled else { return false }
+        var sum = 0.0
+        for order in orders {
+            guard let micros = order.expectedMicros else { return false }
+            sum += micros
+        }
+        return sum < Crew.creditMicros
+    }
+}

@@ -1,0 +1,32 @@
+/// The ids that may be given to new jobs: a range that the store has durably reserved for this run.
+struct IDSupply {
+    /// How many are reserved at a time.
+    static let block: Int64 = 100_000
+
+    private var next: Int64
+    private var last: Int64
+    private var askedUpTo: Int64
+
+    init(_ reserved: ClosedRange<Int64>) {
+        next = reserved.lowerBound
+        last = reserved.upperBound
+        askedUpTo = reserved.upperBound
+    }
+
+    /// - Returns: Nil when so many are not reserved yet.
+    mutating func take(_ count: Int) -> ClosedRange<Int64>? {
+        guard count > 0, last - next + 1 >= Int64(count) else { return nil }
+        defer { next += Int64(count) }
+        return next...(next + Int64(count) - 1)
+    }
+
+    /// - Returns: The change that should be asked for, before the ids run out; nil when there are
+    ///   enough or it was asked for already.
+    mutating func reservation() -> Change? {
+        guard last - next < Self.block / 2, askedUpTo == last else { return nil }
+        askedUpTo = last + Self.block
+        return .reserve(upTo: askedUpTo)
+    }
+
+    mutating func reserved(upTo: Int64) { last = max(last, upTo) }
+}

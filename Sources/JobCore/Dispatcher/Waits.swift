@@ -1,0 +1,68 @@
+/// Clients that wait for jobs to end: each is answered when they have, or when its time is up.
+struct Waits {
+    struct Wait {
+        enum Purpose: Equatable {
+            case result(ByteRange)
+            /// The result of the client's own submission, which was just accepted.
+            case ends
+        }
+
+        let caller: Caller
+        let purpose: Purpose
+        /// In the order in which they were asked for.
+        let jobs: [JobID]
+        let deadline: Timestamp
+        var ends: [JobID: JobEnd] = [:]
+
+        var isDone: Bool { ends.count == Set(jobs).count }
+    }
+
+    private var waits: [Ticket: Wait] = [:]
+    private var byJob: [JobID: Set<Ticket>] = [:]
+    private var byClient: [ClientID: Int] = [:]
+
+    var count: Int { waits.count }
+
+    func count(of client: ClientID) -> Int { byClient[client] ?? 0 }
+
+    subscript(ticket: Ticket) -> Wait? { waits[ticket] }
+
+    /// The earliest deadline, found by looking at all: there are at most 10 000.
+    var nextDeadline: Timestamp? { waits.values.lazy.map(\.deadline).min() }
+
+    mutating func park(_ wait: Wait, as ticket: Ticket) {
+        waits[ticket] = wait
+        byClient[wait.caller.client, default: 0] += 1
+        for job in wait.jobs { byJob[job, default: []].insert(ticket) }
+    }
+
+    func isAwaited(_ job: JobID) -> Bool { byJob[job] != nil }
+
+    /// Notes that a job has ended.
+    ///
+    /// - Returns: The waits that are over by it; they are parked no longer.
+    mutating func ended(_ end: JobEnd) -> [Wait] {
+        guard let tickets = byJob.removeValue(forKey: end.id) else { return [] }
+        return tickets.sorted { $0.rawValue < $1.rawValue }.compactMap { ticket in
+            waits[ticket]?.ends[end.id] = end
+            return waits[ticket]?.isDone == true ? remove(ticket) : nil
+        }
+    }
+
+    mutating func expired(at now: Timestamp) -> [Wait] {
+        let tickets = waits.filter { $0.value.deadline <= now }.map(\.key)
+        return tickets.sorted { $0.rawValue < $1.rawValue }.compactMap { remove($0) }
+    }
+
+    @discardableResult
+    mutating func remove(_ ticket: Ticket) -> Wait? {
+        guard let wait = waits.removeValue(forKey: ticket) else { return nil }
+        for job in wait.jobs {
+            byJob[job]?.remove(ticket)
+            if byJob[job]?.isEmpty == true { byJob[job] = nil }
+        }
+        let left = (byClient[wait.caller.client] ?? 1) - 1
+        byClient[wait.caller.client] = left > 0 ? left : nil
+        return wait
+    }
+}
