@@ -1,0 +1,69 @@
+internal import CSQLite
+
+/// Reading the columns of the row a statement stands on.
+///
+/// A column that does not exist, and any column when there is no row, reads as NULL. A value of
+/// another type is converted as SQLite's CAST does, so ask `type` first where that matters.
+extension Statement {
+    public func type(_ column: Int) -> ValueType {
+        switch sqlite3_column_type(pointer, Int32(column)) {
+        case SQLITE_INTEGER: .integer
+        case SQLITE_FLOAT: .real
+        case SQLITE_TEXT: .text
+        case SQLITE_BLOB: .blob
+        default: .null
+        }
+    }
+
+    public func isNull(_ column: Int) -> Bool {
+        sqlite3_column_type(pointer, Int32(column)) == SQLITE_NULL
+    }
+
+    public func integer(_ column: Int) -> Int64 {
+        sqlite3_column_int64(pointer, Int32(column))
+    }
+
+    public func real(_ column: Int) -> Double {
+        sqlite3_column_double(pointer, Int32(column))
+    }
+
+    /// Bytes that are not UTF-8 are replaced by U+FFFD.
+    public func text(_ column: Int) -> String {
+        withBytes(column) { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// The bytes of a blob, or the UTF-8 of anything else. NULL is empty.
+    public func bytes(_ column: Int) -> [UInt8] {
+        withBytes(column) { Array($0) }
+    }
+
+    /// The same bytes without a copy, valid inside `body` only.
+    public func withBytes<Result, Failure: Error>(
+        _ column: Int,
+        _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        let column = Int32(column)
+        // As a blob, text would come in the encoding of the database, which may be UTF-16. The
+        // length must be asked for last: it is that of the latest conversion.
+        let isBlob = sqlite3_column_type(pointer, column) == SQLITE_BLOB
+        let start =
+            isBlob
+            ? sqlite3_column_blob(pointer, column)
+            : UnsafeRawPointer(sqlite3_column_text(pointer, column))
+        let count = start == nil ? 0 : Int(sqlite3_column_bytes(pointer, column))
+        return try body(UnsafeRawBufferPointer(start: start, count: count))
+    }
+
+    public func value(_ column: Int) -> Value {
+        switch type(column) {
+        case .null: .null
+        case .integer: .integer(integer(column))
+        case .real: .real(real(column))
+        case .text: .text(text(column))
+        case .blob: .blob(bytes(column))
+        }
+    }
+
+    /// The whole row.
+    public var values: [Value] { (0..<columnCount).map(value) }
+}

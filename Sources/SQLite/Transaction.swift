@@ -1,0 +1,69 @@
+internal import CSQLite
+
+/// Transactions, and what they leave in the write-ahead log.
+extension Connection {
+    /// Runs `body` in one write transaction: all of it or nothing of it.
+    ///
+    /// Takes the write lock at once, so that `isBusy` can only come from the start and never from
+    /// the middle of the work.
+    public func transaction<Result>(_ body: () throws(SQLiteError) -> Result) throws(SQLiteError)
+        -> Result
+    {
+        try begin()
+        do {
+            let result = try body()
+            try commit()
+            return result
+        } catch {
+            rollBack()
+            throw error
+        }
+    }
+
+    /// Starts a write transaction (`BEGIN IMMEDIATE`).
+    public func begin() throws(SQLiteError) {
+        try run("BEGIN IMMEDIATE")
+    }
+
+    /// When this fails the transaction is still open, or has been rolled back: see
+    /// `isInTransaction`.
+    public func commit() throws(SQLiteError) {
+        try run("COMMIT")
+    }
+
+    /// Undoes the transaction, if there is one.
+    public func rollBack() {
+        guard isInTransaction else { return }
+        // A rollback that fails has ended the transaction all the same, or the connection is lost
+        // and the next statement says so.
+        try? run("ROLLBACK")
+    }
+
+    /// How far a checkpoint goes.
+    public enum Checkpoint: Sendable {
+        /// As far as it gets without waiting for anybody.
+        case passive
+        /// Waits for readers and writers up to the busy timeout, then empties the file.
+        case truncate
+    }
+
+    /// Copies the write-ahead log into the database.
+    ///
+    /// - Returns: Frames in the log, and how many of them are in the database now; -1 for both when
+    ///   the database has no such log.
+    @discardableResult
+    public func checkpoint(_ reach: Checkpoint) throws(SQLiteError)
+        -> (logged: Int, checkpointed: Int)
+    {
+        let mode =
+            switch reach {
+            case .passive: SQLITE_CHECKPOINT_PASSIVE
+            case .truncate: SQLITE_CHECKPOINT_TRUNCATE
+            }
+        var logged: Int32 = -1
+        var done: Int32 = -1
+        let code = sqlite3_wal_checkpoint_v2(handle.pointer, "main", mode, &logged, &done)
+        guard code == SQLITE_OK else { throw handle.error(code, in: "") }
+        return (Int(logged), Int(done))
+    }
+}
