@@ -10,10 +10,17 @@ let strict: [SwiftSetting] = [
 
 let package = Package(
     name: "millrace",
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    ],
     targets: [
         // C libraries of the system, named and nothing more.
         .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
         .systemLibrary(name: "CSQLite", providers: [.apt(["libsqlite3-dev"])]),
+
+        .systemLibrary(name: "CLinux"),
 
         // One thin Swift wrapper over each.
         .target(name: "ZeroMQ", dependencies: ["CZeroMQ"], swiftSettings: strict),
@@ -22,6 +29,17 @@ let package = Package(
         // The product, from pure to effectful.
         .target(name: "JobCore", swiftSettings: strict),
         .target(name: "JobWire", dependencies: ["JobCore"], swiftSettings: strict),
+
+        .target(
+            name: "JobRunner",
+            dependencies: [
+                "CLinux", "JobCore", "JobWire", "SQLite", "ZeroMQ",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Yams", package: "Yams"),
+            ],
+            swiftSettings: strict
+        ),
 
         // Ours alone: what tests share.
         .target(name: "JobTesting", dependencies: ["JobCore"], swiftSettings: strict),

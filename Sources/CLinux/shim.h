@@ -1,0 +1,47 @@
+// What Swift's Glibc module leaves out of Linux' headers.
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static inline int clinux_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
+
+static inline int clinux_signalfd(const sigset_t *signals) {
+    return signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+// The number of the next pending signal, or -1.
+static inline int clinux_next_signal(int fd) {
+    struct signalfd_siginfo found;
+    return read(fd, &found, sizeof found) == sizeof found ? (int)found.ssi_signo : -1;
+}
+
+static inline int clinux_name_thread(const char *name) {
+    return pthread_setname_np(pthread_self(), name);
+}
+
+// The kernel sends `signal` to this process when its parent is gone.
+static inline int clinux_die_with_parent(int signal) { return prctl(PR_SET_PDEATHSIG, signal); }
+
+// Renames, but never over an existing file.
+static inline int clinux_rename_noreplace(int from, const char *old, int to, const char *new) {
+    return renameat2(from, old, to, new, RENAME_NOREPLACE);
+}
+
+// Fails with EAGAIN while somebody has the file open for writing.
+static inline int clinux_take_read_lease(int fd) { return fcntl(fd, F_SETLEASE, F_RDLCK); }
+
+static inline int clinux_release_lease(int fd) { return fcntl(fd, F_SETLEASE, F_UNLCK); }
+
+// Raises the calling thread's nice value alone: on Linux it belongs to the thread.
+static inline int clinux_nice_thread(int by) {
+    errno = 0;
+    return nice(by);
+}

@@ -1,0 +1,49 @@
+internal import CLinux
+internal import Glibc
+internal import Synchronization
+
+/// What one thread hands to another: any number of threads put, one takes.
+///
+/// The reader sleeps on `descriptor` (an eventfd), alone or in a poll together with sockets. It is
+/// only written to when the box was empty: while the reader is busy, more letters cost no system call.
+final class Mailbox<Letter: Sendable>: Sendable {
+    let descriptor: CInt
+    private let letters = Mutex<[Letter]>([])
+
+    init() {
+        descriptor = clinux_eventfd()
+        precondition(descriptor >= 0, "an eventfd can be had: the process has descriptors left")
+    }
+
+    deinit { close(descriptor) }
+
+    func put(_ letter: Letter) {
+        let wasEmpty = letters.withLock { letters in
+            letters.append(letter)
+            return letters.count == 1
+        }
+        if wasEmpty { ring() }
+    }
+
+    /// All letters so far, in the order in which they were put; none when the box is empty.
+    func takeAll() -> [Letter] {
+        var count: UInt64 = 0
+        _ = read(descriptor, &count, MemoryLayout<UInt64>.size)
+        return letters.withLock { letters in
+            defer { letters.removeAll() }
+            return letters
+        }
+    }
+
+    /// Waits until there are letters, at most `ms` milliseconds (nil: for ever), and takes all.
+    func wait(ms: Int? = nil) -> [Letter] {
+        var item = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        _ = poll(&item, 1, CInt(clamping: ms ?? -1))
+        return takeAll()
+    }
+
+    private func ring() {
+        var one: UInt64 = 1
+        _ = write(descriptor, &one, MemoryLayout<UInt64>.size)
+    }
+}

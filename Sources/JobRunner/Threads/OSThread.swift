@@ -1,0 +1,62 @@
+internal import CLinux
+internal import Glibc
+
+/// A thread of the operating system, outside of Swift's cooperative pool, which must never block.
+///
+/// - Parameters:
+///   - name: At most 15 bytes are shown by the system.
+///   - body: Runs on the new thread. When it returns, or the thread ends in any other way that
+///     leaves the process alive, `ended` is called on it as its last act.
+func startThread(
+    _ name: String,
+    ended: @escaping @Sendable () -> Void = {},
+    _ body: @escaping @Sendable () -> Void
+) {
+    let start = ThreadStart(name: name, body: body, ended: ended)
+    var attributes = pthread_attr_t()
+    pthread_attr_init(&attributes)
+    pthread_attr_setdetachstate(&attributes, CInt(PTHREAD_CREATE_DETACHED))
+    pthread_attr_setstacksize(&attributes, stackBytes)
+    defer { pthread_attr_destroy(&attributes) }
+
+    var thread = pthread_t()
+    let argument = Unmanaged.passRetained(start).toOpaque()
+    let failed = pthread_create(&thread, &attributes, runThread, argument)
+    precondition(failed == 0, "a thread can be had: there are few, and all are made at start")
+}
+
+/// Deep recursion in SQLite's parser and in kernels needs no more.
+private let stackBytes = 8 << 20
+
+private final class ThreadStart: Sendable {
+    let name: String
+    let body: @Sendable () -> Void
+    let ended: @Sendable () -> Void
+
+    init(name: String, body: @escaping @Sendable () -> Void, ended: @escaping @Sendable () -> Void)
+    {
+        self.name = name
+        self.body = body
+        self.ended = ended
+    }
+}
+
+/// Its destructor runs when a thread ends, also by `pthread_exit` in somebody's kernel.
+private let deathbed: pthread_key_t = {
+    var key = pthread_key_t()
+    let failed = pthread_key_create(&key) { value in
+        guard let value else { return }
+        Unmanaged<ThreadStart>.fromOpaque(value).takeRetainedValue().ended()
+    }
+    precondition(failed == 0, "a thread-specific key can be had")
+    return key
+}()
+
+private func runThread(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
+    guard let argument else { return nil }
+    pthread_setspecific(deathbed, argument)
+    let start = Unmanaged<ThreadStart>.fromOpaque(argument).takeUnretainedValue()
+    _ = clinux_name_thread(start.name)
+    start.body()
+    return nil
+}
