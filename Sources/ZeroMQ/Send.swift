@@ -29,7 +29,8 @@ extension Socket {
         for (index, frame) in message.enumerated() {
             let mayWait = index == 0 ? waiting : kind.dropsRest
             let flags = (mayWait ? 0 : ZMQ_DONTWAIT) | (index < last ? ZMQ_SNDMORE : 0)
-            guard !put(frame, flags: flags) else { continue }
+            if put(frame, flags: flags) { continue }
+            if index == 0, zmq_errno() == EAGAIN, catchUp(), put(frame, flags: flags) { continue }
             switch zmq_errno() {
             case EAGAIN: return index == 0 ? .full : .unreachable
             case EHOSTUNREACH: return .unreachable
@@ -50,6 +51,18 @@ extension Socket {
             } while zmq_errno() == EINTR
             return false
         }
+    }
+
+    /// Makes libzmq hear what peers have read since, for it looks only once in about a millisecond
+    /// while sending (`process_commands` in `socket_base.cpp`) and would call a peer full that has
+    /// long caught up. Asking for events looks at once.
+    private func catchUp() -> Bool {
+        var events: CInt = 0
+        var size = MemoryLayout<CInt>.size
+        repeat {
+            if zmq_getsockopt(handle.pointer, ZMQ_EVENTS, &events, &size) == 0 { return true }
+        } while zmq_errno() == EINTR
+        return false
     }
 }
 

@@ -54,7 +54,7 @@ import ZeroMQ
         #expect(try dealer.send([[1]], waiting: false) == .full)
     }
 
-    @Test func `beyond the high water mark a socket is full until its peer reads`() throws {
+    @Test func `beyond the high water mark a socket is full just until its peer reads`() throws {
         let ends = try Ends(queueing: 5)
         // Each end of an inproc connection queues five.
         let outcomes = try fill(ends.left, with: [[1], [2]])
@@ -64,7 +64,7 @@ import ZeroMQ
             #expect(try next(ends.right) == .message([[1], [2]]))
         }
         #expect(try ends.right.receive(limits: .unlimited, waiting: false) == .nothing)
-        #expect(try ends.left.send([[3], [4]], waiting: true) == .sent)
+        #expect(try ends.left.send([[3], [4]], waiting: false) == .sent)
         #expect(try next(ends.right) == .message([[3], [4]]))
     }
 
