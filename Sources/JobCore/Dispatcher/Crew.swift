@@ -37,6 +37,8 @@ struct Crew {
     private(set) var members: [WorkerID: Member] = [:]
     private var nextWorker = 1
 
+    var inOrder: [(key: WorkerID, value: Member)] { members.sorted { $0.key < $1.key } }
+
     var isIdle: Bool { members.values.allSatisfy(\.orders.isEmpty) }
 
     mutating func newWorker() -> WorkerID {
@@ -101,14 +103,28 @@ struct Crew {
     mutating func takeBack(from worker: WorkerID, after sequence: UInt32) -> [Waiting] {
         guard let member = members[worker] else { return [] }
         let back = member.orders.filter { $0.sequence > sequence }
+        guard back.count < member.orders.count else { return takeBackAll(from: worker) }
         members[worker]?.orders.removeAll { $0.sequence > sequence }
+        members[worker]?.isRecalled = false
+        // What runs was thought to be short and is not: nothing more is put behind it.
+        if !back.isEmpty { members[worker]?.orders[0].expectedMicros = nil }
         return back.map(\.job)
     }
 
-    /// The worker that has this job, and whether the job has begun as far as is known.
-    func holder(of job: JobID) -> (worker: WorkerID, member: Member)? {
-        for (worker, member) in members where member.orders.contains(where: { $0.job.id == job }) {
-            return (worker, member)
+    private mutating func takeBackAll(from worker: WorkerID) -> [Waiting] {
+        defer {
+            members[worker]?.orders = []
+            members[worker]?.isRecalled = false
+        }
+        return members[worker]?.orders.map(\.job) ?? []
+    }
+
+    /// The worker that has this attempt.
+    func holder(of job: JobID, _ attempt: Attempt) -> (worker: WorkerID, member: Member)? {
+        for (worker, member) in members {
+            if member.orders.contains(where: { $0.job.id == job && $0.job.next == attempt }) {
+                return (worker, member)
+            }
         }
         return nil
     }

@@ -1,0 +1,219 @@
+// What the dispatcher does about what was written: from here on it may be spoken of.
+
+extension Dispatcher {
+    mutating func hear(_ fact: Fact, at now: Timestamp) {
+        switch fact {
+        case .inserted(let ticket, let accepted, let file):
+            inserted(ticket, accepted, file, at: now)
+        case .ended(let ended): hear(ended, at: now)
+        case .queued(let job):
+            settled(job.id)
+            queue(job, at: now)
+        case .split(let parent, let children):
+            settled(parent)
+            for child in children { queue(child, at: now) }
+        case .cancelRequested(let job, let attempt): breakOff(job, attempt, at: now)
+        case .cameLate(let job, let attempt): if active[job] == attempt { settled(job) }
+        case .changed(let ticket, let count, let unfit): changed(ticket, count, unfit)
+        case .paused(let isPaused, let queues, let ticket): paused(isPaused, queues, ticket)
+        case .reserved(let last):
+            ids.reserved(upTo: last)
+            let events = held
+            held = []
+            for event in events { hear(event, at: now) }
+        case .fileEnded(let file): decisions.notices.append(.ended(file))
+        case .refused(let ticket, let refusal): refused(ticket, refusal)
+        }
+    }
+
+    /// The job's run is written down: whatever comes of the job is in the store now.
+    private mutating func settled(_ job: JobID) {
+        active[job] = nil
+        lanes.ended(job)
+    }
+
+    /// A job that waits in the store: for a moment, or for a worker.
+    private mutating func queue(_ job: Waiting, at now: Timestamp) {
+        if job.readyAt > now {
+            nextReadyAt = min(nextReadyAt ?? .distantFuture, job.readyAt)
+        } else if job.isSplit && job.outputs.isEmpty {
+            active[job.id] = job.next
+            ask(.gather(job.id), for: .gather(job))
+        } else {
+            lanes.add(job)
+        }
+    }
+
+    // MARK: New jobs
+
+    private mutating func inserted(
+        _ ticket: Ticket,
+        _ accepted: [Accepted],
+        _ file: FileID?,
+        at now: Timestamp
+    ) {
+        guard let purpose = pending.removeValue(forKey: ticket) else { return }
+        switch purpose {
+        case .submission(let caller, let jobs, let isBatch, let waitMs):
+            take(in: jobs, accepted, at: now)
+            guard let waitMs, waitMs > 0, let job = accepted.first else {
+                return say(.accepted(accepted, isBatch: isBatch), to: caller)
+            }
+            // What this very commit created cannot have ended: there is nothing to look up.
+            park([job.id], .result(.whole), for: waitMs, caller, at: now, looking: !job.created)
+        case .file(let taken):
+            take(in: taken.jobs, accepted, at: now)
+            guard let file else { return }
+            let ids = accepted.map(\.id)
+            decisions.notices.append(.accepted(takenAs: taken.row.takenAs, file, ids))
+        default: break
+        }
+    }
+
+    private mutating func take(in jobs: [Submission], _ accepted: [Accepted], at now: Timestamp) {
+        for (job, accepted) in zip(jobs, accepted) where accepted.created {
+            let waiting = Waiting(
+                id: accepted.id,
+                next: Attempt.none.next,
+                readyAt: job.readyAt(now: now),
+                spec: job.spec
+            )
+            queue(waiting, at: now)
+        }
+    }
+
+    // MARK: Ends
+
+    private mutating func hear(_ ended: Ended, at now: Timestamp) {
+        let job = ended.end.id
+        lanes.remove(job)
+        leaving.remove(job)
+        if let attempt = active[job], crew.holder(of: job, attempt) != nil {
+            // It ended in spite of its run: cancelled, or with its parent.
+            breakOff(job, attempt, at: now)
+        }
+        settled(job)
+        for wait in waits.ended(ended.end) { answer(wait, with: ended) }
+    }
+
+    private mutating func answer(_ wait: Waits.Wait, with ended: Ended) {
+        guard case .result(let range) = wait.purpose else {
+            return say(.ended(wait.jobs.compactMap { wait.ends[$0] }, all: true), to: wait.caller)
+        }
+        guard range == .whole, ended.end.state != .succeeded || ended.outcome != nil else {
+            return ask(.result(ended.end.id, range), for: .result(wait.caller, range))
+        }
+        let result = JobResult(
+            end: ended.end,
+            head: ended.outcome?.head,
+            bytes: ended.outcome?.bytes ?? []
+        )
+        say(reply(with: result, range), to: wait.caller)
+    }
+
+    /// Nothing is cut in silence: what is too large for one reply is read in pieces.
+    func reply(with result: JobResult, _ range: ByteRange) -> Reply {
+        guard result.bytes.count > plan.limits.replyBytes || result.isLargerThanReply(plan.limits)
+        else { return .result(result) }
+        guard range == .whole else { return .result(result) }
+        var refusal = Refusal(
+            413,
+            "read_in_pieces",
+            "The result is larger than one reply may be.",
+            hint: "Ask with offset and limit, at most \(plan.limits.replyBytes) bytes at a time."
+        )
+        refusal.totalBytes = result.head?.totalBytes
+        return .refused(refusal)
+    }
+
+    // MARK: Answers to changes
+
+    private mutating func changed(_ ticket: Ticket, _ count: Int, _ unfit: Unfit?) {
+        guard case .step(var campaign) = pending.removeValue(forKey: ticket) else { return }
+        campaign.count += count
+        leaving.subtract(campaign.jobs)
+        if campaign.filter != nil { return nextPage(of: campaign) }
+        if let unfit, campaign.count == 0 {
+            say(.refused(unfit.refusal(of: campaign.verb)), to: campaign.caller)
+        } else {
+            say(.count(campaign.count), to: campaign.caller)
+        }
+    }
+
+    private mutating func paused(_ isPaused: Bool, _ queues: [QueueName], _ ticket: Ticket) {
+        for queue in queues {
+            lanes.setPaused(isPaused, queue)
+            if !isPaused { lanes.markIncomplete(queue) }
+        }
+        guard case .pause(let caller, let queue) = pending.removeValue(forKey: ticket) else {
+            return
+        }
+        ask(.queues(queue), for: .queues(caller))
+    }
+
+    private mutating func refused(_ ticket: Ticket, _ refusal: Refusal) {
+        guard let purpose = pending.removeValue(forKey: ticket) else { return }
+        switch purpose {
+        case .step(let campaign):
+            // Nothing was written: what was taken out of the lanes waits in the store.
+            leaving.subtract(campaign.jobs)
+            needsSurvey = true
+            say(.refused(refusal), to: campaign.caller)
+        case .pause(let caller, _): say(.refused(refusal), to: caller)
+        default: refuse(purpose, refusal)
+        }
+    }
+}
+
+extension JobResult {
+    fileprivate func isLargerThanReply(_ limits: Limits) -> Bool {
+        guard let total = head?.totalBytes else { return false }
+        return total > Int64(limits.replyBytes) && bytes.count < total
+    }
+}
+
+extension Unfit {
+    fileprivate func refusal(of verb: Campaign.Verb) -> Refusal {
+        switch self {
+        case .unknown(let id): .unknownJob(id)
+        case .gone(let id): .goneJob(id)
+        case .wrongState(let id, let state):
+            Refusal(
+                409,
+                "wrong_state",
+                "Job \(id.rawValue) is \(state.rawValue).",
+                hint: verb.hint
+            )
+        }
+    }
+}
+
+extension Campaign.Verb {
+    fileprivate var hint: String {
+        switch self {
+        case .cancel: "Only a job that has not ended can be cancelled."
+        case .retry: "Only a failed or cancelled job can be retried."
+        case .delete: "Only a job that has ended can be deleted; cancel it first."
+        }
+    }
+}
+
+extension Refusal {
+    static func unknownJob(_ id: JobID) -> Refusal {
+        Refusal(
+            404,
+            "unknown_job",
+            "There is no job \(id.rawValue).",
+            hint: "Its id was never issued."
+        )
+    }
+
+    static func goneJob(_ id: JobID) -> Refusal {
+        Refusal(
+            410,
+            "expired",
+            "Job \(id.rawValue) is no longer kept.",
+            hint: "It was deleted, or its time was up."
+        )
+    }
+}

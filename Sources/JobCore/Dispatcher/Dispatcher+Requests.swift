@@ -1,0 +1,172 @@
+// What the dispatcher does when a client asks, or a file was dropped.
+
+extension Dispatcher {
+    mutating func hear(_ request: Request, from caller: Caller, at now: Timestamp) {
+        switch request {
+        case .ping: say(.pong, to: caller)
+        case .about: say(.about(plan.about), to: caller)
+        case .isServed(let served): say(.served(served), to: caller)
+        case .submit(let jobs, let isBatch, let waitMs):
+            submit(jobs, .submission(caller, jobs, isBatch: isBatch, waitMs: waitMs), at: now)
+        case .show(let ids, let isBatch): ask(.show(ids), for: .show(caller, isBatch: isBatch))
+        case .result(let id, let range, let waitMs): result(of: id, range, waitMs, caller, at: now)
+        case .wait(let ids, let waitMs):
+            park(ids, .ends, for: waitMs, caller, at: now)
+        case .list(let filter, let after, let limit):
+            ask(.list(filter, after: after, limit: limit), for: .list(caller))
+        case .cancel(let selection): begin(.cancel, selection, caller)
+        case .retry(let selection): begin(.retry, selection, caller)
+        case .delete(let selection): begin(.delete, selection, caller)
+        case .listQueues(let queue): ask(.queues(queue), for: .queues(caller))
+        case .pauseQueue(let queue): setPaused(true, queue, caller)
+        case .resumeQueue(let queue): setPaused(false, queue, caller)
+        case .statistics: ask(.statistics(now: now), for: .statistics(caller))
+        case .drain:
+            say(.draining, to: caller)
+            beginDraining(at: now)
+        }
+    }
+
+    mutating func hear(_ file: TakenFile, at now: Timestamp) {
+        submit(file.jobs, .file(file), at: now)
+    }
+
+    private mutating func submit(_ jobs: [Submission], _ purpose: Purpose, at now: Timestamp) {
+        if stop.isDraining { return refuse(purpose, .draining) }
+        if case .submission(let caller, _, _, let waitMs?) = purpose, waitMs > 0,
+            let refusal = waitRefusal(caller.client)
+        {
+            return refuse(purpose, refusal)
+        }
+        guard let range = ids.take(jobs.count) else {
+            return held.append(purpose.asEvent)
+        }
+        let ticket = ticket(for: purpose)
+        var insertion = Insertion(jobs: jobs, ids: range, ticket: ticket)
+        if case .file(let file) = purpose { insertion.file = file.row }
+        decisions.changes.append(.insert(insertion))
+    }
+
+    mutating func refuse(_ purpose: Purpose, _ refusal: Refusal) {
+        switch purpose {
+        case .submission(let caller, _, _, _): say(.refused(refusal), to: caller)
+        case .file(let file):
+            decisions.notices.append(.refused(takenAs: file.row.takenAs, refusal))
+        default: break
+        }
+    }
+
+    // MARK: Waiting
+
+    private mutating func result(
+        of job: JobID,
+        _ range: ByteRange,
+        _ waitMs: Int64?,
+        _ caller: Caller,
+        at now: Timestamp
+    ) {
+        guard let waitMs, waitMs > 0 else {
+            return ask(.result(job, range), for: .result(caller, range))
+        }
+        park([job], .result(range), for: waitMs, caller, at: now)
+    }
+
+    /// Parks a wait, then looks whether the jobs have ended already: whichever comes first.
+    mutating func park(
+        _ jobs: [JobID],
+        _ purpose: Waits.Wait.Purpose,
+        for ms: Int64,
+        _ caller: Caller,
+        at now: Timestamp,
+        looking: Bool = true
+    ) {
+        if let refusal = waitRefusal(caller.client) { return say(.refused(refusal), to: caller) }
+        lastTicket += 1
+        let ticket = Ticket(rawValue: lastTicket)
+        let deadline = now.adding(ms: min(max(ms, 0), Limits.waitMs))
+        waits.park(
+            Waits.Wait(caller: caller, purpose: purpose, jobs: jobs, deadline: deadline),
+            as: ticket
+        )
+        if looking { ask(.ends(jobs), for: .parked(ticket)) }
+    }
+
+    private func waitRefusal(_ client: ClientID) -> Refusal? {
+        guard
+            waits.count >= plan.limits.waits
+                || waits.count(of: client) >= plan.limits.waitsPerClient
+        else { return nil }
+        var refusal = Refusal(
+            429,
+            "too_many_waits",
+            "There are as many parked waits as allowed.",
+            hint: "Wait for several jobs in one job.wait, or ask without wait_ms."
+        )
+        refusal.retryAfterMs = 1_000
+        return refusal
+    }
+
+    // MARK: Cancel, retry, delete, pause
+
+    private mutating func begin(_ verb: Campaign.Verb, _ selection: Selection, _ caller: Caller) {
+        var campaign = Campaign(verb: verb, caller: caller)
+        switch selection {
+        case .ids(let ids): step(campaign, ids)
+        case .filter(let filter):
+            campaign.filter = filter
+            nextPage(of: campaign)
+        }
+    }
+
+    mutating func nextPage(of campaign: Campaign) {
+        guard let filter = campaign.filter else { return }
+        ask(
+            .select(filter, after: campaign.after, limit: Campaign.page),
+            for: .page(campaign)
+        )
+    }
+
+    mutating func step(_ campaign: Campaign, _ jobs: [JobID]) {
+        var campaign = campaign
+        campaign.after = jobs.last
+        campaign.jobs = jobs
+        let ticket = ticket(for: .step(campaign))
+        switch campaign.verb {
+        case .cancel:
+            for job in jobs {
+                lanes.remove(job)
+                leaving.insert(job)
+            }
+            let targets = jobs.map { Target($0, active: active[$0]) }
+            decisions.changes.append(.cancel(targets, ticket))
+        case .retry: decisions.changes.append(.retry(jobs, ticket))
+        case .delete: decisions.changes.append(.delete(jobs, ticket))
+        }
+    }
+
+    private mutating func setPaused(_ isPaused: Bool, _ queue: QueueName?, _ caller: Caller) {
+        let ticket = ticket(for: .pause(caller, queue))
+        decisions.changes.append(.setPaused(isPaused, queue, ticket))
+    }
+}
+
+extension Purpose {
+    /// What was heard, to be heard again.
+    fileprivate var asEvent: Event {
+        switch self {
+        case .submission(let caller, let jobs, let isBatch, let waitMs):
+            .asked(.submit(jobs, isBatch: isBatch, waitMs: waitMs), by: caller)
+        case .file(let file): .filed(file)
+        default: .timePassed
+        }
+    }
+}
+
+extension Refusal {
+    static let draining = Refusal(
+        503,
+        "draining",
+        "The runner is stopping and takes no new jobs.",
+        hint: "Send the same again, with its key, when the runner is back."
+    )
+}

@@ -1,0 +1,134 @@
+// What the dispatcher does with workers: orders, reports, marks, and those that are gone.
+
+extension Dispatcher {
+    /// Gives ready jobs to workers that have credit.
+    mutating func startJobs() {
+        guard !stop.isDraining else { return }
+        while let worker = crew.mostFree() {
+            guard let job = lanes.take() else { return }
+            active[job.id] = job.next
+            let sequence = crew.give(
+                job,
+                to: worker,
+                expectedMicros: job.losses == 0 ? pace.expectedMicros(job.spec.sort) : nil
+            )
+            decisions.orders.append(
+                .init(worker: worker, order: Order(sequence: sequence, job: job))
+            )
+        }
+    }
+
+    // MARK: Reports
+
+    mutating func hear(_ report: Report, at now: Timestamp) {
+        guard let job = crew.finish(report.worker, report.job, report.attempt) else { return }
+        lanes.giveBack(turnsOf: job)
+        pace.learn(job.spec.sort, micros: report.durationMicros)
+        // Ended meanwhile, by a cancel: nothing that the run says changes that.
+        guard active[report.job] == report.attempt else { return }
+        meter.count(report, readyAt: job.readyAt, at: now)
+        guard case .split(let parts) = report.ending else {
+            return decisions.changes.append(.settle(report))
+        }
+        guard let ids = ids.take(parts.count) else {
+            return decisions.changes.append(.settle(report.putBack))  // More ids are on their way.
+        }
+        decisions.changes.append(.split(report, parts: parts, ids: ids))
+    }
+
+    mutating func hear(_ mark: WorkerMark, at now: Timestamp) {
+        guard var member = crew[mark.worker] else { return }
+        let isNew = member.mark?.sequence != mark.sequence
+        member.mark = mark
+        if isNew { member.isRecorded = false }
+        crew[mark.worker] = member
+        guard let running = member.running else { return }
+
+        let ranMs = now.ms(since: mark.startedAt)
+        if ranMs >= Crew.recallAfterMs, member.orders.count > 1, !member.isRecalled {
+            crew[mark.worker]?.isRecalled = true
+            decisions.signals.append(.recall(mark.worker))
+        }
+        if ranMs >= Crew.recordAfterMs, !member.isRecorded {
+            crew[mark.worker]?.isRecorded = true
+            record(running.job, mark)
+        }
+        giveUpIfStuck(mark.worker, running.job, ranMs: ranMs, at: now)
+    }
+
+    private mutating func record(_ job: Waiting, _ mark: WorkerMark) {
+        guard active[job.id] == job.next else { return }
+        decisions.changes.append(.start(job.id, job.next, mark.worker, at: mark.startedAt))
+    }
+
+    // MARK: Breaking off
+
+    /// Asks the worker that has this run to end it.
+    mutating func breakOff(_ job: JobID, _ attempt: Attempt, at now: Timestamp) {
+        guard let (worker, member) = crew.holder(of: job, attempt) else { return }
+        if member.running?.job.id == job { crew[worker]?.brokenOffAt = now }
+        decisions.signals.append(.breakOff(worker, job, attempt, .cancelled))
+    }
+
+    /// A thread that ignores its time-out or a cancel is replaced; its late report is fenced.
+    private mutating func giveUpIfStuck(
+        _ worker: WorkerID,
+        _ job: Waiting,
+        ranMs: Int64,
+        at now: Timestamp
+    ) {
+        let isOverdue = ranMs > job.spec.timeoutMs.addingClamped(plan.stuckMs)
+        let ignoresMs = crew[worker]?.brokenOffAt.map { now.ms(since: $0) } ?? 0
+        guard isOverdue || ignoresMs > plan.stuckMs else { return }
+        decisions.signals.append(.abandon(worker))
+        abandoned += 1
+        if abandoned > plan.about.workers { restart(at: now) }
+        workerGone(worker, reason: "The worker did not stop when it was told to.")
+    }
+
+    // MARK: Workers that are gone
+
+    mutating func workerDied(_ worker: WorkerID) {
+        workerGone(worker, reason: "The worker's thread ended in the middle of the run.")
+    }
+
+    private mutating func workerGone(_ worker: WorkerID, reason: String) {
+        guard let member = crew.leave(worker) else { return }
+        for order in member.orders {
+            lanes.giveBack(turnsOf: order.job)
+            if order.sequence != member.running?.sequence {
+                active[order.job.id] = nil
+                lanes.add(order.job)
+            } else if active[order.job.id] == order.job.next {
+                decisions.changes.append(
+                    .lose(order.job.id, order.job.next, worker, reason: reason)
+                )
+            }
+        }
+        if !stop.isDraining { decisions.signals.append(.start(crew.newWorker())) }
+    }
+
+    mutating func takeBack(from worker: WorkerID, after sequence: UInt32) {
+        for job in crew.takeBack(from: worker, after: sequence) {
+            lanes.giveBack(turnsOf: job)
+            guard active.removeValue(forKey: job.id) != nil else { continue }
+            lanes.add(job)
+        }
+    }
+}
+
+extension Report {
+    /// The same run, as if it had been broken off by a stop: the job waits again, uncounted.
+    fileprivate var putBack: Report {
+        var report = self
+        report.ending = .putBack
+        return report
+    }
+}
+
+extension Int64 {
+    func addingClamped(_ other: Int64) -> Int64 {
+        let (sum, overflowed) = addingReportingOverflow(other)
+        return overflowed ? .max : sum
+    }
+}

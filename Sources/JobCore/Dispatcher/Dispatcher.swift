@@ -1,0 +1,163 @@
+/// Decides what happens: which job starts where, what is written, who is told what.
+///
+/// Pure: it owns no socket, no statement and no clock, and the same calls give the same decisions.
+/// It keeps a bounded window of the ready jobs, what the workers have, and what clients wait for;
+/// all else the store knows better.
+///
+/// Call `hear` for every event of a round, then `decide` once.
+public struct Dispatcher: Sendable {
+    /// What the dispatcher is told once, at its start.
+    public struct Plan: Sendable {
+        public var about: About
+        public var startedAt: Timestamp
+        public var limits: Limits
+        /// How long a stop waits for what runs, in ms.
+        public var drainMs: Int64
+        /// How long a worker may ignore that its job was broken off, in ms.
+        public var stuckMs: Int64
+        public var reserved: ClosedRange<Int64>
+
+        public init(
+            about: About,
+            startedAt: Timestamp,
+            drainMs: Int64,
+            stuckMs: Int64,
+            reserved: ClosedRange<Int64>
+        ) {
+            self.about = about
+            self.startedAt = startedAt
+            limits = about.limits
+            self.drainMs = drainMs
+            self.stuckMs = stuckMs
+            self.reserved = reserved
+        }
+    }
+
+    let plan: Plan
+    var ids: IDSupply
+    var lanes = Lanes()
+    var crew = Crew()
+    var waits = Waits()
+    var pace = Pace()
+    var meter = Meter()
+    var stop = Stop()
+    /// What changes and queries that are under way belong to.
+    var pending: [Ticket: Purpose] = [:]
+    /// Jobs that a worker has, or whose report is being written, with the attempt.
+    var active: [JobID: Attempt] = [:]
+    /// Jobs to be called off whose change is being written: no load may bring them back.
+    var leaving: Set<JobID> = []
+    /// Submissions that wait for more ids to be reserved.
+    var held: [Event] = []
+    /// When the next job of the store becomes ready, as far as is known.
+    var nextReadyAt: Timestamp?
+    var isSurveying = false
+    /// True when the store may hold ready jobs of queues that are not known here.
+    var needsSurvey = true
+    var lastTicket: UInt64 = 0
+    /// Threads that were given up in this run.
+    var abandoned = 0
+    /// What clients sent that was no request, and what they did not take.
+    public var dropped: Int64 = 0
+    var decisions = Decisions()
+
+    public init(_ plan: Plan) {
+        self.plan = plan
+        ids = IDSupply(plan.reserved)
+    }
+
+    /// The first decisions: workers to start, and a look at what waits in the store.
+    public mutating func begin(at now: Timestamp) {
+        for _ in 0..<plan.about.workers { decisions.signals.append(.start(crew.newWorker())) }
+    }
+
+    public mutating func hear(_ event: Event, at now: Timestamp) {
+        switch event {
+        case .asked(let request, let caller): hear(request, from: caller, at: now)
+        case .filed(let file): hear(file, at: now)
+        case .fileClosed(let file): decisions.changes.append(.closeFile(file))
+        case .wrote(let facts): for fact in facts { hear(fact, at: now) }
+        case .answered(let ticket, let answer): hear(answer, to: ticket, at: now)
+        case .reported(let reports): for report in reports { hear(report, at: now) }
+        case .ready(let worker): crew.join(worker)
+        case .died(let worker): workerDied(worker)
+        case .seen(let marks): for mark in marks { hear(mark, at: now) }
+        case .recalled(let worker, let sequence): takeBack(from: worker, after: sequence)
+        case .stop: stopRequested(at: now)
+        case .timePassed: timePassed(at: now)
+        }
+    }
+
+    /// Starts what can be started, and gives away all decisions since the last time.
+    public mutating func decide(at now: Timestamp) -> Decisions {
+        startJobs()
+        loadJobs(at: now)
+        if let reservation = ids.reservation() { decisions.changes.append(reservation) }
+        exitIfDone()
+        defer { decisions = Decisions() }
+        return decisions
+    }
+
+    /// When `timePassed` should be heard next; nil when nothing is waited for.
+    public func nextWake() -> Timestamp? {
+        [waits.nextDeadline, isSurveying ? nil : nextReadyAt, stop.nextStep].compactMap(\.self)
+            .min()
+    }
+
+    /// True when workers run: somebody should look at their marks from time to time.
+    public var isWatching: Bool { !crew.isIdle }
+
+    // MARK: Words for later
+
+    mutating func ticket(for purpose: Purpose) -> Ticket {
+        lastTicket += 1
+        let ticket = Ticket(rawValue: lastTicket)
+        pending[ticket] = purpose
+        return ticket
+    }
+
+    mutating func ask(_ query: Query, for purpose: Purpose) {
+        decisions.queries.append(.init(ticket: ticket(for: purpose), query: query))
+    }
+
+    mutating func say(_ reply: Reply, to caller: Caller) {
+        decisions.messages.append(Message(to: caller, reply))
+    }
+}
+
+/// What a change or a query is for: what to do when its fact or answer comes.
+enum Purpose: Sendable {
+    case submission(Caller, [Submission], isBatch: Bool, waitMs: Int64?)
+    case file(TakenFile)
+    case load(QueueName)
+    case survey
+    case gather(Waiting)
+    case show(Caller, isBatch: Bool)
+    case result(Caller, ByteRange)
+    case parked(Ticket)
+    case list(Caller)
+    case queues(Caller)
+    case statistics(Caller)
+    case pause(Caller, QueueName?)
+    /// The next page of jobs that a filter chose.
+    case page(Campaign)
+    /// The change of one page, or of the ids that were named.
+    case step(Campaign)
+}
+
+/// A cancel, retry or delete that is under way, page by page when a filter chose the jobs.
+struct Campaign: Sendable {
+    enum Verb: Sendable { case cancel, retry, delete }
+
+    /// Jobs in one page.
+    static let page = 500
+
+    let verb: Verb
+    let caller: Caller
+    /// Nil when ids were named: then what does not fit is an error.
+    var filter: JobFilter?
+    var after: JobID?
+    /// The jobs of the step whose change is being written.
+    var jobs: [JobID] = []
+    var count = 0
+}
