@@ -6,6 +6,12 @@ final class Handle {
     let interrupt: Interrupt
     /// Asked while statements run; see `Connection.onProgress`.
     var mayGoOn: (() -> Bool)?
+    /// The rules, once the connection is confined; see `Connection.confine`.
+    var sandbox: Sandbox?
+    /// True while our own SQL runs on a confined connection.
+    var isLifted = false
+    /// What the sandbox refused last, until it has become an error.
+    var refusal: String?
 
     /// The name is what `sqlite3_open_v2` takes.
     init(opening name: String, flags: Int32) throws(SQLiteError) {
@@ -35,6 +41,7 @@ final class Handle {
     func prepare(_ text: UnsafeBufferPointer<UInt8>, flags: UInt32) throws(SQLiteError)
         -> (statement: OpaquePointer?, length: Int)
     {
+        refusal = nil
         var statement: OpaquePointer?
         var tail: UnsafePointer<CChar>?
         let start = UnsafeRawPointer(text.baseAddress)?.assumingMemoryBound(to: CChar.self)
@@ -47,8 +54,14 @@ final class Handle {
     }
 
     /// The error of the call that has just failed on this connection.
+    ///
+    /// A refusal becomes `SQLITE_AUTH` whatever code SQLite gave it: for a function it has none.
     func error(_ code: Int32, in sql: String) -> SQLiteError {
         let offset = sqlite3_error_offset(pointer)
+        if let refusal {
+            self.refusal = nil
+            return SQLiteError(extendedCode: SQLITE_AUTH, message: refusal, sql: sql)
+        }
         return SQLiteError(
             extendedCode: code,
             message: String(cString: sqlite3_errmsg(pointer)),

@@ -116,5 +116,5 @@ extension Connection {
         cache.keep(statement, as: StatementCache.Key(sql: sql, isConfined: isConfined))
     }
 
-    var isConfined: Bool { false }
+    private var isConfined: Bool { handle.sandbox != nil && !handle.isLifted }
 }

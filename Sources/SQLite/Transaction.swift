@@ -22,13 +22,13 @@ extension Connection {
 
     /// Starts a write transaction (`BEGIN IMMEDIATE`).
     public func begin() throws(SQLiteError) {
-        try run("BEGIN IMMEDIATE")
+        try unconfined { () throws(SQLiteError) in try run("BEGIN IMMEDIATE") }
     }
 
     /// When this fails the transaction is still open, or has been rolled back: see
     /// `isInTransaction`.
     public func commit() throws(SQLiteError) {
-        try run("COMMIT")
+        try unconfined { () throws(SQLiteError) in try run("COMMIT") }
     }
 
     /// Undoes the transaction, if there is one.
@@ -36,7 +36,7 @@ extension Connection {
         guard isInTransaction else { return }
         // A rollback that fails has ended the transaction all the same, or the connection is lost
         // and the next statement says so.
-        try? run("ROLLBACK")
+        try? unconfined { () throws(SQLiteError) in try run("ROLLBACK") }
     }
 
     /// How far a checkpoint goes.
