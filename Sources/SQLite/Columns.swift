@@ -37,21 +37,30 @@ extension Statement {
         withBytes(column) { Array($0) }
     }
 
-    /// The same bytes without a copy, valid inside `body` only.
+    /// The same bytes without a copy, valid inside `body` only. Empty when SQLite ran out of memory.
     public func withBytes<Result, Failure: Error>(
         _ column: Int,
         _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
     ) throws(Failure) -> Result {
+        try body(rawBytes(column) ?? UnsafeRawBufferPointer(start: nil, count: 0))
+    }
+
+    /// The same bytes, valid until the next call on this column; nil when SQLite ran out of memory.
+    func rawBytes(_ column: Int) -> UnsafeRawBufferPointer? {
         let column = Int32(column)
         // As a blob, text would come in the encoding of the database, which may be UTF-16. The
         // length must be asked for last: it is that of the latest conversion.
-        let isBlob = sqlite3_column_type(pointer, column) == SQLITE_BLOB
+        let type = sqlite3_column_type(pointer, column)
         let start =
-            isBlob
+            type == SQLITE_BLOB
             ? sqlite3_column_blob(pointer, column)
             : UnsafeRawPointer(sqlite3_column_text(pointer, column))
-        let count = start == nil ? 0 : Int(sqlite3_column_bytes(pointer, column))
-        return try body(UnsafeRawBufferPointer(start: start, count: count))
+        let count = Int(sqlite3_column_bytes(pointer, column))
+        guard let start else {
+            let isEmpty = type == SQLITE_NULL || type == SQLITE_BLOB && count == 0
+            return isEmpty ? UnsafeRawBufferPointer(start: nil, count: 0) : nil
+        }
+        return UnsafeRawBufferPointer(start: start, count: count)
     }
 
     public func value(_ column: Int) -> Value {
