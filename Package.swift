@@ -56,6 +56,11 @@ let package = Package(
             dependencies: ["JobWire", "JobTesting"],
             swiftSettings: strict
         ),
+        .testTarget(
+            name: "JobRunnerTests",
+            dependencies: ["JobRunner", "JobCore", "JobWire", "JobTesting"],
+            swiftSettings: strict
+        ),
         .testTarget(name: "TidyTests", swiftSettings: strict),
     ]
 )
