@@ -19,7 +19,6 @@ let package = Package(
         // C libraries of the system, named and nothing more.
         .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
         .systemLibrary(name: "CSQLite", providers: [.apt(["libsqlite3-dev"])]),
-
         .systemLibrary(name: "CLinux"),
 
         // One thin Swift wrapper over each.
@@ -29,11 +28,11 @@ let package = Package(
         // The product, from pure to effectful.
         .target(name: "JobCore", swiftSettings: strict),
         .target(name: "JobWire", dependencies: ["JobCore"], swiftSettings: strict),
-
+        .target(name: "JobStorage", dependencies: ["JobCore", "SQLite"], swiftSettings: strict),
         .target(
             name: "JobRunner",
             dependencies: [
-                "CLinux", "JobCore", "JobWire", "SQLite", "ZeroMQ",
+                "CLinux", "JobCore", "JobStorage", "JobWire", "SQLite", "ZeroMQ",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Yams", package: "Yams"),
@@ -54,6 +53,11 @@ let package = Package(
         .testTarget(
             name: "JobWireTests",
             dependencies: ["JobWire", "JobTesting"],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "JobStorageTests",
+            dependencies: ["JobStorage", "JobCore", "JobTesting", "SQLite"],
             swiftSettings: strict
         ),
         .testTarget(

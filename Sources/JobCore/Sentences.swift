@@ -1,0 +1,60 @@
+// What every store says in the same words, so that one can stand in for another.
+
+extension Failure {
+    /// The end of every job that a client has called off.
+    public static let calledOff = Failure(.cancelled, "The job was called off.")
+
+    public static let poisoned = Failure(
+        .poisoned,
+        "\(Job.lossesMax) runs of the job did not come back; it is taken to be what ends them.",
+        hint: "Find out what ends the worker, then retry the job.",
+        isPermanent: true
+    )
+
+    /// The failure of a divided job, by that of one of its parts, counted from 1.
+    public func ofPart(_ part: Int) -> Failure {
+        var failure = self
+        failure.message = "Part \(part): \(message)"
+        return failure
+    }
+}
+
+extension Refusal {
+    /// `place` is the job's place in the submission, from 0; nil when it is the only one.
+    public static func keyConflict(_ key: String, with job: JobID, at place: Int?) -> Refusal {
+        Refusal(
+            409,
+            "key_conflict",
+            "The key \(key) belongs to job \(job.rawValue), which asks for something else.",
+            hint: "Use another key, or send the same job.",
+            field: keyField(place)
+        )
+    }
+
+    /// `place` is the job's place in the submission, from 0.
+    public static func duplicateKey(_ key: String, at place: Int) -> Refusal {
+        Refusal(
+            422,
+            "duplicate_key",
+            "The key \(key) stands twice in this submission.",
+            hint: "Give each job a key of its own.",
+            field: keyField(place)
+        )
+    }
+
+    /// `limit` is how many jobs may be open.
+    public static func queueFull(limit: Int64) -> Refusal {
+        var refusal = Refusal(
+            429,
+            "queue_full",
+            "\(limit) jobs may wait or run at a time, and these would be more.",
+            hint: "Wait until some have ended, then send again."
+        )
+        refusal.retryAfterMs = 1_000
+        return refusal
+    }
+
+    private static func keyField(_ place: Int?) -> String {
+        place.map { "jobs[\($0)].key" } ?? "key"
+    }
+}

@@ -1,0 +1,174 @@
+/// Every statement that a commit runs, roughly in the order of a job's life.
+///
+/// The one that changes a job names the state and the attempt that were read: when `Job.apply` has
+/// decided on anything else than what stands in the row, no row is changed.
+enum Changes: Int, StatementList {
+    case insertJob, insertInput, jobByKey, job, updateJob
+    case insertResult, insertResultPart, insertAttempt, insertFailure, deleteFailure
+    case openChildren, children
+    case deleteJob, deleteInputs, deleteResult, deleteResultParts, deleteAttempts
+    case fileByName, insertFile, countFile, closeFile
+    case countQueue, insertQueue, pauseQueue, pauseAll, saveMarks
+    case marks, openJobs, newestRun, insertRun, stopRun, runningJobs, deleteIdleQueues
+
+    var sql: String {
+        switch self {
+        case .insertJob, .insertInput, .jobByKey, .job, .updateJob: jobText
+        case .insertResult, .insertResultPart, .insertAttempt, .insertFailure, .deleteFailure:
+            endingText
+        case .openChildren, .children, .deleteJob, .deleteInputs, .deleteResult,
+            .deleteResultParts, .deleteAttempts:
+            removalText
+        case .fileByName, .insertFile, .countFile, .closeFile: fileText
+        case .countQueue, .insertQueue, .pauseQueue, .pauseAll, .saveMarks: tallyText
+        case .marks, .openJobs, .newestRun, .insertRun, .stopRun, .runningJobs, .deleteIdleQueues:
+            startText
+        }
+    }
+
+    private var jobText: String {
+        switch self {
+        case .insertJob:
+            """
+            INSERT INTO jobs
+                (id, state, ready_at, created_at, kind, queue, priority, timeout_ms, max_attempts,
+                 first_ms, longest_ms, parts, writes, sort, name, tags, keep_ms, key, fingerprint,
+                 parent_id, part, file_id, frames, body)
+            VALUES
+                (:id, 'queued', :ready_at, :created_at, :kind, :queue, :priority, :timeout_ms,
+                 :max_attempts, :first_ms, :longest_ms, :parts, :writes, :sort, :name, :tags,
+                 :keep_ms, :key, :fingerprint, :parent_id, :part, :file_id, :frames, :body)
+            """
+        case .insertInput: "INSERT INTO inputs VALUES (:job_id, :number, :bytes)"
+        case .jobByKey: "SELECT id, state, fingerprint FROM jobs WHERE key = :key"
+        case .job:
+            """
+            SELECT \(Columns.job), queue, parent_id, part, file_id, started_at, worker
+              FROM jobs
+             WHERE id = :id
+            """
+        default:
+            """
+            UPDATE jobs
+               SET state = :state, attempt = :attempt, failures = :failures, losses = :losses,
+                   ready_at = :ready_at, waits_for = :waits_for, is_split = :is_split,
+                   cancel_requested = :cancel_requested, started_at = :started_at,
+                   finished_at = :finished_at, worker = :worker
+             WHERE id = :id
+               AND state = :expected_state AND attempt = :expected_attempt
+            """
+        }
+    }
+
+    private var endingText: String {
+        switch self {
+        case .insertResult:
+            """
+            INSERT INTO results
+            VALUES (:job_id, :attempt, :format, :rows, :total_bytes, :duration_us, :body)
+            """
+        case .insertResultPart:
+            "INSERT INTO result_parts VALUES (:job_id, :attempt, :part, :body)"
+        case .insertAttempt:
+            """
+            INSERT INTO attempts
+                (job_id, attempt, worker, started_at, ended_at, \(Columns.failure))
+            VALUES
+                (:job_id, :attempt, :worker, :started_at, :ended_at,
+                 :code, :message, :hint, :sqlite_code, :offset, :is_permanent)
+            """
+        case .insertFailure:
+            """
+            INSERT INTO failures (job_id, \(Columns.failure))
+            VALUES (:job_id, :code, :message, :hint, :sqlite_code, :offset, :is_permanent)
+            """
+        default: "DELETE FROM failures WHERE job_id = :job_id"
+        }
+    }
+
+    private var removalText: String {
+        switch self {
+        case .openChildren:
+            """
+            SELECT id FROM jobs
+             WHERE parent_id = :parent_id AND state IN ('queued', 'running')
+             ORDER BY part
+            """
+        case .children: "SELECT id FROM jobs WHERE parent_id = :parent_id ORDER BY part"
+        case .deleteJob: "DELETE FROM jobs WHERE id = :id"
+        case .deleteInputs: "DELETE FROM inputs WHERE job_id = :job_id"
+        case .deleteResult: "DELETE FROM results WHERE job_id = :job_id"
+        case .deleteResultParts: "DELETE FROM result_parts WHERE job_id = :job_id"
+        default: "DELETE FROM attempts WHERE job_id = :job_id"
+        }
+    }
+
+    private var fileText: String {
+        switch self {
+        case .fileByName: "SELECT id, first_id FROM spool_files WHERE taken_as = :taken_as"
+        case .insertFile:
+            """
+            INSERT INTO spool_files
+                (name, taken_as, bytes, digest, taken_at, first_id, jobs, open_jobs)
+            VALUES
+                (:name, :taken_as, :bytes, :digest, :taken_at, :first_id, :jobs, :open_jobs)
+            """
+        case .countFile:
+            """
+            UPDATE spool_files
+               SET open_jobs = open_jobs + :difference,
+                   is_closed = CASE WHEN :difference > 0 THEN 0 ELSE is_closed END
+             WHERE id = :id
+            RETURNING open_jobs
+            """
+        default: "UPDATE spool_files SET is_closed = 1 WHERE id = :id"
+        }
+    }
+
+    private var tallyText: String {
+        switch self {
+        case .countQueue:
+            """
+            UPDATE queues
+               SET queued = queued + :queued, running = running + :running,
+                   succeeded = succeeded + :succeeded, failed = failed + :failed,
+                   cancelled = cancelled + :cancelled
+             WHERE name = :name
+            """
+        case .insertQueue:
+            """
+            INSERT INTO queues (queued, running, succeeded, failed, cancelled, name)
+            VALUES (:queued, :running, :succeeded, :failed, :cancelled, :name)
+            """
+        case .pauseQueue:
+            """
+            INSERT INTO queues (name, is_paused) VALUES (:name, :is_paused)
+            ON CONFLICT (name) DO UPDATE SET is_paused = excluded.is_paused
+            """
+        case .pauseAll: "UPDATE queues SET is_paused = :is_paused RETURNING name"
+        default: "UPDATE marks SET highest_id = :highest_id, reserved_up_to = :reserved_up_to"
+        }
+    }
+
+    private var startText: String {
+        switch self {
+        case .marks: "SELECT highest_id, reserved_up_to FROM marks"
+        case .openJobs: "SELECT total(queued + running) FROM queues"
+        case .newestRun: "SELECT id, stopped_at FROM runs ORDER BY id DESC LIMIT 1"
+        case .insertRun: "INSERT INTO runs (id, started_at) VALUES (:id, :started_at)"
+        case .stopRun: "UPDATE runs SET stopped_at = :stopped_at WHERE id = :id"
+        case .runningJobs:
+            """
+            SELECT id FROM jobs
+             WHERE state IN ('running', 'failed', 'cancelled') AND state = 'running'
+             ORDER BY id
+            """
+        default:
+            """
+            DELETE FROM queues
+             WHERE is_paused = 0
+               AND queued = 0 AND running = 0 AND succeeded = 0 AND failed = 0 AND cancelled = 0
+            """
+        }
+    }
+}

@@ -1,0 +1,83 @@
+internal import JobCore
+internal import SQLite
+
+/// Divided jobs: children live and die with their parent.
+extension Commit {
+    mutating func split(
+        _ report: Report,
+        _ parts: [Part],
+        _ ids: ClosedRange<Int64>
+    ) throws(SQLiteError) {
+        precondition(ids.count == parts.count, "each child has an id")
+
+        let event = JobEvent.split(report.attempt, children: parts.count)
+        guard let before = try fetch(report.job), let after = before.after(event, at: now),
+            let spec = try reader.waiting(report.job)?.spec
+        else {
+            facts.append(.cameLate(report.job, report.attempt))
+            return
+        }
+        var children: [Waiting] = []
+        for (place, part) in parts.enumerated() {
+            let id = JobID(rawValue: ids.lowerBound + Int64(place))
+            let child = spec.ofChild(part)
+            try insert(
+                Submission(spec: child, fingerprint: 0),
+                as: id,
+                of: .child(of: report.job, part: place + 1),
+                file: nil
+            )
+            children.append(Waiting(id: id, next: Attempt.none.next, readyAt: now, spec: child))
+        }
+        try conclude(before.job, after)
+        facts.append(.split(report.job, children: children))
+    }
+
+    /// `failure` is why the parent fails with this child; nil when the child succeeded.
+    mutating func childEnded(_ parent: JobID, failure: Failure?) throws(SQLiteError) {
+        let event = failure == nil ? JobEvent.childSucceeded : .childFailed
+        // A parent that does not wait has ended before, and takes its other children with it.
+        guard let before = try fetch(parent), let after = before.after(event, at: now) else {
+            return
+        }
+        try conclude(before.job, after, failure: failure)
+    }
+
+    mutating func cancelChildren(of parent: JobID) throws(SQLiteError) {
+        let ids = try changes.with(.openChildren, parent.rawValue).all { $0.integer(0) }
+        for id in ids {
+            guard let before = try fetch(JobID(rawValue: id)),
+                let after = before.after(.cancel, at: now)
+            else { continue }
+            try conclude(before.job, after)
+        }
+    }
+
+    func deleteChildren(of parent: JobID) throws(SQLiteError) {
+        let ids = try changes.with(.children, parent.rawValue).all { $0.integer(0) }
+        for id in ids { try deleteRows(of: JobID(rawValue: id)) }
+    }
+
+    func deleteRows(of id: JobID) throws(SQLiteError) {
+        for table: Changes in [
+            .deleteInputs, .deleteResult, .deleteResultParts, .deleteAttempts, .deleteFailure,
+            .deleteJob,
+        ] {
+            try changes.with(table, id.rawValue).run()
+        }
+    }
+}
+
+extension Spec {
+    /// The spec of a child: the parent's way, the part's work.
+    fileprivate func ofChild(_ part: Part) -> Spec {
+        var child = Spec(kind: kind, body: part.body, timeoutMs: timeoutMs)
+        child.frames = part.frames
+        child.queue = queue
+        child.priority = priority
+        child.retry = retry
+        child.writes = writes
+        child.sort = sort
+        return child
+    }
+}

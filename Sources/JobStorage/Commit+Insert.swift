@@ -1,0 +1,178 @@
+internal import JobCore
+internal import SQLite
+
+/// New jobs: from clients, from files, and as parts of others.
+extension Commit {
+    mutating func insert(_ insertion: Insertion) throws(SQLiteError) {
+        precondition(insertion.ids.count == insertion.jobs.count, "each job has an id")
+
+        if let file = insertion.file, let (known, firstID) = try fileTaken(as: file.takenAs) {
+            let accepted = try acceptedBefore(insertion.jobs, from: firstID)
+            facts.append(.inserted(insertion.ticket, accepted, known))
+            openOfFiles[known, default: 0] += 0  // Says once more when all have ended.
+            return
+        }
+        switch try knownJobs(of: insertion.jobs) {
+        case .failure(let refusal): facts.append(.refused(insertion.ticket, refusal))
+        case .success(let known):
+            let created = insertion.jobs.count - known.count
+            guard marks.openJobs + Int64(created) <= limits.waitingJobs else {
+                let refusal = Refusal.queueFull(limit: limits.waitingJobs)
+                facts.append(.refused(insertion.ticket, refusal))
+                return
+            }
+            let file = try insertFile(of: insertion, openJobs: created)
+            let accepted = try insertJobs(of: insertion, known: known, file: file)
+            facts.append(.inserted(insertion.ticket, accepted, file))
+        }
+    }
+
+    private mutating func insertJobs(
+        of insertion: Insertion,
+        known: [Int: Accepted],
+        file: FileID?
+    ) throws(SQLiteError) -> [Accepted] {
+        var accepted: [Accepted] = []
+        accepted.reserveCapacity(insertion.jobs.count)
+        for (place, submission) in insertion.jobs.enumerated() {
+            if let before = known[place] {
+                accepted.append(before)
+                continue
+            }
+            let id = JobID(rawValue: insertion.ids.lowerBound + Int64(place))
+            try insert(submission, as: id, of: .none, file: file)
+            counts[submission.spec.queue, default: JobCounts()].queued += 1
+            accepted.append(Accepted(id: id, state: .queued, created: true))
+        }
+        marks.openJobs += Int64(insertion.jobs.count - known.count)
+        return accepted
+    }
+
+    /// Whose child a new job is, and which.
+    enum Descent {
+        case none
+        case child(of: JobID, part: Int)
+    }
+
+    mutating func insert(
+        _ submission: Submission,
+        as id: JobID,
+        of descent: Descent,
+        file: FileID?
+    ) throws(SQLiteError) {
+        let spec = submission.spec
+        var values = Parameters(of: changes[.insertJob])
+        try values.add(id)
+        try values.add(submission.readyAt(now: now))
+        try values.add(now)
+        try values.add(spec)
+        try values.add(submission.key)
+        try values.add(Int64(bitPattern: submission.fingerprint))
+        switch descent {
+        case .none:
+            try values.add(Int64?.none)
+            try values.add(Int64?.none)
+        case .child(let parent, let part):
+            try values.add(parent)
+            try values.add(part)
+        }
+        try values.add(file?.rawValue)
+        try values.add(spec.frames.count)
+        try values.add(text: spec.body)
+        try values.statement.run()
+        for frame in spec.frames {
+            let statement = try changes.with(.insertInput, id.rawValue, Int64(frame.number))
+            try statement.bind(blob: frame.bytes, at: 3)
+            try statement.run()
+        }
+        marks.highestID = max(marks.highestID, id.rawValue)
+    }
+
+    // MARK: - Keys
+
+    /// The jobs that were submitted before, by their place; or why all are refused.
+    private func knownJobs(
+        of jobs: [Submission]
+    ) throws(SQLiteError) -> Result<[Int: Accepted], Refusal> {
+        var known: [Int: Accepted] = [:]
+        var keys: Set<String> = []
+        for (place, job) in jobs.enumerated() {
+            guard let key = job.key else { continue }
+            guard keys.insert(key).inserted else {
+                return .failure(.duplicateKey(key, at: place))
+            }
+        }
+        guard !keys.isEmpty else { return .success([:]) }
+
+        for (place, job) in jobs.enumerated() {
+            guard let key = job.key, let (accepted, fingerprint) = try holder(of: key) else {
+                continue
+            }
+            guard fingerprint == job.fingerprint else {
+                let place = jobs.count > 1 ? place : nil
+                return .failure(.keyConflict(key, with: accepted.id, at: place))
+            }
+            known[place] = accepted
+        }
+        return .success(known)
+    }
+
+    private func holder(of key: String) throws(SQLiteError) -> (Accepted, fingerprint: UInt64)? {
+        let statement = changes[.jobByKey]
+        try statement.bind(text: key, at: 1)
+        return try statement.first { statement throws(SQLiteError) in
+            var row = Row(of: statement)
+            let accepted = Accepted(id: row.id(), state: try row.word(), created: false)
+            return (accepted, UInt64(bitPattern: row.integer()))
+        }
+    }
+
+    // MARK: - Files
+
+    private func fileTaken(
+        as name: String
+    ) throws(SQLiteError) -> (FileID, firstID: Int64)? {
+        let statement = changes[.fileByName]
+        try statement.bind(text: name, at: 1)
+        return try statement.first { (FileID(rawValue: $0.integer(0)), $0.integer(1)) }
+    }
+
+    /// What the first taking of the file was told. A job that is gone has ended, and how is not
+    /// known any more: it says cancelled, since there is no result.
+    private func acceptedBefore(
+        _ jobs: [Submission],
+        from firstID: Int64
+    ) throws(SQLiteError) -> [Accepted] {
+        var accepted: [Accepted] = []
+        for (place, job) in jobs.enumerated() {
+            if let key = job.key, let (holder, _) = try holder(of: key) {
+                accepted.append(holder)
+            } else {
+                let id = JobID(rawValue: firstID + Int64(place))
+                let state = try fetch(id)?.job.state ?? .cancelled
+                accepted.append(Accepted(id: id, state: state, created: false))
+            }
+        }
+        return accepted
+    }
+
+    private mutating func insertFile(
+        of insertion: Insertion,
+        openJobs: Int
+    ) throws(SQLiteError) -> FileID? {
+        guard let file = insertion.file else { return nil }
+        var values = Parameters(of: changes[.insertFile])
+        try values.add(file.name)
+        try values.add(file.takenAs)
+        try values.add(file.bytes)
+        try values.add(file.digest)
+        try values.add(now)
+        try values.add(insertion.ids.lowerBound)
+        try values.add(insertion.jobs.count)
+        try values.add(openJobs)
+        try values.statement.run()
+        let id = FileID(rawValue: reader.connection.lastInsertRowID)
+        openOfFiles[id] = 0
+        return id
+    }
+}

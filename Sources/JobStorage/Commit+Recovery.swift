@@ -1,0 +1,64 @@
+internal import JobCore
+internal import SQLite
+
+/// The start and the end of a run of the program.
+extension Commit {
+    mutating func recover(_ inFlight: [InFlight]) throws(SQLiteError) -> Recovery {
+        let newest = try newestRun()
+        let run = RunID(rawValue: (newest?.id.rawValue ?? 0) + 1)
+        try changes.with(.insertRun, run.rawValue, now.rawValue).run()
+
+        let blamed = inFlight.filter { $0.isBlamed && $0.run == newest?.id }
+        let lost = try lose(blamed)
+        try putBackRunning()
+        facts = []  // Nobody is there to hear them: the program begins with what is written.
+
+        let isClean = newest?.isClean ?? true
+        let free = isClean ? marks.highestID : max(marks.highestID, marks.reservedUpTo)
+        let reserved = (free + 1)...(free + JobStore.firstReservation)
+        marks.reservedUpTo = max(marks.reservedUpTo, reserved.upperBound)
+        try writeCounts()
+        try changes[.deleteIdleQueues].run()
+        return Recovery(
+            run: run,
+            lost: lost.filter { !$0.isPoisoned }.map(\.id),
+            poisoned: lost.filter(\.isPoisoned).map(\.id),
+            reserved: reserved
+        )
+    }
+
+    /// Of a job that was queued the run had begun without a word to the store.
+    private mutating func lose(
+        _ runs: [InFlight]
+    ) throws(SQLiteError) -> [(id: JobID, isPoisoned: Bool)] {
+        var lost: [(id: JobID, isPoisoned: Bool)] = []
+        for run in runs {
+            guard let before = try fetch(run.job),
+                var after = before.after(.lost(run.attempt), at: now)
+            else { continue }
+            after.startedAt = run.startedAt
+            try insertAttempt(after, Failure(.lost, "The program ended during this run."))
+            try conclude(before.job, after, failure: .poisoned)
+            lost.append((run.job, isPoisoned: after.job.state == .failed))
+        }
+        return lost
+    }
+
+    /// Runs that are not to blame count for nothing.
+    private mutating func putBackRunning() throws(SQLiteError) {
+        for id in try changes[.runningJobs].all({ JobID(rawValue: $0.integer(0)) }) {
+            guard let before = try fetch(id),
+                let after = before.after(.putBack(before.job.attempt), at: now)
+            else { continue }
+            try conclude(before.job, after)
+        }
+    }
+
+    func stop(_ run: RunID) throws(SQLiteError) {
+        try changes.with(.stopRun, now.rawValue, run.rawValue).run()
+    }
+
+    private func newestRun() throws(SQLiteError) -> (id: RunID, isClean: Bool)? {
+        try changes[.newestRun].first { (RunID(rawValue: $0.integer(0)), !$0.isNull(1)) }
+    }
+}

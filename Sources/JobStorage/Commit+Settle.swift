@@ -1,0 +1,177 @@
+internal import JobCore
+internal import SQLite
+
+/// How runs begin and end.
+extension Commit {
+    /// Bytes of a result in one row. Larger ones lie in parts of this size, so that a piece can be
+    /// read without the whole.
+    static let partBytes = 1 << 20
+
+    /// A job that has ended meanwhile stays as it is: the news is old.
+    mutating func start(
+        _ id: JobID,
+        _ attempt: Attempt,
+        _ worker: WorkerID,
+        at moment: Timestamp
+    ) throws(SQLiteError) {
+        guard let before = try fetch(id), var after = before.after(.started(attempt), at: now)
+        else { return }
+        after.startedAt = moment
+        after.worker = worker
+        try update(before.job, to: after)
+    }
+
+    mutating func settle(_ report: Report) throws(SQLiteError) {
+        guard let before = try fetch(report.job),
+            var after = before.after(report.event, at: now)
+        else {
+            facts.append(.cameLate(report.job, report.attempt))
+            return
+        }
+        after.startedAt = report.startedAt
+        after.worker = report.worker
+        switch report.ending {
+        case .succeeded(let outcome):
+            try insert(outcome, of: report)
+            try conclude(before.job, after, outcome: outcome)
+        case .failed(let failure):
+            try insertAttempt(after, failure)
+            try conclude(before.job, after, failure: failure)
+        case .brokenOff, .putBack, .split:
+            try conclude(before.job, after)
+        }
+    }
+
+    mutating func lose(
+        _ id: JobID,
+        _ attempt: Attempt,
+        _ worker: WorkerID,
+        _ reason: String
+    ) throws(SQLiteError) {
+        guard let before = try fetch(id), var after = before.after(.lost(attempt), at: now) else {
+            facts.append(.cameLate(id, attempt))
+            return
+        }
+        after.worker = worker
+        try insertAttempt(after, Failure(.lost, reason))
+        try conclude(before.job, after, failure: .poisoned)
+    }
+
+    /// Writes what a change has come to, and tells whoever depends on it.
+    /// `failure` is why the job failed, if it did.
+    mutating func conclude(
+        _ before: Job,
+        _ after: Stored,
+        failure: Failure? = nil,
+        outcome: Outcome? = nil
+    ) throws(SQLiteError) {
+        var after = after
+        let job = after.job
+        switch job.state {
+        case .queued:
+            after.startedAt = nil
+            after.worker = nil
+            try update(before, to: after)
+            if job.waitsFor == 0, let waiting = try reader.waiting(job.id) {
+                facts.append(.queued(waiting))
+            }
+        case .running:
+            try update(before, to: after)
+            if job.cancelRequested { facts.append(.cancelRequested(job.id, job.attempt)) }
+        case .succeeded, .failed, .cancelled:
+            try update(before, to: after)
+            try end(after, failure: failure, outcome: outcome)
+        }
+    }
+
+    private mutating func end(
+        _ stored: Stored,
+        failure: Failure?,
+        outcome: Outcome?
+    ) throws(SQLiteError) {
+        let job = stored.job
+        let failure: Failure? =
+            switch job.state {
+            case .failed: failure
+            case .cancelled: .calledOff
+            default: nil
+            }
+        if job.state == .failed, let failure { try insertFailure(failure, of: job.id) }
+        let end = JobEnd(id: job.id, state: job.state, attempt: job.attempt, failure: failure)
+        facts.append(.ended(Ended(end: end, outcome: outcome)))
+        if job.isSplit && job.state != .succeeded { try cancelChildren(of: job.id) }
+        if let parent = stored.parent {
+            try childEnded(parent, failure: failure?.ofPart(stored.part ?? 0))
+        }
+    }
+
+    // MARK: - What is kept
+
+    private func insert(_ outcome: Outcome, of report: Report) throws(SQLiteError) {
+        let bytes = outcome.bytes
+        let isWhole = bytes.count <= Self.partBytes
+        var values = Parameters(of: changes[.insertResult])
+        try values.add(report.job)
+        try values.add(report.attempt.rawValue)
+        try values.add(outcome.format.rawValue)
+        try values.add(outcome.rows)
+        try values.add(bytes.count)
+        try values.add(report.durationMicros)
+        try values.add(blob: isWhole ? bytes : nil)
+        try values.statement.run()
+        guard !isWhole else { return }
+
+        for (part, offset) in stride(from: 0, to: bytes.count, by: Self.partBytes).enumerated() {
+            let end = min(offset + Self.partBytes, bytes.count)
+            var values = Parameters(of: changes[.insertResultPart])
+            try values.add(report.job)
+            try values.add(report.attempt.rawValue)
+            try values.add(part)
+            try values.add(blob: Array(bytes[offset..<end]))
+            try values.statement.run()
+        }
+    }
+
+    func insertAttempt(_ stored: Stored, _ failure: Failure) throws(SQLiteError) {
+        var values = Parameters(of: changes[.insertAttempt])
+        try values.add(stored.job.id)
+        try values.add(stored.job.attempt.rawValue)
+        try values.add(stored.worker.map { Int64($0.rawValue) })
+        try values.add(stored.startedAt)
+        try values.add(now)
+        try values.add(failure)
+        try values.statement.run()
+    }
+
+    private func insertFailure(_ failure: Failure, of id: JobID) throws(SQLiteError) {
+        var values = Parameters(of: changes[.insertFailure])
+        try values.add(id)
+        try values.add(failure)
+        try values.statement.run()
+    }
+}
+
+extension Commit.Stored {
+    /// The job after an event, or nil when the event does not fit it.
+    func after(_ event: JobEvent, at now: Timestamp) -> Self? {
+        var after = self
+        do {
+            try after.job.apply(event, at: now)
+            return after
+        } catch {
+            return nil
+        }
+    }
+}
+
+extension Report {
+    var event: JobEvent {
+        switch ending {
+        case .succeeded: .succeeded(attempt)
+        case .failed(let failure): .failed(attempt, permanent: failure.isPermanent)
+        case .brokenOff: .brokenOff(attempt)
+        case .putBack: .putBack(attempt)
+        case .split(let parts): .split(attempt, children: parts.count)
+        }
+    }
+}

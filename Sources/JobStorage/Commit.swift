@@ -1,0 +1,159 @@
+internal import JobCore
+internal import SQLite
+
+/// One transaction: changes go in, rows and facts come out.
+///
+/// Every change of a job is read the row, ask `Job.apply`, write what it decided. Dropped, with all
+/// it has counted, when the transaction does not succeed.
+struct Commit {
+    let changes: Prepared<Changes>
+    let reader: JobReader
+    let limits: Limits
+    let now: Timestamp
+    var marks: Marks
+    var facts: [Fact] = []
+    /// How many more (or fewer) jobs of each queue there are in each state.
+    var counts: [QueueName: JobCounts] = [:]
+    /// Likewise, jobs of each file that have not ended.
+    var openOfFiles: [FileID: Int64] = [:]
+    private let marksBefore: Marks
+
+    init(
+        changes: Prepared<Changes>,
+        reader: JobReader,
+        limits: Limits,
+        now: Timestamp,
+        marks: Marks
+    ) {
+        self.changes = changes
+        self.reader = reader
+        self.limits = limits
+        self.now = now
+        self.marks = marks
+        marksBefore = marks
+    }
+
+    mutating func apply(_ change: Change) throws(SQLiteError) {
+        switch change {
+        case .insert(let insertion): try insert(insertion)
+        case .start(let job, let attempt, let worker, let moment):
+            try start(job, attempt, worker, at: moment)
+        case .settle(let report): try settle(report)
+        case .split(let report, let parts, let ids): try split(report, parts, ids)
+        case .lose(let job, let attempt, let worker, let reason):
+            try lose(job, attempt, worker, reason)
+        case .cancel(let targets, let ticket): try cancel(targets, ticket)
+        case .retry(let jobs, let ticket): try retry(jobs, ticket)
+        case .delete(let jobs, let ticket): try delete(jobs, ticket)
+        case .setPaused(let paused, let queue, let ticket): try setPaused(paused, queue, ticket)
+        case .reserve(let id):
+            marks.reservedUpTo = max(marks.reservedUpTo, id)
+            facts.append(.reserved(upTo: marks.reservedUpTo))
+        case .closeFile(let file): try changes.with(.closeFile, file.rawValue).run()
+        }
+    }
+
+    // MARK: - Rows
+
+    /// A job as its row has it, or as it shall be.
+    struct Stored {
+        var job: Job
+        var queue: QueueName
+        var parent: JobID?
+        var part: Int?
+        var file: FileID?
+        var startedAt: Timestamp?
+        var worker: WorkerID?
+    }
+
+    func fetch(_ id: JobID) throws(SQLiteError) -> Stored? {
+        try changes.with(.job, id.rawValue).first { statement throws(SQLiteError) in
+            var row = Row(of: statement)
+            return Stored(
+                job: try row.job(),
+                queue: try row.word(),
+                parent: row.optionalInteger().map(JobID.init),
+                part: row.optionalInteger().map { Int(clamping: $0) },
+                file: row.optionalInteger().map(FileID.init),
+                startedAt: row.optionalMoment(),
+                worker: row.optionalInteger().map { WorkerID(rawValue: Int(clamping: $0)) }
+            )
+        }
+    }
+
+    /// Writes what `Job.apply` has decided over the row that was read.
+    mutating func update(_ before: Job, to stored: Stored) throws(SQLiteError) {
+        let job = stored.job
+        var values = Parameters(of: changes[.updateJob])
+        try values.add(job.state.rawValue)
+        try values.add(job.attempt.rawValue)
+        try values.add(job.failures)
+        try values.add(job.losses)
+        try values.add(job.readyAt)
+        try values.add(job.waitsFor)
+        try values.add(job.isSplit)
+        try values.add(job.cancelRequested)
+        try values.add(stored.startedAt)
+        try values.add(job.state.isFinal ? now : nil)
+        try values.add(stored.worker.map { Int64($0.rawValue) })
+        try values.add(job.id)
+        try values.add(before.state.rawValue)
+        try values.add(before.attempt.rawValue)
+        try values.statement.run()
+        count(stored, from: before.state)
+    }
+
+    // MARK: - Counting
+
+    /// Children are hidden: they count for their parent.
+    private mutating func count(_ stored: Stored, from before: JobState) {
+        let state = stored.job.state
+        guard stored.parent == nil, state != before else { return }
+        add(-1, in: before, of: stored.queue, stored.file)
+        add(1, in: state, of: stored.queue, stored.file)
+    }
+
+    mutating func add(_ jobs: Int64, in state: JobState, of queue: QueueName, _ file: FileID?) {
+        counts[queue, default: JobCounts()][state] += jobs
+        guard !state.isFinal else { return }
+        marks.openJobs += jobs
+        if let file { openOfFiles[file, default: 0] += jobs }
+    }
+
+    /// Writes what was counted, once for each row, at the end of the transaction.
+    mutating func writeTally() throws(SQLiteError) {
+        try writeCounts()
+        if marks.highestID != marksBefore.highestID
+            || marks.reservedUpTo != marksBefore.reservedUpTo
+        {
+            try changes.with(.saveMarks, marks.highestID, marks.reservedUpTo).run()
+        }
+        for (file, difference) in openOfFiles.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+            let open = try changes.with(.countFile, difference, file.rawValue)
+                .all { $0.integer(0) }.first
+            if open == 0 { facts.append(.fileEnded(file)) }
+        }
+    }
+
+    mutating func writeCounts() throws(SQLiteError) {
+        for (queue, counts) in counts {
+            if try write(counts, of: queue, by: .countQueue) == 0 {
+                try write(counts, of: queue, by: .insertQueue)
+            }
+        }
+        counts = [:]
+    }
+
+    @discardableResult
+    private func write(
+        _ counts: JobCounts,
+        of queue: QueueName,
+        by change: Changes
+    ) throws(SQLiteError) -> Int {
+        var values = Parameters(of: changes[change])
+        for state in JobState.allCases { try values.add(counts[state]) }
+        try values.add(queue.rawValue)
+        try values.statement.run()
+        return reader.connection.changes
+    }
+}

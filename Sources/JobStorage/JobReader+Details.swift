@@ -1,0 +1,169 @@
+internal import JobCore
+internal import SQLite
+
+/// All about single jobs, and pages of them.
+extension JobReader {
+    /// Rows that one page looks at. A page may so be short, even empty, though more follow: `next`
+    /// tells.
+    static let listRows = 10_000
+
+    func show(_ ids: [JobID]) throws(SQLiteError) -> Answer {
+        let paused = Set(try pausedQueues())
+        var shown: [JobDetails?] = []
+        for id in ids {
+            let found = try questions.with(.details, id.rawValue).first {
+                statement throws(SQLiteError) in
+                try details(in: statement)
+            }
+            if let found {
+                shown.append(try completed(found, paused: paused))
+            } else {
+                shown.append(nil)
+            }
+        }
+        return .shown(shown, isIssued: try areIssued(ids))
+    }
+
+    /// Newest first. `after` is the last id of the page before.
+    func list(
+        _ filter: JobFilter,
+        after: JobID?,
+        limit: Int
+    ) throws(SQLiteError) -> Answer {
+        let paused = Set(try pausedQueues())
+        let before = after?.rawValue ?? .max
+        let statement = try listStatement(filter, rare: .listRare, all: .listAll, from: before)
+        var found: [JobDetails] = []
+        var next: JobID?
+        var seen = 0
+        while try statement.step() {
+            guard seen < Self.listRows, found.count < limit else {
+                statement.reset()
+                return .listed(try completed(found, paused: paused), next: next)
+            }
+            seen += 1
+            next = JobID(rawValue: statement.integer(Self.idColumn))
+            if matches(filter, statement) { found.append(try details(in: statement)) }
+        }
+        return .listed(try completed(found, paused: paused), next: nil)
+    }
+
+    /// Ascending. Looks at as many rows as it takes: a short answer means that there are no more.
+    func select(
+        _ filter: JobFilter,
+        after: JobID?,
+        limit: Int
+    ) throws(SQLiteError) -> [JobID] {
+        let after = after?.rawValue ?? .min
+        let statement = try listStatement(filter, rare: .selectRare, all: .selectAll, from: after)
+        defer { statement.reset() }
+        var found: [JobID] = []
+        while found.count < limit, try statement.step() {
+            guard matches(filter, statement) else { continue }
+            found.append(JobID(rawValue: statement.integer(Self.idColumn)))
+        }
+        return found
+    }
+
+    // MARK: - Filters
+
+    /// Where a job's id is in every list; before it stand what filters compare, after it the state.
+    private static let idColumn = 3
+
+    /// States that few jobs are in have an index of their own.
+    private func listStatement(
+        _ filter: JobFilter,
+        rare: Questions,
+        all: Questions,
+        from id: Int64
+    ) throws(SQLiteError) -> Statement {
+        switch filter.state {
+        case .running?, .failed?, .cancelled?:
+            let statement = try questions.with(rare, id)
+            try statement.bind(text: filter.state?.rawValue ?? "", at: 2)
+            return statement
+        case .queued?, .succeeded?, nil:
+            return try questions.with(all, id)
+        }
+    }
+
+    private func matches(_ filter: JobFilter, _ statement: Statement) -> Bool {
+        guard statement.isNull(2) else { return false }  // A child.
+        return (filter.kind.map { $0.rawValue == statement.text(0) } ?? true)
+            && (filter.queue.map { $0.rawValue == statement.text(1) } ?? true)
+            && (filter.state.map { $0.rawValue == statement.text(4) } ?? true)
+    }
+
+    // MARK: - Details
+
+    private func details(in statement: Statement) throws(SQLiteError) -> JobDetails {
+        var row = Row(of: statement)
+        let kind = try row.word(Spec.Kind.self)
+        let queue = try row.word(QueueName.self)
+        _ = row.optionalInteger()
+        let job = try row.job()
+        let priority = row.int()
+        let timeoutMs = row.integer()
+        let name = row.optionalText()
+        let key = row.optionalText()
+        let tags = TagLines.split(row.optionalText())
+        var details = JobDetails(
+            job: job,
+            kind: kind,
+            queue: queue,
+            timeoutMs: timeoutMs,
+            createdAt: row.moment()
+        )
+        details.priority = priority
+        details.name = name
+        details.key = key
+        details.tags = tags
+        details.startedAt = row.optionalMoment()
+        details.finishedAt = row.optionalMoment()
+        details.worker = row.optionalInteger().map { WorkerID(rawValue: Int(clamping: $0)) }
+        return details
+    }
+
+    private func completed(
+        _ page: [JobDetails],
+        paused: Set<QueueName>
+    ) throws(SQLiteError) -> [JobDetails] {
+        var completed: [JobDetails] = []
+        for details in page {
+            completed.append(try self.completed(details, paused: paused))
+        }
+        return completed
+    }
+
+    /// With what lies in other tables.
+    private func completed(
+        _ details: JobDetails,
+        paused: Set<QueueName>
+    ) throws(SQLiteError) -> JobDetails {
+        var details = details
+        let job = details.job
+        details.queueIsPaused = paused.contains(details.queue)
+        details.failure = try failure(of: job.id, job.state)
+        if job.attempt > .none { details.pastAttempts = try pastAttempts(of: job.id) }
+        if job.state == .succeeded { details.result = try head(of: job.id)?.head }
+        if job.isSplit {
+            let children = try questions.with(.children, job.id.rawValue).first { $0.integer(0) }
+            let total = children ?? 0
+            details.progress = Progress(done: total - Int64(job.waitsFor), total: total)
+        }
+        return details
+    }
+
+    private func pastAttempts(of id: JobID) throws(SQLiteError) -> [PastAttempt] {
+        try questions.with(.pastAttempts, id.rawValue).all { statement throws(SQLiteError) in
+            var row = Row(of: statement)
+            return PastAttempt(
+                attempt: try row.attempt(),
+                worker: row.optionalInteger().map { WorkerID(rawValue: Int(clamping: $0)) },
+                startedAt: row.optionalMoment(),
+                endedAt: row.moment(),
+                failure: try row.failure()
+            )
+        }
+    }
+}

@@ -1,0 +1,146 @@
+internal import JobCore
+internal import SQLite
+
+/// What waits for workers. Costs the same with ten jobs waiting as with ten million: all of it is
+/// seeks in the index of ready jobs, a few for each queue and priority.
+extension JobReader {
+    /// Bytes of specs after which a load counts as full.
+    static let loadBytes = 8 << 20
+
+    /// Once the limit is used up there is still one job of each lower priority, the longest ready,
+    /// so that none is forgotten.
+    func load(
+        _ queue: QueueName,
+        limit: Int,
+        now: Timestamp
+    ) throws(SQLiteError) -> Answer {
+        var loaded: [Waiting] = []
+        var bytes = 0
+        var isAll = true
+        try eachPriority(of: queue) { priority throws(SQLiteError) in
+            let statement = try readyStatement(.ready, queue, priority, now)
+            defer { statement.reset() }
+            var isFirst = true
+            while try statement.step() {
+                let isFull = loaded.count >= limit || bytes >= Self.loadBytes
+                guard !isFull || isFirst else {
+                    isAll = false
+                    break
+                }
+                isFirst = false
+                var row = Row(of: statement)
+                let waiting = try row.waiting(frames: frames)
+                bytes += waiting.spec.bytes
+                loaded.append(waiting)
+            }
+        }
+        return .loaded(queue, loaded, isAll: isAll)
+    }
+
+    func survey(now: Timestamp) throws(SQLiteError) -> Survey {
+        var survey = Survey()
+        try eachQueue { queue throws(SQLiteError) in
+            if try oldestReady(in: queue, now: now) != nil { survey.ready.append(queue) }
+        }
+        survey.paused = try pausedQueues()
+        survey.nextReadyAt = try questions.with(.nextReadyAt, now.rawValue).first {
+            Timestamp(rawValue: $0.integer(0))
+        }
+        return survey
+    }
+
+    func oldestReady(now: Timestamp) throws(SQLiteError) -> Timestamp? {
+        var oldest: Timestamp?
+        try eachQueue { queue throws(SQLiteError) in
+            guard let moment = try oldestReady(in: queue, now: now) else { return }
+            oldest = min(oldest ?? moment, moment)
+        }
+        return oldest
+    }
+
+    func pausedQueues() throws(SQLiteError) -> [QueueName] {
+        try questions[.pausedQueues].all { statement throws(SQLiteError) in
+            var row = Row(of: statement)
+            return try row.word()
+        }
+    }
+
+    func waiting(_ id: JobID) throws(SQLiteError) -> Waiting? {
+        try questions.with(.waiting, id.rawValue).first { statement throws(SQLiteError) in
+            var row = Row(of: statement)
+            return try row.waiting(frames: frames)
+        }
+    }
+
+    private func frames(of id: JobID) throws(SQLiteError) -> [Spec.Frame] {
+        try questions.with(.inputs, id.rawValue).all {
+            Spec.Frame(number: Int(clamping: $0.integer(0)), bytes: $0.bytes(1))
+        }
+    }
+
+    // MARK: - Seeks
+
+    private func oldestReady(
+        in queue: QueueName,
+        now: Timestamp
+    ) throws(SQLiteError) -> Timestamp? {
+        var oldest: Timestamp?
+        try eachPriority(of: queue) { priority throws(SQLiteError) in
+            let statement = try readyStatement(.oldestReady, queue, priority, now)
+            guard let moment = try statement.first({ Timestamp(rawValue: $0.integer(0)) }) else {
+                return
+            }
+            oldest = min(oldest ?? moment, moment)
+        }
+        return oldest
+    }
+
+    private func readyStatement(
+        _ question: Questions,
+        _ queue: QueueName,
+        _ priority: Int64,
+        _ now: Timestamp
+    ) throws(SQLiteError) -> Statement {
+        var values = Parameters(of: questions[question])
+        try values.add(queue.rawValue)
+        try values.add(priority)
+        try values.add(now)
+        return values.statement
+    }
+
+    private func eachQueue(
+        _ body: (QueueName) throws(SQLiteError) -> Void
+    ) throws(SQLiteError) {
+        var after = ""
+        let statement = questions[.nextQueue]
+        while true {
+            try statement.bind(text: after, at: 1)
+            let next = try statement.first { statement throws(SQLiteError) in
+                var row = Row(of: statement)
+                return try row.word(QueueName.self)
+            }
+            guard let next else { return }
+            try body(next)
+            after = next.rawValue
+        }
+    }
+
+    private func eachPriority(
+        of queue: QueueName,
+        _ body: (Int64) throws(SQLiteError) -> Void
+    ) throws(SQLiteError) {
+        var below = Int64.max
+        let statement = questions[.nextPriority]
+        while true {
+            try statement.bind(text: queue.rawValue, at: 1)
+            try statement.bind(integer: below, at: 2)
+            guard let priority = try statement.first({ $0.integer(0) }) else { return }
+            try body(priority)
+            below = priority
+        }
+    }
+}
+
+extension Spec {
+    fileprivate var bytes: Int { frames.reduce(body.count) { $0 + $1.bytes.count } }
+}

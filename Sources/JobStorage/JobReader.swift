@@ -1,0 +1,101 @@
+public import JobCore
+internal import SQLite
+
+/// Answers queries from what is committed: each answer is as of one moment.
+///
+/// Deliberately not `Sendable`: each thread that reads opens one of its own. Reading waits for
+/// nobody, and nobody waits for it.
+public final class JobReader {
+    let connection: Connection
+    let questions: Prepared<Questions>
+    let limits: Limits
+    let path: String
+
+    /// Opens a store that is there already, read-only.
+    public convenience init(path: String, limits: Limits = Limits()) throws(StoreError) {
+        let connection = try StoreFile.openForReading(path: path)
+        do {
+            try self.init(on: connection, path: path, limits: limits)
+        } catch {
+            throw StoreError(error, path: path)
+        }
+    }
+
+    init(on connection: Connection, path: String, limits: Limits) throws(SQLiteError) {
+        self.connection = connection
+        self.path = path
+        self.limits = limits
+        questions = try Prepared(on: connection)
+    }
+
+    public func answer(_ query: Query) throws(StoreError) -> Answer {
+        do throws(SQLiteError) {
+            try questions[.begin].run()
+            defer { try? questions[.end].run() }  // Nothing was written that could be lost.
+            return try read(query)
+        } catch {
+            throw StoreError(error, path: path)
+        }
+    }
+
+    private func read(_ query: Query) throws(SQLiteError) -> Answer {
+        switch query {
+        case .load(let queue, let limit, let now): try load(queue, limit: limit, now: now)
+        case .survey(let now): .surveyed(try survey(now: now))
+        case .gather(let parent): .gathered(parent, try gather(parent))
+        case .show(let ids): try show(ids)
+        case .ends(let ids): try ends(ids)
+        case .result(let id, let range): try result(id, range)
+        case .list(let filter, let after, let limit): try list(filter, after: after, limit: limit)
+        case .select(let filter, let after, let limit):
+            .selected(try select(filter, after: after, limit: limit))
+        case .queues(let name): .queues(try queues(name))
+        case .statistics(let now): .statistics(try statistics(now: now))
+        }
+    }
+
+    // MARK: - Ids
+
+    func highestID() throws(SQLiteError) -> Int64 {
+        try questions[.marks].first { $0.integer(0) } ?? 0
+    }
+
+    /// How a job stands, and why it ended so; nil when it is not kept.
+    func end(of id: JobID) throws(SQLiteError) -> JobEnd? {
+        let standing = try questions.with(.standing, id.rawValue).first {
+            statement throws(SQLiteError) in
+            var row = Row(of: statement)
+            return (state: try row.word(JobState.self), attempt: try row.attempt())
+        }
+        guard let standing else { return nil }
+        return JobEnd(
+            id: id,
+            state: standing.state,
+            attempt: standing.attempt,
+            failure: try failure(of: id, standing.state)
+        )
+    }
+
+    func failure(of id: JobID, _ state: JobState) throws(SQLiteError) -> Failure? {
+        switch state {
+        case .queued, .running, .succeeded: nil
+        case .cancelled: .calledOff
+        case .failed:
+            try questions.with(.failure, id.rawValue).first { statement throws(SQLiteError) in
+                var row = Row(of: statement)
+                return try row.failure()
+            }
+        }
+    }
+
+    private func ends(_ ids: [JobID]) throws(SQLiteError) -> Answer {
+        var ends: [JobEnd?] = []
+        for id in ids { ends.append(try end(of: id)) }
+        return .ends(ends, isIssued: try areIssued(ids))
+    }
+
+    func areIssued(_ ids: [JobID]) throws(SQLiteError) -> [Bool] {
+        let highest = try highestID()
+        return ids.map { $0.rawValue >= 1 && $0.rawValue <= highest }
+    }
+}

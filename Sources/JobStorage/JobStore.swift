@@ -1,0 +1,119 @@
+public import JobCore
+internal import SQLite
+
+/// The durable record of all jobs: one SQLite file, written by one thread, synced with each commit.
+///
+/// Deliberately not `Sendable`: the thread that writes owns it. Others read through a `JobReader`.
+public final class JobStore: Store {
+    /// Ids that a start reserves; `Change.reserve` asks for more.
+    public static let firstReservation: Int64 = 100_000
+
+    private let connection: Connection
+    private let path: String
+    private let changes: Prepared<Changes>
+    private let reader: JobReader
+    private let limits: Limits
+    private var marks: Marks
+
+    /// Opens the store in this file, makes it when there is none, and brings its schema up to date.
+    public convenience init(path: String, limits: Limits = Limits()) throws(StoreError) {
+        try self.init(try StoreFile.open(path: path), path: path, limits: limits)
+    }
+
+    /// A store that is gone with this object, for tests and trials.
+    public convenience init(inMemory limits: Limits) throws(StoreError) {
+        try self.init(try StoreFile.openInMemory(), path: ":memory:", limits: limits)
+    }
+
+    private init(_ connection: Connection, path: String, limits: Limits) throws(StoreError) {
+        do throws(SQLiteError) {
+            changes = try Prepared(on: connection)
+            reader = try JobReader(on: connection, path: path, limits: limits)
+            marks = try Marks(by: changes)
+        } catch {
+            throw StoreError(error, path: path)
+        }
+        self.connection = connection
+        self.path = path
+        self.limits = limits
+    }
+
+    public func commit(_ changes: [Change], at now: Timestamp) throws(StoreError) -> [Fact] {
+        try transaction(at: now) { commit throws(SQLiteError) in
+            commit.facts.reserveCapacity(changes.count)
+            for change in changes { try commit.apply(change) }
+            try commit.writeTally()
+            return commit.facts
+        }
+    }
+
+    public func answer(_ query: Query) throws(StoreError) -> Answer {
+        try reader.answer(query)
+    }
+
+    /// Begins a run of the program: settles what the last one left under way, and reserves ids.
+    ///
+    /// A run that is to blame for the end counts as lost; any other is put back and counts for
+    /// nothing. After an end that was not clean, ids that the last run had reserved are passed
+    /// over, because it may have given them to workers.
+    ///
+    /// `inFlight` is what the ledger shows. Entries of any but the latest run were settled by an
+    /// earlier start and are ignored.
+    public func recover(
+        inFlight: [InFlight],
+        at now: Timestamp
+    ) throws(StoreError) -> Recovery {
+        try transaction(at: now) { commit throws(SQLiteError) in
+            let recovery = try commit.recover(inFlight)
+            try commit.writeTally()
+            return recovery
+        }
+    }
+
+    /// Writes down that the run has come to a clean end.
+    public func stop(_ run: RunID, at now: Timestamp) throws(StoreError) {
+        try transaction(at: now) { commit throws(SQLiteError) in try commit.stop(run) }
+    }
+
+    /// All that `body` writes, or nothing of it, synced. What the store knows by heart follows the
+    /// file only when the commit has succeeded.
+    private func transaction<Outcome>(
+        at now: Timestamp,
+        _ body: (inout Commit) throws(SQLiteError) -> Outcome
+    ) throws(StoreError) -> Outcome {
+        var commit = Commit(
+            changes: changes,
+            reader: reader,
+            limits: limits,
+            now: now,
+            marks: marks
+        )
+        do throws(SQLiteError) {
+            let outcome = try connection.transaction { () throws(SQLiteError) in
+                try body(&commit)
+            }
+            marks = commit.marks
+            return outcome
+        } catch {
+            throw StoreError(error, path: path)
+        }
+    }
+}
+
+/// What a store knows by heart of its file.
+struct Marks: Equatable {
+    /// The highest id of a job there ever was: whatever lies above was never told to anybody.
+    var highestID: Int64
+    var reservedUpTo: Int64
+    /// Jobs that have not ended, in all queues, children apart.
+    var openJobs: Int64
+
+    init(by changes: Prepared<Changes>) throws(SQLiteError) {
+        let ids = try changes[.marks].first { ($0.integer(0), $0.integer(1)) }
+        guard let ids else {
+            throw SQLiteError(extendedCode: SQLiteError.corruptCode, message: "no row of marks")
+        }
+        (highestID, reservedUpTo) = ids
+        openJobs = try changes[.openJobs].first { $0.integer(0) } ?? 0
+    }
+}

@@ -1,0 +1,135 @@
+internal import JobCore
+internal import SQLite
+
+/// A list of all statements of one kind, in one place, each with its text.
+protocol StatementList: CaseIterable, RawRepresentable<Int> {
+    var sql: String { get }
+}
+
+/// The statements of a list, prepared once, so that running one neither parses nor looks up.
+struct Prepared<List: StatementList> {
+    private let statements: [Statement]
+
+    init(on connection: Connection) throws(SQLiteError) {
+        var statements: [Statement] = []
+        for item in List.allCases {
+            statements.append(try connection.prepare(item.sql))
+        }
+        self.statements = statements
+    }
+
+    subscript(_ item: List) -> Statement { statements[item.rawValue] }
+
+    /// The statement with these numbers as its parameters.
+    func with(_ item: List, _ first: Int64, _ others: Int64...) throws(SQLiteError) -> Statement {
+        let statement = self[item]
+        try statement.bind(integer: first, at: 1)
+        for (place, value) in others.enumerated() {
+            try statement.bind(integer: value, at: place + 2)
+        }
+        return statement
+    }
+}
+
+/// Fills a statement's parameters in the order in which its text first names them.
+struct Parameters {
+    let statement: Statement
+    private var index = 0
+
+    init(of statement: Statement) { self.statement = statement }
+
+    mutating func add(_ value: Int64?) throws(SQLiteError) {
+        index += 1
+        if let value {
+            try statement.bind(integer: value, at: index)
+        } else {
+            try statement.bindNull(at: index)
+        }
+    }
+
+    mutating func add(_ value: String?) throws(SQLiteError) {
+        index += 1
+        if let value {
+            try statement.bind(text: value, at: index)
+        } else {
+            try statement.bindNull(at: index)
+        }
+    }
+
+    mutating func add(text bytes: [UInt8]) throws(SQLiteError) {
+        index += 1
+        try statement.bind(text: bytes, at: index)
+    }
+
+    mutating func add(blob bytes: [UInt8]?) throws(SQLiteError) {
+        index += 1
+        if let bytes {
+            try statement.bind(blob: bytes, at: index)
+        } else {
+            try statement.bindNull(at: index)
+        }
+    }
+
+    mutating func add(_ value: Int) throws(SQLiteError) { try add(Int64(value)) }
+    mutating func add(_ value: Bool) throws(SQLiteError) { try add(value ? 1 : Int64(0)) }
+    mutating func add(_ moment: Timestamp?) throws(SQLiteError) { try add(moment?.rawValue) }
+    mutating func add(_ id: JobID?) throws(SQLiteError) { try add(id?.rawValue) }
+}
+
+/// Reads the columns of the row that a statement stands on, from the first to the last.
+struct Row {
+    let statement: Statement
+    private var column = -1
+
+    init(of statement: Statement) { self.statement = statement }
+
+    mutating func integer() -> Int64 {
+        column += 1
+        return statement.integer(column)
+    }
+
+    mutating func optionalInteger() -> Int64? {
+        column += 1
+        return statement.isNull(column) ? nil : statement.integer(column)
+    }
+
+    mutating func text() -> String {
+        column += 1
+        return statement.text(column)
+    }
+
+    mutating func optionalText() -> String? {
+        column += 1
+        return statement.isNull(column) ? nil : statement.text(column)
+    }
+
+    mutating func bytes() -> [UInt8] {
+        column += 1
+        return statement.bytes(column)
+    }
+
+    mutating func int() -> Int { Int(clamping: integer()) }
+    mutating func flag() -> Bool { integer() != 0 }
+    mutating func id() -> JobID { JobID(rawValue: integer()) }
+    mutating func moment() -> Timestamp { Timestamp(rawValue: integer()) }
+    mutating func optionalMoment() -> Timestamp? { optionalInteger().map(Timestamp.init) }
+
+    /// A word of ours, or an error for one that nobody of ours has written.
+    mutating func word<Word: RawRepresentable<String>>(
+        _ type: Word.Type = Word.self
+    ) throws(SQLiteError) -> Word {
+        let text = text()
+        guard let word = Word(rawValue: text) else {
+            throw SQLiteError(
+                extendedCode: SQLiteError.corruptCode,
+                message: "\(text) is not a \(Word.self)"
+            )
+        }
+        return word
+    }
+}
+
+extension SQLiteError {
+    /// SQLITE_CORRUPT: what was read cannot have been written by us.
+    static let corruptCode: Int32 = 11
+}

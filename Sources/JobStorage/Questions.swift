@@ -1,0 +1,147 @@
+/// Every statement that only reads, by what it is asked for.
+enum Questions: Int, StatementList {
+    case begin, end
+    case nextQueue, nextPriority, ready, oldestReady, nextReadyAt, pausedQueues
+    case waiting, inputs
+    case standing, details, failure, pastAttempts, children, marks
+    case resultHead, resultBody, resultParts, partResults
+    case listAll, listRare, selectAll, selectRare
+    case queue, queues, counts, pageCount, pageSize
+
+    var sql: String {
+        switch self {
+        case .begin: "BEGIN"
+        case .end: "COMMIT"
+        case .nextQueue, .nextPriority, .ready, .oldestReady, .nextReadyAt, .pausedQueues:
+            readyText
+        case .waiting, .inputs, .standing, .details, .failure, .pastAttempts, .children, .marks:
+            jobText
+        case .resultHead, .resultBody, .resultParts, .partResults: resultText
+        case .listAll, .listRare, .selectAll, .selectRare: listText
+        case .queue, .queues, .counts, .pageCount, .pageSize: totalText
+        }
+    }
+
+    /// Each of these is one seek in the index of ready jobs.
+    private var readyText: String {
+        switch self {
+        case .nextQueue:
+            """
+            SELECT queue FROM jobs
+             WHERE state = 'queued' AND waits_for = 0 AND queue > :after
+             ORDER BY queue LIMIT 1
+            """
+        case .nextPriority:
+            """
+            SELECT priority FROM jobs
+             WHERE state = 'queued' AND waits_for = 0 AND queue = :queue AND priority < :below
+             ORDER BY priority DESC LIMIT 1
+            """
+        case .ready:
+            """
+            SELECT \(Columns.waiting) FROM jobs
+             WHERE state = 'queued' AND waits_for = 0
+               AND queue = :queue AND priority = :priority AND ready_at <= :now
+             ORDER BY ready_at, id
+            """
+        case .oldestReady:
+            """
+            SELECT ready_at FROM jobs
+             WHERE state = 'queued' AND waits_for = 0
+               AND queue = :queue AND priority = :priority AND ready_at <= :now
+             ORDER BY ready_at LIMIT 1
+            """
+        case .nextReadyAt:
+            """
+            SELECT ready_at FROM jobs INDEXED BY jobs_scheduled
+             WHERE state = 'queued' AND waits_for = 0 AND ready_at > created_at
+               AND ready_at > :now
+             ORDER BY ready_at LIMIT 1
+            """
+        default: "SELECT name FROM queues WHERE is_paused = 1 ORDER BY name"
+        }
+    }
+
+    private var jobText: String {
+        switch self {
+        case .waiting: "SELECT \(Columns.waiting) FROM jobs WHERE id = :id"
+        case .inputs: "SELECT number, bytes FROM inputs WHERE job_id = :job_id ORDER BY number"
+        case .standing: "SELECT state, attempt FROM jobs WHERE id = :id"
+        case .details: "SELECT \(Columns.details) FROM jobs WHERE id = :id"
+        case .failure: "SELECT \(Columns.failure) FROM failures WHERE job_id = :job_id"
+        case .pastAttempts:
+            """
+            SELECT attempt, worker, started_at, ended_at, \(Columns.failure) FROM attempts
+             WHERE job_id = :job_id
+             ORDER BY attempt
+            """
+        case .children: "SELECT count(*) FROM jobs WHERE parent_id = :parent_id"
+        default: "SELECT highest_id FROM marks"
+        }
+    }
+
+    private var resultText: String {
+        switch self {
+        case .resultHead:
+            "SELECT attempt, format, rows, total_bytes FROM results WHERE job_id = :job_id"
+        case .resultBody: "SELECT body FROM results WHERE job_id = :job_id"
+        case .resultParts:
+            """
+            SELECT part, body FROM result_parts
+             WHERE job_id = :job_id AND attempt = :attempt AND part BETWEEN :first AND :last
+             ORDER BY part
+            """
+        default:
+            """
+            SELECT jobs.id FROM jobs JOIN results ON results.job_id = jobs.id
+             WHERE parent_id = :parent_id
+             ORDER BY part
+            """
+        }
+    }
+
+    /// In the order of the ids. The filter's other fields are compared by the reader, which counts
+    /// what it has looked at.
+    private var listText: String {
+        switch self {
+        case .listAll:
+            "SELECT \(Columns.details) FROM jobs WHERE id < :before ORDER BY id DESC"
+        case .listRare:
+            """
+            SELECT \(Columns.details) FROM jobs
+             WHERE state IN ('running', 'failed', 'cancelled') AND id < :before AND state = :state
+             ORDER BY id DESC
+            """
+        case .selectAll:
+            "SELECT kind, queue, parent_id, id, state FROM jobs WHERE id > :after ORDER BY id"
+        default:
+            """
+            SELECT kind, queue, parent_id, id, state FROM jobs
+             WHERE state IN ('running', 'failed', 'cancelled') AND id > :after AND state = :state
+             ORDER BY id
+            """
+        }
+    }
+
+    private var totalText: String {
+        switch self {
+        case .queue:
+            """
+            SELECT name, is_paused, queued, running, succeeded, failed, cancelled FROM queues
+             WHERE name = :name
+            """
+        case .queues:
+            """
+            SELECT name, is_paused, queued, running, succeeded, failed, cancelled FROM queues
+             ORDER BY name
+            """
+        case .counts:
+            """
+            SELECT sum(queued), sum(running), sum(succeeded), sum(failed), sum(cancelled)
+              FROM queues
+            """
+        case .pageCount: "PRAGMA page_count"
+        default: "PRAGMA page_size"
+        }
+    }
+}

@@ -1,0 +1,169 @@
+/// The history of the schema. Append only: a step that was ever released is never edited.
+///
+/// The number of steps done is the database's `user_version`. Times are ms since 1970, UTC. Each
+/// index is paid for with every job, so there are no more than the statements need.
+enum Schema {
+    /// "MILL" in ASCII, by which a store is told from any other database.
+    static let applicationID: Int64 = 0x4D49_4C4C
+
+    static let steps = [first]
+
+    private static let first = """
+        CREATE TABLE jobs (
+            id               INTEGER PRIMARY KEY,
+            state            TEXT    NOT NULL
+                CHECK (state IN ('queued', 'running', 'succeeded', 'failed', 'cancelled')),
+            attempt          INTEGER NOT NULL DEFAULT 0 CHECK (attempt >= 0),
+            failures         INTEGER NOT NULL DEFAULT 0 CHECK (failures >= 0),
+            losses           INTEGER NOT NULL DEFAULT 0 CHECK (losses >= 0),
+            ready_at         INTEGER NOT NULL,
+            waits_for        INTEGER NOT NULL DEFAULT 0 CHECK (waits_for >= 0),
+            is_split         INTEGER NOT NULL DEFAULT 0 CHECK (is_split IN (0, 1)),
+            cancel_requested INTEGER NOT NULL DEFAULT 0 CHECK (cancel_requested IN (0, 1)),
+            created_at       INTEGER NOT NULL,
+            started_at       INTEGER,               -- of the run under way, or of the last one
+            finished_at      INTEGER,
+            worker           INTEGER,
+            kind             TEXT    NOT NULL,
+            queue            TEXT    NOT NULL,
+            priority         INTEGER NOT NULL CHECK (priority BETWEEN -100 AND 100),
+            timeout_ms       INTEGER NOT NULL,
+            max_attempts     INTEGER NOT NULL,
+            first_ms         INTEGER NOT NULL,      -- pause after the first failure
+            longest_ms       INTEGER NOT NULL,      -- bound of every pause
+            parts            INTEGER NOT NULL,
+            writes           TEXT,                  -- the database that a run may change
+            sort             INTEGER NOT NULL,      -- the same for jobs that take about as long
+            name             TEXT,
+            tags             TEXT,                  -- one a line
+            keep_ms          INTEGER,
+            key              TEXT,
+            fingerprint      INTEGER NOT NULL,
+            parent_id        INTEGER,
+            part             INTEGER,               -- place among the parent's children, from 1
+            file_id          INTEGER,
+            frames           INTEGER NOT NULL,      -- rows in inputs
+            body             TEXT    NOT NULL,      -- the work, in JSON
+            CHECK (state <> 'running' OR (attempt > 0 AND started_at IS NOT NULL)),
+            CHECK (state = 'queued' OR waits_for = 0),
+            CHECK (state = 'running' OR cancel_requested = 0),
+            CHECK ((state IN ('queued', 'running')) = (finished_at IS NULL)),
+            CHECK ((parent_id IS NULL) = (part IS NULL))
+        ) STRICT;
+
+        CREATE INDEX jobs_ready ON jobs (queue, priority DESC, ready_at, id)
+            WHERE state = 'queued' AND waits_for = 0;
+        CREATE INDEX jobs_scheduled ON jobs (ready_at)
+            WHERE state = 'queued' AND waits_for = 0 AND ready_at > created_at;
+        CREATE INDEX jobs_rare ON jobs (state, id)
+            WHERE state IN ('running', 'failed', 'cancelled');
+        CREATE UNIQUE INDEX jobs_key ON jobs (key) WHERE key IS NOT NULL;
+        CREATE INDEX jobs_children ON jobs (parent_id, part) WHERE parent_id IS NOT NULL;
+
+        CREATE TABLE inputs (
+            job_id INTEGER NOT NULL,
+            number INTEGER NOT NULL,                -- as the body refers to it
+            bytes  BLOB    NOT NULL,
+            PRIMARY KEY (job_id, number)
+        ) STRICT, WITHOUT ROWID;
+
+        CREATE TABLE results (
+            job_id      INTEGER PRIMARY KEY,
+            attempt     INTEGER NOT NULL,
+            format      TEXT    NOT NULL,
+            rows        INTEGER,
+            total_bytes INTEGER NOT NULL,
+            duration_us INTEGER NOT NULL,
+            body        BLOB,                       -- NULL when it lies in result_parts
+            CHECK (body IS NULL OR length(body) = total_bytes)
+        ) STRICT;
+
+        CREATE TABLE result_parts (
+            job_id  INTEGER NOT NULL,
+            attempt INTEGER NOT NULL,
+            part    INTEGER NOT NULL,               -- from 0; all but the last are 1 MiB
+            body    BLOB    NOT NULL,
+            PRIMARY KEY (job_id, attempt, part)
+        ) STRICT, WITHOUT ROWID;
+
+        CREATE TABLE attempts (                     -- runs that failed or were lost
+            job_id       INTEGER NOT NULL,
+            attempt      INTEGER NOT NULL,
+            worker       INTEGER,
+            started_at   INTEGER,
+            ended_at     INTEGER NOT NULL,
+            code         TEXT    NOT NULL,
+            message      TEXT    NOT NULL,
+            hint         TEXT,
+            sqlite_code  INTEGER,
+            offset       INTEGER,
+            is_permanent INTEGER NOT NULL CHECK (is_permanent IN (0, 1)),
+            PRIMARY KEY (job_id, attempt)
+        ) STRICT, WITHOUT ROWID;
+
+        CREATE TABLE failures (                     -- why a job is 'failed'
+            job_id       INTEGER PRIMARY KEY,
+            code         TEXT    NOT NULL,
+            message      TEXT    NOT NULL,
+            hint         TEXT,
+            sqlite_code  INTEGER,
+            offset       INTEGER,
+            is_permanent INTEGER NOT NULL CHECK (is_permanent IN (0, 1))
+        ) STRICT;
+
+        CREATE TABLE queues (                       -- with the jobs in each state, children apart
+            name      TEXT    PRIMARY KEY,
+            is_paused INTEGER NOT NULL DEFAULT 0 CHECK (is_paused IN (0, 1)),
+            queued    INTEGER NOT NULL DEFAULT 0 CHECK (queued >= 0),
+            running   INTEGER NOT NULL DEFAULT 0 CHECK (running >= 0),
+            succeeded INTEGER NOT NULL DEFAULT 0 CHECK (succeeded >= 0),
+            failed    INTEGER NOT NULL DEFAULT 0 CHECK (failed >= 0),
+            cancelled INTEGER NOT NULL DEFAULT 0 CHECK (cancelled >= 0)
+        ) STRICT, WITHOUT ROWID;
+
+        CREATE TABLE spool_files (
+            id        INTEGER PRIMARY KEY,
+            name      TEXT    NOT NULL,             -- as it was dropped
+            taken_as  TEXT    NOT NULL UNIQUE,
+            bytes     INTEGER NOT NULL,
+            digest    TEXT    NOT NULL,             -- SHA-256, hexadecimal
+            taken_at  INTEGER NOT NULL,
+            first_id  INTEGER NOT NULL,             -- of its jobs, in the order of the file
+            jobs      INTEGER NOT NULL,
+            open_jobs INTEGER NOT NULL CHECK (open_jobs BETWEEN 0 AND jobs),
+            is_closed INTEGER NOT NULL DEFAULT 0 CHECK (is_closed IN (0, 1))
+        ) STRICT;
+
+        CREATE TABLE runs (                         -- starts of the runner
+            id         INTEGER PRIMARY KEY,
+            started_at INTEGER NOT NULL,
+            stopped_at INTEGER                      -- NULL when it did not end by itself
+        ) STRICT;
+
+        CREATE TABLE marks (                        -- one row: ids that are taken
+            id             INTEGER PRIMARY KEY CHECK (id = 1),
+            highest_id     INTEGER NOT NULL,        -- of all jobs there ever were
+            reserved_up_to INTEGER NOT NULL CHECK (reserved_up_to >= 0)
+        ) STRICT;
+        INSERT INTO marks VALUES (1, 0, 0);
+
+        CREATE VIEW job_overview AS                 -- for people
+        SELECT jobs.id,
+               CASE WHEN state <> 'queued' THEN state
+                    WHEN waits_for > 0 THEN 'blocked'
+                    WHEN ready_at <= (julianday('now') - 2440587.5) * 86400000 THEN state
+                    WHEN failures > 0 THEN 'retrying'
+                    ELSE 'scheduled'
+               END AS state,
+               kind, queue, priority, name, key, attempt,
+               strftime('%Y-%m-%dT%H:%M:%fZ', created_at / 1000.0, 'unixepoch') AS created_at,
+               strftime('%Y-%m-%dT%H:%M:%fZ', ready_at / 1000.0, 'unixepoch') AS ready_at,
+               strftime('%Y-%m-%dT%H:%M:%fZ', started_at / 1000.0, 'unixepoch') AS started_at,
+               strftime('%Y-%m-%dT%H:%M:%fZ', finished_at / 1000.0, 'unixepoch') AS finished_at,
+               results.total_bytes AS result_bytes, failures.code AS error,
+               failures.message AS message, parent_id, body
+          FROM jobs
+          LEFT JOIN results ON results.job_id = jobs.id
+          LEFT JOIN failures ON failures.job_id = jobs.id;
+        """
+}

@@ -1,0 +1,157 @@
+internal import JobCore
+internal import SQLite
+
+/// How specs, failures and tags lie in rows.
+extension Parameters {
+    /// `kind` to `keep_ms`, in the order of the table.
+    mutating func add(_ spec: Spec) throws(SQLiteError) {
+        try add(spec.kind.rawValue)
+        try add(spec.queue.rawValue)
+        try add(spec.priority)
+        try add(spec.timeoutMs)
+        try add(spec.retry.maxAttempts)
+        try add(spec.retry.firstMs)
+        try add(spec.retry.longestMs)
+        try add(spec.parts)
+        try add(spec.writes)
+        try add(Int64(bitPattern: spec.sort))
+        try add(spec.name)
+        try add(TagLines.joined(spec.tags))
+        try add(spec.keepMs)
+    }
+
+    mutating func add(_ failure: Failure) throws(SQLiteError) {
+        try add(failure.code.rawValue)
+        try add(failure.message)
+        try add(failure.hint)
+        try add(failure.sqliteCode.map(Int64.init))
+        try add(failure.offset.map(Int64.init))
+        try add(failure.isPermanent)
+    }
+}
+
+extension Row {
+    /// `Columns.job`.
+    mutating func job() throws(SQLiteError) -> Job {
+        let id = id()
+        let state = try word(JobState.self)
+        let attempt = try attempt()
+        let failures = int()
+        let losses = int()
+        var standing = Job.Standing(readyAt: moment())
+        standing.state = state
+        standing.attempt = attempt
+        standing.failures = failures
+        standing.losses = losses
+        standing.waitsFor = int()
+        standing.isSplit = flag()
+        standing.cancelRequested = flag()
+        return Job(id: id, standing: standing, writes: flag(), retry: retry())
+    }
+
+    /// `Columns.waiting`, with the binary frames as the caller finds them.
+    mutating func waiting(
+        frames: (JobID) throws(SQLiteError) -> [Spec.Frame]
+    ) throws(SQLiteError) -> Waiting {
+        let id = id()
+        let next = try attempt().next
+        let readyAt = moment()
+        let losses = int()
+        let isSplit = flag()
+        let spec = try spec(of: id, frames: frames)
+        return Waiting(
+            id: id,
+            next: next,
+            readyAt: readyAt,
+            losses: losses,
+            isSplit: isSplit,
+            spec: spec
+        )
+    }
+
+    private mutating func spec(
+        of id: JobID,
+        frames: (JobID) throws(SQLiteError) -> [Spec.Frame]
+    ) throws(SQLiteError) -> Spec {
+        var spec = Spec(kind: try word(), body: [], timeoutMs: 0)
+        spec.queue = try word()
+        spec.priority = int()
+        spec.timeoutMs = integer()
+        spec.retry = retry()
+        spec.parts = int()
+        spec.writes = optionalText()
+        spec.sort = UInt64(bitPattern: integer())
+        spec.name = optionalText()
+        spec.tags = TagLines.split(optionalText())
+        spec.keepMs = optionalInteger()
+        if integer() > 0 { spec.frames = try frames(id) }
+        spec.body = bytes()
+        return spec
+    }
+
+    /// `Columns.failure`.
+    mutating func failure() throws(SQLiteError) -> Failure {
+        var failure = Failure(try word(), text(), hint: optionalText())
+        failure.sqliteCode = optionalInteger().map { Int(clamping: $0) }
+        failure.offset = optionalInteger().map { Int(clamping: $0) }
+        failure.isPermanent = flag()
+        return failure
+    }
+
+    /// A schema's CHECK keeps attempts from being negative; a damaged page does not know it.
+    mutating func attempt() throws(SQLiteError) -> Attempt {
+        let number = integer()
+        guard number >= 0, let number = Int(exactly: number) else {
+            throw SQLiteError(
+                extendedCode: SQLiteError.corruptCode,
+                message: "\(number) is not an attempt"
+            )
+        }
+        return Attempt(rawValue: number)
+    }
+
+    private mutating func retry() -> RetryPolicy {
+        RetryPolicy(maxAttempts: int(), firstMs: integer(), longestMs: integer())
+    }
+}
+
+/// Tags as one text, one a line, in which a line break or backslash of a tag is written `\n`, `\\`.
+enum TagLines {
+    static func joined(_ tags: [String]) -> String? {
+        tags.isEmpty ? nil : tags.map(escaped).joined(separator: "\n")
+    }
+
+    static func split(_ text: String?) -> [String] {
+        guard let text else { return [] }
+        let lines = text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+        return lines.map { unescaped($0) }
+    }
+
+    private static func escaped(_ tag: String) -> String {
+        var bytes: [UInt8] = []
+        for byte in tag.utf8 {
+            switch byte {
+            case UInt8(ascii: "\n"): bytes += Array("\\n".utf8)
+            case UInt8(ascii: "\\"): bytes += Array("\\\\".utf8)
+            default: bytes.append(byte)
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    private static func unescaped(_ line: Substring.UTF8View) -> String {
+        var bytes: [UInt8] = []
+        var isEscaped = false
+        for byte in line {
+            if isEscaped {
+                bytes.append(byte == UInt8(ascii: "n") ? UInt8(ascii: "\n") : byte)
+                isEscaped = false
+            } else if byte == UInt8(ascii: "\\") {
+                isEscaped = true
+            } else {
+                bytes.append(byte)
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}

@@ -1,0 +1,72 @@
+public import JobCore
+public import SQLite
+
+/// What makes a store unfit: to be opened, or to be written.
+public enum StoreError: Error, Equatable, Sendable {
+    /// Another process holds the write lock.
+    case busy(path: String)
+    /// The file was written by a newer program.
+    case schemaTooNew(found: Int, known: Int)
+    /// The file is something else.
+    case notAStore(path: String)
+    /// What the file says cannot be true.
+    case corrupt(SQLiteError)
+    /// There is no room on the disk.
+    case full(path: String)
+    case readOnly(path: String)
+    /// Anything else, such as an error of the disk.
+    case sqlite(SQLiteError)
+
+    init(_ error: SQLiteError, path: String) {
+        self =
+            if error.isBusy {
+                .busy(path: path)
+            } else if error.isNotADatabase {
+                .notAStore(path: path)
+            } else if error.isCorrupt {
+                .corrupt(error)
+            } else if error.isFull {
+                .full(path: path)
+            } else if error.isReadOnly {
+                .readOnly(path: path)
+            } else {
+                .sqlite(error)
+            }
+    }
+
+    /// True when the next commit may well succeed. After any other error the store must be opened
+    /// anew: the kernel may have dropped pages that were thought to be written.
+    public var heals: Bool {
+        switch self {
+        case .busy, .full, .readOnly: true
+        case .schemaTooNew, .notAStore, .corrupt, .sqlite: false
+        }
+    }
+}
+
+extension StoreError: Explained {
+    public var summary: String {
+        switch self {
+        case .busy(let path): "The job store \(path) is in use by another process."
+        case .schemaTooNew(let found, let known):
+            "The job store has schema \(found); this program knows up to \(known)."
+        case .notAStore(let path): "\(path) is not a job store."
+        case .corrupt(let error): "The job store is damaged: \(error.message)."
+        case .full(let path): "There is no room left on the disk for the job store \(path)."
+        case .readOnly(let path): "The job store \(path) cannot be written."
+        case .sqlite(let error): "The job store reported: \(error.message)."
+        }
+    }
+
+    public var hint: String? {
+        switch self {
+        case .busy: "End the other program that writes it, or give this runner a store of its own."
+        case .schemaTooNew: "Run the program version that wrote it, or restore a backup."
+        case .notAStore: "Name another file, or move this one away."
+        case .corrupt: "Restore a backup; keep the damaged file with its -wal for salvage."
+        case .full: "Make room; the runner goes on by itself."
+        case .readOnly: "Make the file and its directory writable for the runner's user."
+        case .sqlite: nil
+        }
+    }
+}

@@ -1,0 +1,179 @@
+public import JobCore
+
+/// What is known of the jobs.
+extension ModelStore {
+    public func answer(_ query: Query) throws(Never) -> Answer {
+        switch query {
+        case .load(let queue, let limit, let now): load(queue, limit: limit, now: now)
+        case .survey(let now): .surveyed(survey(now: now))
+        case .gather(let parent):
+            .gathered(parent, children(of: parent).compactMap(\.outcome?.bytes))
+        case .show(let ids):
+            .shown(ids.map { entries[$0].map(details) }, isIssued: ids.map(isIssued))
+        case .ends(let ids): .ends(ids.map { entries[$0].map(end) }, isIssued: ids.map(isIssued))
+        case .result(let id, let range):
+            .result(entries[id].map { result(of: $0, range) }, isIssued: isIssued(id))
+        case .list(let filter, let after, let limit): list(filter, after: after, limit: limit)
+        case .select(let filter, let after, let limit):
+            .selected(select(filter, after: after, limit: limit))
+        case .queues(let name):
+            .queues(
+                queueNames.sorted().filter { name == nil || name == $0 }.map {
+                    let isPaused = pausedQueues.contains($0)
+                    return QueueDetails(name: $0, isPaused: isPaused, counts: counts(of: $0))
+                }
+            )
+        case .statistics(let now): .statistics(statistics(now: now))
+        }
+    }
+
+    // MARK: - Ready jobs
+
+    private func ready(now: Timestamp) -> [Entry] {
+        entries.values.filter {
+            $0.job.state == .queued && $0.job.waitsFor == 0 && $0.job.readyAt <= now
+        }
+    }
+
+    private func load(_ queue: QueueName, limit: Int, now: Timestamp) -> Answer {
+        let ready = ready(now: now).filter { $0.spec.queue == queue }.sorted {
+            ($1.spec.priority, $0.job.readyAt, $0.job.id)
+                < ($0.spec.priority, $1.job.readyAt, $1.job.id)
+        }
+        var loaded: [Waiting] = []
+        var bytes = 0
+        for entry in ready {
+            let isFull = loaded.count >= limit || bytes >= Self.loadBytes
+            let isFirst = entry.spec.priority != loaded.last?.spec.priority
+            guard !isFull || isFirst else { continue }
+            loaded.append(waiting(entry))
+            bytes += entry.spec.frames.reduce(entry.spec.body.count) { $0 + $1.bytes.count }
+        }
+        return .loaded(queue, loaded, isAll: loaded.count == ready.count)
+    }
+
+    func waiting(_ entry: Entry) -> Waiting {
+        Waiting(
+            id: entry.job.id,
+            next: entry.job.attempt.next,
+            readyAt: entry.job.readyAt,
+            losses: entry.job.losses,
+            isSplit: entry.job.isSplit,
+            spec: entry.spec
+        )
+    }
+
+    private func survey(now: Timestamp) -> Survey {
+        var survey = Survey()
+        survey.ready = Set(ready(now: now).map(\.spec.queue)).sorted()
+        survey.paused = pausedQueues.sorted()
+        survey.nextReadyAt =
+            entries.values.filter {
+                $0.job.state == .queued && $0.job.waitsFor == 0 && $0.job.readyAt > now
+                    && $0.job.readyAt > $0.createdAt
+            }.map(\.job.readyAt).min()
+        return survey
+    }
+
+    // MARK: - Single jobs
+
+    func isIssued(_ id: JobID) -> Bool { id.rawValue >= 1 && id.rawValue <= highestID }
+
+    func end(of entry: Entry) -> JobEnd {
+        let job = entry.job
+        return JobEnd(id: job.id, state: job.state, attempt: job.attempt, failure: entry.failure)
+    }
+
+    func children(of parent: JobID) -> [Entry] {
+        entries.values.filter { $0.parent == parent }.sorted { $0.part < $1.part }
+    }
+
+    private func result(of entry: Entry, _ range: ByteRange) -> JobResult {
+        guard let outcome = entry.outcome else { return JobResult(end: end(of: entry)) }
+        let rest = outcome.bytes.dropFirst(Int(clamping: max(range.offset, 0)))
+        let wanted = min(Int(clamping: max(range.limit ?? .max, 0)), limits.replyBytes)
+        return JobResult(
+            end: end(of: entry),
+            head: outcome.head,
+            offset: Int64(outcome.bytes.count - rest.count),
+            bytes: Array(rest.prefix(wanted))
+        )
+    }
+
+    private func details(of entry: Entry) -> JobDetails {
+        var details = JobDetails(
+            job: entry.job,
+            kind: entry.spec.kind,
+            queue: entry.spec.queue,
+            timeoutMs: entry.spec.timeoutMs,
+            createdAt: entry.createdAt
+        )
+        details.queueIsPaused = pausedQueues.contains(entry.spec.queue)
+        details.priority = entry.spec.priority
+        details.name = entry.spec.name
+        details.key = entry.key
+        details.tags = entry.spec.tags
+        details.startedAt = entry.startedAt
+        details.finishedAt = entry.finishedAt
+        details.worker = entry.worker
+        if entry.job.isSplit {
+            let children = children(of: entry.job.id)
+            let done = children.count { $0.job.state.isFinal }
+            details.progress = Progress(done: Int64(done), total: Int64(children.count))
+        }
+        details.pastAttempts = entry.pastAttempts
+        details.failure = entry.failure
+        details.result = entry.outcome?.head
+        return details
+    }
+
+    // MARK: - Many jobs
+
+    private func list(_ filter: JobFilter, after: JobID?, limit: Int) -> Answer {
+        let isRare = [.running, .failed, .cancelled].contains(filter.state)
+        let candidates = entries.values.filter {
+            $0.job.id < after ?? JobID(rawValue: .max)
+                && (!isRare || $0.job.state == filter.state)
+        }
+        var found: [JobDetails] = []
+        var last: JobID?
+        for (seen, entry) in candidates.sorted(by: { $0.job.id > $1.job.id }).enumerated() {
+            guard seen < Self.listJobs, found.count < limit else {
+                return .listed(found, next: last)
+            }
+            last = entry.job.id
+            if filter.matches(entry) { found.append(details(of: entry)) }
+        }
+        return .listed(found, next: nil)
+    }
+
+    private func select(_ filter: JobFilter, after: JobID?, limit: Int) -> [JobID] {
+        let ids = entries.values.filter(filter.matches).map(\.job.id).sorted()
+        return Array(ids.filter { $0 > after ?? JobID(rawValue: .min) }.prefix(limit))
+    }
+
+    func counts(of queue: QueueName?) -> JobCounts {
+        var counts = JobCounts()
+        for entry in entries.values
+        where entry.parent == nil && (queue == nil || entry.spec.queue == queue) {
+            counts[entry.job.state] += 1
+        }
+        return counts
+    }
+
+    private func statistics(now: Timestamp) -> Statistics {
+        var statistics = Statistics()
+        statistics.counts = counts(of: nil)
+        statistics.oldestWaitingMs = ready(now: now).map(\.job.readyAt).min().map(now.ms)
+        return statistics
+    }
+}
+
+extension JobFilter {
+    fileprivate func matches(_ entry: ModelStore.Entry) -> Bool {
+        entry.parent == nil
+            && (state == nil || state == entry.job.state)
+            && (queue == nil || queue == entry.spec.queue)
+            && (kind == nil || kind == entry.spec.kind)
+    }
+}

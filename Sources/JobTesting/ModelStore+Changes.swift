@@ -1,0 +1,207 @@
+internal import JobCore
+
+/// What happens to jobs that are there.
+extension ModelStore {
+    /// The job after an event, or nil when there is no such job or the event does not fit it.
+    func entry(_ id: JobID, after event: JobEvent) -> Entry? {
+        guard var entry = entries[id] else { return nil }
+        do {
+            try entry.job.apply(event, at: now)
+            return entry
+        } catch {
+            return nil
+        }
+    }
+
+    mutating func settle(_ report: Report) {
+        let event: JobEvent =
+            switch report.ending {
+            case .succeeded: .succeeded(report.attempt)
+            case .failed(let failure): .failed(report.attempt, permanent: failure.isPermanent)
+            case .brokenOff: .brokenOff(report.attempt)
+            case .putBack: .putBack(report.attempt)
+            case .split(let parts): .split(report.attempt, children: parts.count)
+            }
+        guard var entry = entry(report.job, after: event) else {
+            facts.append(.cameLate(report.job, report.attempt))
+            return
+        }
+        entry.startedAt = report.startedAt
+        entry.worker = report.worker
+        switch report.ending {
+        case .succeeded(let outcome):
+            entry.outcome = outcome
+            conclude(entry)
+        case .failed(let failure):
+            entry.remember(failure, at: now)
+            conclude(entry, failure: failure)
+        case .brokenOff, .putBack, .split: conclude(entry)
+        }
+    }
+
+    mutating func lose(_ id: JobID, _ attempt: Attempt, _ worker: WorkerID, _ reason: String) {
+        guard var entry = entry(id, after: .lost(attempt)) else {
+            facts.append(.cameLate(id, attempt))
+            return
+        }
+        entry.worker = worker
+        entry.remember(Failure(.lost, reason), at: now)
+        conclude(entry, failure: .poisoned)
+    }
+
+    mutating func split(_ report: Report, _ parts: [Part], _ ids: ClosedRange<Int64>) {
+        let event = JobEvent.split(report.attempt, children: parts.count)
+        guard let parent = entry(report.job, after: event) else {
+            facts.append(.cameLate(report.job, report.attempt))
+            return
+        }
+        var children: [Waiting] = []
+        for (place, (part, id)) in zip(parts, ids).enumerated() {
+            var spec = parent.spec
+            spec.body = part.body
+            spec.frames = part.frames
+            spec.parts = 1
+            spec.name = nil
+            spec.tags = []
+            spec.keepMs = nil
+            let id = JobID(rawValue: id)
+            insert(Submission(spec: spec, fingerprint: 0), as: id)
+            entries[id]?.parent = report.job
+            entries[id]?.part = place + 1
+            children.append(Waiting(id: id, next: Attempt(rawValue: 1), readyAt: now, spec: spec))
+        }
+        conclude(parent)
+        facts.append(.split(report.job, children: children))
+    }
+
+    /// Writes what a change has come to, and tells whoever depends on it.
+    private mutating func conclude(_ changed: Entry, failure: Failure? = nil) {
+        var entry = changed
+        let job = entry.job
+        entry.finishedAt = job.state.isFinal ? now : nil
+        entry.failure = job.state == .failed ? failure : job.state == .cancelled ? .calledOff : nil
+        if job.state == .queued {
+            entry.startedAt = nil
+            entry.worker = nil
+        }
+        entries[job.id] = entry
+        if let file = entry.file { touchedFiles.insert(file) }
+        switch job.state {
+        case .queued:
+            if job.waitsFor == 0 { facts.append(.queued(waiting(entry))) }
+        case .running:
+            if job.cancelRequested { facts.append(.cancelRequested(job.id, job.attempt)) }
+        case .succeeded, .failed, .cancelled: end(entry)
+        }
+    }
+
+    private mutating func end(_ entry: Entry) {
+        let job = entry.job
+        facts.append(.ended(Ended(end: end(of: entry), outcome: entry.outcome)))
+        if job.isSplit, job.state != .succeeded {
+            for child in children(of: job.id) {
+                guard let child = self.entry(child.job.id, after: .cancel) else { continue }
+                conclude(child)
+            }
+        }
+        guard let parent = entry.parent else { return }
+
+        let event: JobEvent = entry.failure == nil ? .childSucceeded : .childFailed
+        if let parent = self.entry(parent, after: event) {
+            conclude(parent, failure: entry.failure?.ofPart(entry.part))
+        }
+    }
+
+    // MARK: - Clients
+
+    mutating func cancel(_ targets: [Target], _ ticket: Ticket) {
+        change(targets.map(\.job), ticket) { store, place in
+            let target = targets[place]
+            let before = store.entries[target.job]
+            if let active = target.active,
+                let begun = store.entry(target.job, after: .started(active))
+            {
+                store.entries[target.job] = begun
+                store.entries[target.job]?.startedAt = store.now
+            }
+            guard let entry = store.entry(target.job, after: .cancel) else {
+                store.entries[target.job] = before
+                return false
+            }
+            store.conclude(entry)
+            return true
+        }
+    }
+
+    mutating func retry(_ jobs: [JobID], _ ticket: Ticket) {
+        change(jobs, ticket) { store, place in
+            guard let entry = store.entry(jobs[place], after: .retry), entry.parent == nil else {
+                return false
+            }
+            store.deleteChildren(of: jobs[place])
+            store.conclude(entry)
+            if let file = entry.file { store.files[file]?.isClosed = false }
+            return true
+        }
+    }
+
+    mutating func delete(_ jobs: [JobID], _ ticket: Ticket) {
+        change(jobs, ticket) { store, place in
+            guard let entry = store.entries[jobs[place]], entry.parent == nil,
+                entry.job.state.isFinal
+            else { return false }
+            store.deleteChildren(of: jobs[place])
+            store.entries[jobs[place]] = nil
+            return true
+        }
+    }
+
+    mutating func setPaused(_ paused: Bool, _ queue: QueueName?, _ ticket: Ticket) {
+        if let queue { queueNames.insert(queue) }
+        let names = queue.map { [$0] } ?? queueNames.sorted()
+        if paused {
+            pausedQueues.formUnion(names)
+        } else {
+            pausedQueues.subtract(names)
+        }
+        facts.append(.paused(paused, names, ticket))
+    }
+
+    private mutating func change(
+        _ jobs: [JobID],
+        _ ticket: Ticket,
+        _ change: (inout ModelStore, Int) -> Bool
+    ) {
+        var count = 0
+        var unfit: Unfit?
+        for (place, id) in jobs.enumerated() {
+            if let entry = entries[id] {
+                if change(&self, place) {
+                    count += 1
+                } else {
+                    unfit = unfit ?? .wrongState(id, entry.job.state)
+                }
+            } else {
+                unfit = unfit ?? (isIssued(id) ? .gone(id) : .unknown(id))
+            }
+        }
+        facts.append(.changed(ticket, count: count, unfit: unfit))
+    }
+
+    private mutating func deleteChildren(of parent: JobID) {
+        for child in children(of: parent) { entries[child.job.id] = nil }
+    }
+}
+
+extension ModelStore.Entry {
+    fileprivate mutating func remember(_ failure: Failure, at now: Timestamp) {
+        let past = PastAttempt(
+            attempt: job.attempt,
+            worker: worker,
+            startedAt: startedAt,
+            endedAt: now,
+            failure: failure
+        )
+        pastAttempts.append(past)
+    }
+}

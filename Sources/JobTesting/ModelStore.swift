@@ -1,0 +1,178 @@
+public import JobCore
+
+/// A store in plain memory, so simple that its answers can be believed.
+///
+/// It looks at every job for every question, and keeps the promises of `Store` but for the disk.
+public struct ModelStore: Store {
+    /// Bytes of specs after which a load counts as full.
+    static let loadBytes = 8 << 20
+    /// Jobs that one page of a list looks at.
+    static let listJobs = 10_000
+
+    struct Entry {
+        var job: Job
+        let spec: Spec
+        var key: String?
+        var fingerprint: UInt64 = 0
+        let createdAt: Timestamp
+        var startedAt: Timestamp?
+        var finishedAt: Timestamp?
+        var worker: WorkerID?
+        /// The job that it is a part of, and which part, from 1.
+        var parent: JobID?
+        var part = 0
+        var file: FileID?
+        var failure: Failure?
+        var outcome: Outcome?
+        var pastAttempts: [PastAttempt] = []
+    }
+
+    struct File {
+        let takenAs: String
+        let firstID: Int64
+        var isClosed = false
+    }
+
+    let limits: Limits
+    var entries: [JobID: Entry] = [:]
+    var files: [FileID: File] = [:]
+    var queueNames: Set<QueueName> = []
+    var pausedQueues: Set<QueueName> = []
+    var highestID: Int64 = 0
+    var reservedUpTo: Int64 = 0
+
+    // Of the commit under way:
+    var now = Timestamp(rawValue: 0)
+    var facts: [Fact] = []
+    var touchedFiles: Set<FileID> = []
+
+    public init(limits: Limits = Limits()) { self.limits = limits }
+
+    public mutating func commit(
+        _ changes: [Change],
+        at now: Timestamp
+    ) throws(Never) -> [Fact] {
+        self.now = now
+        facts = []
+        touchedFiles = []
+        for change in changes { apply(change) }
+        for file in touchedFiles.sorted(by: { $0.rawValue < $1.rawValue })
+        where !entries.values.contains(where: { $0.file == file && !$0.job.state.isFinal }) {
+            facts.append(.fileEnded(file))
+        }
+        return facts
+    }
+
+    private mutating func apply(_ change: Change) {
+        switch change {
+        case .insert(let insertion): insert(insertion)
+        case .start(let job, let attempt, let worker, let moment):
+            guard var entry = entry(job, after: .started(attempt)) else { return }
+            entry.startedAt = moment
+            entry.worker = worker
+            entries[job] = entry
+        case .settle(let report): settle(report)
+        case .split(let report, let parts, let ids): split(report, parts, ids)
+        case .lose(let job, let attempt, let worker, let reason):
+            lose(job, attempt, worker, reason)
+        case .cancel(let targets, let ticket): cancel(targets, ticket)
+        case .retry(let jobs, let ticket): retry(jobs, ticket)
+        case .delete(let jobs, let ticket): delete(jobs, ticket)
+        case .setPaused(let paused, let queue, let ticket): setPaused(paused, queue, ticket)
+        case .reserve(let id):
+            reservedUpTo = max(reservedUpTo, id)
+            facts.append(.reserved(upTo: reservedUpTo))
+        case .closeFile(let file): files[file]?.isClosed = true
+        }
+    }
+
+    // MARK: - Insertions
+
+    private mutating func insert(_ insertion: Insertion) {
+        if let row = insertion.file,
+            let (known, file) = files.first(where: { $0.value.takenAs == row.takenAs })
+        {
+            touchedFiles.insert(known)
+            let accepted = acceptedBefore(insertion.jobs, from: file.firstID)
+            facts.append(.inserted(insertion.ticket, accepted, known))
+            return
+        }
+        if let refusal = refusal(of: insertion.jobs) {
+            facts.append(.refused(insertion.ticket, refusal))
+            return
+        }
+        let file = insertFile(of: insertion)
+        var accepted: [Accepted] = []
+        for (job, id) in zip(insertion.jobs, insertion.ids) {
+            if let key = job.key, let (holder, entry) = holder(of: key) {
+                accepted.append(Accepted(id: holder, state: entry.job.state, created: false))
+                continue
+            }
+            let id = JobID(rawValue: id)
+            insert(job, as: id)
+            entries[id]?.file = file
+            queueNames.insert(job.spec.queue)
+            accepted.append(Accepted(id: id, state: .queued, created: true))
+        }
+        facts.append(.inserted(insertion.ticket, accepted, file))
+    }
+
+    mutating func insert(_ submission: Submission, as id: JobID) {
+        let spec = submission.spec
+        let job = Job(
+            id: id,
+            readyAt: submission.readyAt(now: now),
+            writes: spec.writes != nil,
+            retry: spec.retry
+        )
+        var entry = Entry(job: job, spec: spec, createdAt: now)
+        entry.key = submission.key
+        entry.fingerprint = submission.fingerprint
+        entries[id] = entry
+        highestID = max(highestID, id.rawValue)
+    }
+
+    private func refusal(of jobs: [Submission]) -> Refusal? {
+        var keys: Set<String> = []
+        for (place, job) in jobs.enumerated() {
+            if let key = job.key, !keys.insert(key).inserted {
+                return .duplicateKey(key, at: place)
+            }
+        }
+        var created = 0
+        for (place, job) in jobs.enumerated() {
+            guard let key = job.key, let (holder, entry) = holder(of: key) else {
+                created += 1
+                continue
+            }
+            if entry.fingerprint != job.fingerprint {
+                return .keyConflict(key, with: holder, at: jobs.count > 1 ? place : nil)
+            }
+        }
+        let open = counts(of: nil).open + Int64(created)
+        return open > limits.waitingJobs ? .queueFull(limit: limits.waitingJobs) : nil
+    }
+
+    private func holder(of key: String) -> (JobID, Entry)? {
+        entries.first { $0.value.key == key }.map { ($0.key, $0.value) }
+    }
+
+    private func acceptedBefore(_ jobs: [Submission], from firstID: Int64) -> [Accepted] {
+        jobs.enumerated().map { place, job in
+            if let key = job.key, let (holder, entry) = holder(of: key) {
+                return Accepted(id: holder, state: entry.job.state, created: false)
+            }
+            let id = JobID(rawValue: firstID + Int64(place))
+            let state = entries[id]?.job.state ?? .cancelled
+            return Accepted(id: id, state: state, created: false)
+        }
+    }
+
+    private mutating func insertFile(of insertion: Insertion) -> FileID? {
+        guard let row = insertion.file else { return nil }
+        let id = FileID(rawValue: Int64(files.count) + 1)
+        files[id] = File(takenAs: row.takenAs, firstID: insertion.ids.lowerBound)
+        touchedFiles.insert(id)
+        return id
+    }
+}

@@ -1,0 +1,186 @@
+import JobCore
+import Testing
+
+/// What every store must do, one job at a time.
+@Suite("A job in a store") struct LifeTests {
+    @Test(arguments: Kind.allCases)
+    func `a new job is accepted, counted and loaded`(kind: Kind) throws {
+        let store = try StoreUnderTest(kind)
+        var spec = makeSpec(#"{"sql": "select 'ü'"}"#, priority: 7, writes: "main")
+        spec.frames = [
+            Spec.Frame(number: 2, bytes: [0, 1, 255]), Spec.Frame(number: 3, bytes: []),
+        ]
+        spec.name = "nightly"
+        spec.tags = ["a b", "line\nbreak", "back\\slash", ""]
+        spec.keepMs = 5
+        spec.sort = .max
+        spec.retry = RetryPolicy(maxAttempts: 9, firstMs: 8, longestMs: 7)
+        let insertion = store.insertion([makeJob(spec, key: "k")])
+        let facts = try store.commit(.insert(insertion))
+
+        let id = JobID(rawValue: 1)
+        let accepted = Accepted(id: id, state: .queued, created: true)
+        #expect(facts == [.inserted(insertion.ticket, [accepted], nil)])
+        let loaded = try store.load()
+        let waiting = Waiting(id: id, next: Attempt(rawValue: 1), readyAt: store.now, spec: spec)
+        #expect(loaded.jobs == [waiting])
+        #expect(loaded.isAll)
+        let details = try store.details(id)
+        #expect(details.tags == spec.tags)
+        #expect(details.key == "k")
+        #expect(details.job.writes)
+        #expect(details.createdAt == store.now)
+        #expect(try store.counts().queued == 1)
+    }
+
+    @Test(arguments: Kind.allCases)
+    func `a report of success is kept with its bytes`(kind: Kind) throws {
+        let store = try StoreUnderTest(kind)
+        let id = try store.insert(makeJob())[0]
+        let outcome = Outcome(format: .csv, bytes: Array("a\r\n1\r\n".utf8), rows: 1)
+        let facts = try store.commit(.settle(makeReport(id, 1, .succeeded(outcome))))
+
+        let end = JobEnd(id: id, state: .succeeded, attempt: Attempt(rawValue: 1), failure: nil)
+        #expect(facts == [.ended(Ended(end: end, outcome: outcome))])
+        let whole = JobResult(end: end, head: outcome.head, bytes: outcome.bytes)
+        #expect(try store.ask(.result(id, .whole)) == .result(whole, isIssued: true))
+        #expect(try store.details(id).result == outcome.head)
+        #expect(try store.details(id).worker == worker)
+        #expect(try store.details(id).finishedAt == store.now)
+        #expect(try store.ask(.ends([id])) == .ends([end], isIssued: [true]))
+        #expect(try store.counts().succeeded == 1)
+        #expect(try store.load().jobs.isEmpty)
+    }
+
+    @Test(arguments: Kind.allCases)
+    func `a job is inserted and settled in one commit`(kind: Kind) throws {
+        let store = try StoreUnderTest(kind)
+        let insertion = store.insertion([makeJob()])
+        let report = makeReport(JobID(rawValue: 1), 1, success())
+        let facts = try store.commit(.insert(insertion), .settle(report))
+        #expect(facts.count == 2)
+        #expect(try store.state(JobID(rawValue: 1)) == .succeeded)
+        #expect(try store.counts().open == 0)
+    }
+
+    @Test(arguments: Kind.allCases)
+    func `a failure is retried after a pause, and each is kept`(kind: Kind) throws {
+        let store = try StoreUnderTest(kind)
+        var spec = makeSpec()
+        spec.retry = RetryPolicy(maxAttempts: 2, firstMs: 1_000, longestMs: 1_000)
+        let id = try store.insert(makeJob(spec))[0]
+        let first = try store.commit(.settle(makeReport(id, 1, .failed(glitch))))
+        guard case .queued(let waiting)? = first.first else {
+            Issue.record("\(first)")
+            return
+        }
+        #expect(waiting.next == Attempt(rawValue: 2))
+        #expect(waiting.readyAt > store.now)
+        #expect(waiting.spec == spec)
+        #expect(try store.load().jobs.isEmpty)
+        guard case .surveyed(let survey) = try store.ask(.survey(now: store.now)) else { return }
+        #expect(survey.nextReadyAt == waiting.readyAt)
+        #expect(survey.ready.isEmpty)
+
+        store.now = waiting.readyAt
+        #expect(try store.load().jobs == [waiting])
+        let second = try store.commit(.settle(makeReport(id, 2, .failed(glitch))))
+        let end = JobEnd(id: id, state: .failed, attempt: Attempt(rawValue: 2), failure: glitch)
+        #expect(second == [.ended(Ended(end: end))])
+        let details = try store.details(id)
+        #expect(details.pastAttempts.map(\.attempt.rawValue) == [1, 2])
+        #expect(details.pastAttempts.allSatisfy { $0.failure == glitch && $0.worker == worker })
+        #expect(details.failure == glitch)
+        let known = JobResult(end: end)
+        #expect(try store.ask(.result(id, .whole)) == .result(known, isIssued: true))
+    }
+
+    @Test(arguments: Kind.allCases)
+    func `a permanent failure ends the job at once`(kind: Kind) throws {
+        let store = try StoreUnderTest(kind)
+        var failure = mistake
+        failure.sqliteCode = 1
+        failure.offset = 14
+        let id = try store.insert(makeJob())[0]
+        _ = try store.commit(.settle(makeReport(id, 1, .failed(failure))))
+        #expect(try store.state(id) == .failed)
+        #expect(try store.details(id).failure == failure)
+    }
+
+    @Test(arguments: Kind.allCases)
+    func `a report of another attempt comes too late`(kind: Kind) throws {
+        let store = try StoreUnderTest(kind)
+        let id = try store.insert(makeJob())[0]
+        for attempt in [0, 2] {
+            let facts = try store.commit(.settle(makeReport(id, attempt, success())))
+            #expect(facts == [.cameLate(id, Attempt(rawValue: attempt))])
+        }
+        _ = try store.commit(.settle(makeReport(id, 1, success())))
+        let again = try store.commit(.settle(makeReport(id, 1, .failed(mistake))))
+        #expect(again == [.cameLate(id, Attempt(rawValue: 1))])
+        let unknown = JobID(rawValue: 77)
+        let facts = try store.commit(.settle(makeReport(unknown, 1, success())))
+        #expect(facts == [.cameLate(unknown, Attempt(rawValue: 1))])
+        #expect(try store.state(id) == .succeeded)
+    }
+
+    @Test(arguments: Kind.allCases)
+    func `a start is written once, and only for the run that may begin`(kind: Kind) throws {
+        let store = try StoreUnderTest(kind)
+        let id = try store.insert(makeJob())[0]
+        let start = Change.start(id, Attempt(rawValue: 1), worker, at: Timestamp(rawValue: 5))
+        #expect(try store.commit(start) == [])
+        #expect(try store.state(id) == .running)
+        #expect(try store.details(id).startedAt == Timestamp(rawValue: 5))
+        #expect(try store.counts().running == 1)
+        #expect(try store.commit(start) == [])
+        _ = try store.commit(.settle(makeReport(id, 1, success())))
+        #expect(try store.commit(start) == [])
+        #expect(try store.state(id) == .succeeded)
+    }
+
+    @Test(arguments: Kind.allCases)
+    func `three losses in a row are too many`(kind: Kind) throws {
+        let store = try StoreUnderTest(kind)
+        let id = try store.insert(makeJob())[0]
+        for attempt in 1...3 {
+            let attempt = Attempt(rawValue: attempt)
+            let facts = try store.commit(.lose(id, attempt, worker, reason: "It is gone."))
+            let details = try store.details(id)
+            #expect(details.job.losses == attempt.rawValue)
+            #expect(details.pastAttempts.last?.failure == Failure(.lost, "It is gone."))
+            if attempt.rawValue < 3 {
+                #expect(facts == [.queued(try store.load().jobs[0])])
+            } else {
+                let end = JobEnd(id: id, state: .failed, attempt: attempt, failure: .poisoned)
+                #expect(facts == [.ended(Ended(end: end))])
+            }
+        }
+        let after = try store.commit(.lose(id, Attempt(rawValue: 3), worker, reason: "again"))
+        #expect(after == [.cameLate(id, Attempt(rawValue: 3))])
+    }
+
+    @Test(arguments: Kind.allCases)
+    func `a run that was put back counts for nothing`(kind: Kind) throws {
+        let store = try StoreUnderTest(kind)
+        let id = try store.insert(makeJob())[0]
+        let facts = try store.commit(.settle(makeReport(id, 1, .putBack)))
+        let loaded = try store.load().jobs
+        #expect(facts == loaded.map(Fact.queued))
+        #expect(loaded.map(\.next.rawValue) == [2])
+        #expect(try store.details(id).job.failures == 0)
+        #expect(try store.details(id).pastAttempts.isEmpty)
+    }
+
+    @Test(arguments: Kind.allCases)
+    func `a delayed job waits for its moment`(kind: Kind) throws {
+        let store = try StoreUnderTest(kind)
+        try store.insert(makeJob(start: .after(ms: 500)), makeJob(start: .after(ms: 900)))
+        #expect(try store.load().jobs.isEmpty)
+        store.now = store.now.adding(ms: 500)
+        #expect(try store.load().jobs.count == 1)
+        guard case .surveyed(let survey) = try store.ask(.survey(now: store.now)) else { return }
+        #expect(survey.ready == [.standard])
+        #expect(survey.nextReadyAt == store.now.adding(ms: 400))
+    }
+}
