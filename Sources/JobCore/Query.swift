@@ -23,7 +23,8 @@ public enum Answer: Equatable, Sendable {
     case surveyed(Survey)
     case gathered(JobID, [[UInt8]])
     case shown([JobDetails?], isIssued: [Bool])
-    case ends([Kept])
+    /// In the order of the ids; of a job that has not ended, the state says so.
+    case ends([JobEnd?], isIssued: [Bool])
     /// Nil when the id is not kept (any more).
     case result(JobResult?, isIssued: Bool)
     case listed([JobDetails], next: JobID?)
@@ -32,16 +33,6 @@ public enum Answer: Equatable, Sendable {
     case statistics(Statistics)
     /// The store could not be read.
     case unreadable(Refusal)
-}
-
-/// What the store knows of an id.
-public enum Kept: Equatable, Sendable {
-    case ended(JobEnd)
-    case open(JobID, JobState)
-    /// Issued, and no longer kept.
-    case gone(JobID)
-    /// Never issued.
-    case unknown(JobID)
 }
 
 /// Where there is work.

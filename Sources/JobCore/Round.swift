@@ -24,8 +24,8 @@ public enum Event: Equatable, Sendable {
     case died(WorkerID)
     /// What the workers' marks showed when the broker looked.
     case seen([WorkerMark])
-    /// Orders after this one were taken back before they began.
-    case recalled(WorkerID, after: UInt32)
+    /// These orders were taken back before they began; none, when the range is empty.
+    case recalled(WorkerID, Range<UInt32>)
     /// Somebody asks the runner to stop: first kindly, then at once.
     case stop
     case timePassed

@@ -99,24 +99,16 @@ struct Crew {
         return member.orders.remove(at: place).job
     }
 
-    /// - Returns: The orders after `sequence`, which the worker will not begin.
-    mutating func takeBack(from worker: WorkerID, after sequence: UInt32) -> [Waiting] {
-        guard let member = members[worker] else { return [] }
-        let back = member.orders.filter { $0.sequence > sequence }
-        guard back.count < member.orders.count else { return takeBackAll(from: worker) }
-        members[worker]?.orders.removeAll { $0.sequence > sequence }
-        members[worker]?.isRecalled = false
+    /// - Returns: The jobs of these orders, which the worker will not begin.
+    mutating func takeBack(from worker: WorkerID, _ orders: Range<UInt32>) -> [Waiting] {
+        guard var member = members[worker] else { return [] }
+        let back = member.orders.filter { orders.contains($0.sequence) }
+        member.orders.removeAll { orders.contains($0.sequence) }
+        member.isRecalled = false
         // What runs was thought to be short and is not: nothing more is put behind it.
-        if !back.isEmpty { members[worker]?.orders[0].expectedMicros = nil }
+        if !member.orders.isEmpty { member.orders[0].expectedMicros = nil }
+        members[worker] = member
         return back.map(\.job)
-    }
-
-    private mutating func takeBackAll(from worker: WorkerID) -> [Waiting] {
-        defer {
-            members[worker]?.orders = []
-            members[worker]?.isRecalled = false
-        }
-        return members[worker]?.orders.map(\.job) ?? []
     }
 
     /// The worker that has this attempt.

@@ -40,8 +40,9 @@ public struct Decisions: Equatable, Sendable {
 public enum Signal: Equatable, Sendable {
     /// Start a thread under this id; it says `ready` when it is there.
     case start(WorkerID)
-    /// Take back the orders that the worker has not begun; the answer is the event `recalled`.
-    case recall(WorkerID)
+    /// Take back the orders up to this one that the worker has not begun; the answer is the event
+    /// `recalled`.
+    case recall(WorkerID, upTo: UInt32)
     case breakOff(WorkerID, JobID, Attempt, BreakOffReason)
     /// Do not wait for this thread any more. What it still says is not believed.
     case abandon(WorkerID)

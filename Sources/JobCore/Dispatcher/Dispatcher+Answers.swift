@@ -18,7 +18,7 @@ extension Dispatcher {
             show(found, isIssued, isBatch: isBatch, caller, at: now)
         case (.result(let caller, let range), .result(let found, let isIssued)):
             result(found, isIssued, range, caller)
-        case (.parked(let wait), .ends(let found)): parked(wait, found)
+        case (.parked(let wait), .ends(let ends, let isIssued)): parked(wait, ends, isIssued)
         case (.list(let caller), .listed(let jobs, let next)):
             say(.listed(jobs.map(overlaid), next: next), to: caller)
         case (.queues(let caller), .queues(let queues)): say(.queues(queues), to: caller)
@@ -136,14 +136,13 @@ extension Dispatcher {
     /// When a client that was told "pending" should ask again, in ms.
     static let askAgainMs: Int64 = 100
 
-    private mutating func parked(_ ticket: Ticket, _ found: [Kept]) {
-        for kept in found {
-            switch kept {
-            case .open: continue
-            case .ended(let end):
+    private mutating func parked(_ ticket: Ticket, _ ends: [JobEnd?], _ isIssued: [Bool]) {
+        guard let jobs = waits[ticket]?.jobs else { return }
+        for ((job, end), isIssued) in zip(zip(jobs, ends), isIssued) {
+            if let end, end.state.isFinal {
                 for wait in waits.ended(end) { tell(wait) }
-            case .gone(let id): refuseWait(ticket, .goneJob(id))
-            case .unknown(let id): refuseWait(ticket, .unknownJob(id))
+            } else if end == nil {
+                refuseWait(ticket, isIssued ? .goneJob(job) : .unknownJob(job))
             }
         }
     }

@@ -47,7 +47,7 @@ extension Dispatcher {
         let ranMs = now.ms(since: mark.startedAt)
         if ranMs >= Crew.recallAfterMs, member.orders.count > 1, !member.isRecalled {
             crew[mark.worker]?.isRecalled = true
-            decisions.signals.append(.recall(mark.worker))
+            decisions.signals.append(.recall(mark.worker, upTo: member.sequence))
         }
         if ranMs >= Crew.recordAfterMs, !member.isRecorded {
             crew[mark.worker]?.isRecorded = true
@@ -108,8 +108,8 @@ extension Dispatcher {
         if !stop.isDraining { decisions.signals.append(.start(crew.newWorker())) }
     }
 
-    mutating func takeBack(from worker: WorkerID, after sequence: UInt32) {
-        for job in crew.takeBack(from: worker, after: sequence) {
+    mutating func takeBack(from worker: WorkerID, _ orders: Range<UInt32>) {
+        for job in crew.takeBack(from: worker, orders) {
             lanes.giveBack(turnsOf: job)
             guard active.removeValue(forKey: job.id) != nil else { continue }
             lanes.add(job)

@@ -30,7 +30,7 @@ extension Dispatcher {
         stop.step = .draining
         stop.nextStep = now.adding(ms: plan.drainMs)
         for (worker, member) in crew.inOrder where member.orders.count > 1 {
-            decisions.signals.append(.recall(worker))
+            decisions.signals.append(.recall(worker, upTo: member.sequence))
         }
         for event in held {
             if case .asked(_, let caller) = event { say(.refused(.draining), to: caller) }

@@ -82,7 +82,7 @@ public struct Dispatcher: Sendable {
         case .ready(let worker): crew.join(worker)
         case .died(let worker): workerDied(worker)
         case .seen(let marks): for mark in marks { hear(mark, at: now) }
-        case .recalled(let worker, let sequence): takeBack(from: worker, after: sequence)
+        case .recalled(let worker, let orders): takeBack(from: worker, orders)
         case .stop: stopRequested(at: now)
         case .timePassed: timePassed(at: now)
         }

@@ -1,0 +1,51 @@
+internal import JobCore
+internal import JobWire
+
+/// Runs one compute job, or divides one, or puts the results of its children together.
+struct ComputeRun {
+    let work: ComputeWork
+    let order: Order
+    let kernels: KernelRegistry
+    let limits: Limits
+    let run: KernelRun
+
+    /// - Throws: The kernel's error; a lost kernel is a permanent one.
+    func ending() throws(KernelError) -> Report.Ending {
+        guard let kernel = kernels[work.kernel] else {
+            throw .badInput(field: nil, message: "There is no kernel \(work.kernel).")
+        }
+        let frames = Dictionary(work.frames.map { ($0.number, $0.bytes) }) { first, _ in first }
+        let input = KernelInput(raw: work.input, frames: frames)
+        switch order.phase {
+        case .run: return try ending(with: kernel.compute(input, run))
+        case .split: return try split(input, by: kernel)
+        case .reduce:
+            let outputs = order.outputs.map { KernelOutput($0, format: .json) }
+            return try ending(with: kernel.reduce(outputs, of: input))
+        }
+    }
+
+    /// What cannot be divided is run as a whole.
+    private func split(_ input: KernelInput, by kernel: any Kernel) throws(KernelError)
+        -> Report.Ending
+    {
+        guard let inputs = try kernel.split(input, into: order.parts), !inputs.isEmpty else {
+            return try ending(with: kernel.compute(input, run))
+        }
+        return .split(inputs.map { ComputeWork(kernel: work.kernel, $0).part })
+    }
+
+    private func ending(with output: KernelOutput) throws(KernelError) -> Report.Ending {
+        guard output.bytes.count <= limits.resultBytes else {
+            return .failed(
+                Failure(
+                    .resultTooLarge,
+                    "The result is larger than \(limits.resultBytes) bytes.",
+                    hint: "Divide the work, or raise the limit in the settings.",
+                    isPermanent: true
+                )
+            )
+        }
+        return .succeeded(Outcome(format: output.format, bytes: output.bytes))
+    }
+}

@@ -1,0 +1,110 @@
+internal import JobCore
+internal import SQLite
+
+/// A database that jobs may name, as the settings have it. Clients know the alias and never the path.
+public struct DatabaseAlias: Equatable, Sendable {
+    public var path: String
+    public var mayWrite: Bool
+    /// Whether foreign keys are enforced for the jobs of this database.
+    public var foreignKeys: Bool
+
+    public init(path: String, mayWrite: Bool = false, foreignKeys: Bool = true) {
+        self.path = path
+        self.mayWrite = mayWrite
+        self.foreignKeys = foreignKeys
+    }
+}
+
+/// One worker's connections to the databases of the settings, opened when first used and kept.
+///
+/// Every one is confined before a client's SQL reaches it.
+final class Databases {
+    /// Statements kept prepared on each connection.
+    private static let statements = 128
+
+    private struct Key: Hashable {
+        let alias: String
+        let mode: SQLMode
+    }
+
+    private let aliases: [String: DatabaseAlias]
+    private var open: [Key: Connection] = [:]
+
+    init(_ aliases: [String: DatabaseAlias]) { self.aliases = aliases }
+
+    /// - Throws: A failure for the job that asked.
+    func connection(to alias: String, _ mode: SQLMode) throws(Failure) -> Connection {
+        let key = Key(alias: alias, mode: mode)
+        if let connection = open[key] { return connection }
+        guard let database = aliases[alias], mode == .read || database.mayWrite else {
+            throw Failure(
+                .denied,
+                "The database \(alias) is not open to this job.",
+                hint: "See the settings of the runner.",
+                isPermanent: true
+            )
+        }
+        do throws(SQLiteError) {
+            let connection = try Connection(
+                path: database.path,
+                mode: mode == .read ? .readOnly : .readWrite,
+                cachedStatements: Self.statements
+            )
+            try prepare(connection, database, mode)
+            open[key] = connection
+            return connection
+        } catch {
+            throw Failure(error, what: "The database \(alias) cannot be opened")
+        }
+    }
+
+    private func prepare(
+        _ connection: Connection,
+        _ database: DatabaseAlias,
+        _ mode: SQLMode
+    ) throws(SQLiteError) {
+        if mode == .write {
+            let journal = try connection.row("PRAGMA journal_mode")?.first
+            guard journal != .text("off"), journal != .text("memory") else {
+                throw SQLiteError(
+                    extendedCode: 1,
+                    message: "its journal mode is off or memory, which a crash would not survive"
+                )
+            }
+            try connection.run("PRAGMA synchronous = FULL")
+        }
+        try connection.run("PRAGMA foreign_keys = \(database.foreignKeys ? "ON" : "OFF")")
+        try connection.confine(
+            to: Sandbox(access: mode == .read ? .read : .write, reservedPrefix: "millrace_")
+        )
+    }
+
+    /// A connection to an empty database in memory, for one job.
+    func memory() throws(Failure) -> Connection {
+        do throws(SQLiteError) {
+            let connection = try Connection()
+            try connection.confine(to: Sandbox(access: .write))
+            return connection
+        } catch {
+            throw Failure(error, what: "A database in memory cannot be opened")
+        }
+    }
+
+    /// Closes a connection that a job has left in a state that others must not see.
+    func forget(_ alias: String, _ mode: SQLMode) {
+        open[Key(alias: alias, mode: mode)] = nil
+    }
+}
+
+extension Failure {
+    /// What SQLite said, as a job's failure. Where the trouble may pass, another attempt is made.
+    init(_ error: SQLiteError, what: String) {
+        let mayPass =
+            error.isBusy || error.isFull || error.isIOError || error.isNoMemory
+            || error.isCannotOpen
+        let code: Code = error.isAuthorization ? .denied : .sqlError
+        self.init(code, "\(what): \(error.message).", isPermanent: !mayPass)
+        sqliteCode = Int(error.extendedCode)
+        offset = error.offset
+    }
+}

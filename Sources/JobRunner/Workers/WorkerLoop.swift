@@ -1,0 +1,179 @@
+internal import CLinux
+internal import JobCore
+internal import JobWire
+internal import Logging
+internal import ZeroMQ
+
+/// What a worker thread is born with.
+struct WorkerKit: Sendable {
+    let context: Context
+    let endpoint: String
+    let kernels: KernelRegistry
+    let databases: [String: DatabaseAlias]
+    let limits: Limits
+    let ledger: InFlightLedger
+    let time: any TimeSource
+    /// Added to the thread's nice value: the front door goes first.
+    let nice: Int
+    let log: Logger
+}
+
+/// A worker: takes orders from its socket, one after the other, runs them and reports.
+///
+/// It makes its own socket and its own connections, and keeps them to itself.
+final class WorkerLoop {
+    /// Reports are sent when this many wait, or when the oldest has waited this long.
+    private static let reportsTogether = 64
+    private static let reportsWaitMicros: Int64 = 500
+
+    private let kit: WorkerKit
+    private let post: WorkerPost
+    private let slot: Int
+    private let databases: Databases
+    private let clock = ContinuousClock()
+    private var reports: [Report] = []
+    private var reportsMicros: Int64 = 0
+
+    init(_ kit: WorkerKit, post: WorkerPost, slot: Int) {
+        self.kit = kit
+        self.post = post
+        self.slot = slot
+        databases = Databases(kit.databases)
+    }
+
+    /// The body of the worker's thread. It returns when the context is shut down.
+    static func live(_ kit: WorkerKit, post: WorkerPost) {
+        guard let slot = kit.ledger.claim() else { return }
+        defer { kit.ledger.release(slot) }
+        let signalStack = makeSignalStack()
+        defer { signalStack.deallocate() }
+        _ = clinux_nice_thread(CInt(kit.nice))
+        do throws(ZeroMQError) {
+            try WorkerLoop(kit, post: post, slot: slot).run()
+        } catch  where error.isShutdown {
+            return
+        } catch {
+            kit.log.error("A worker has ended.", metadata: ["reason": "\(error)"])
+        }
+    }
+
+    private func run() throws(ZeroMQError) {
+        var options = SocketOptions()
+        options.routingID = WorkerWire.address(of: post.worker)
+        options.sendHighWaterMark = 0
+        options.receiveHighWaterMark = 0
+        let socket = try Socket(.dealer, in: kit.context, options: options)
+        try socket.connect(kit.endpoint)
+        _ = try socket.send(WorkerWire.ready, waiting: true)
+        while true {
+            guard case .message(let frames) = try socket.receive(limits: .unlimited, waiting: true)
+            else { continue }
+            guard let orders = try? WorkerWire.orders(frames) else {
+                kit.log.error("A worker was told what it cannot read.")
+                continue
+            }
+            for order in orders { try work(on: order, socket) }
+            try sendReports(socket)
+        }
+    }
+
+    private func work(on order: Order, _ socket: borrowing Socket) throws(ZeroMQError) {
+        let start = clock.now
+        let deadline = start + .milliseconds(order.timeoutMs)
+        let run = KernelRun(deadline: deadline)
+        let startedAt = kit.time.now()
+        guard post.begin(order, run, at: startedAt) else { return }
+
+        kit.ledger.enter(slot, order.job, order.attempt, at: startedAt)
+        var ending = ending(of: order, run)
+        let reason = post.end()
+        kit.ledger.leave(slot)
+
+        let end = clock.now
+        if case .failed = ending {
+            ending = Self.ending(ending, reason, isOver: end >= deadline, order)
+        }
+        let micros = (end - start).microseconds
+        reports.append(
+            Report(
+                job: order.job,
+                attempt: order.attempt,
+                worker: post.worker,
+                ending: ending,
+                startedAt: startedAt,
+                durationMicros: micros
+            )
+        )
+        reportsMicros += micros
+        if reports.count >= Self.reportsTogether || reportsMicros >= Self.reportsWaitMicros {
+            try sendReports(socket)
+        }
+    }
+
+    private func sendReports(_ socket: borrowing Socket) throws(ZeroMQError) {
+        guard !reports.isEmpty else { return }
+        _ = try socket.send(WorkerWire.frames(for: reports), waiting: true)
+        reports.removeAll(keepingCapacity: true)
+        reportsMicros = 0
+    }
+
+    private func ending(of order: Order, _ run: KernelRun) -> Report.Ending {
+        do {
+            switch try Work(order) {
+            case .sql(let work):
+                let run = SQLRun(work: work, limits: kit.limits, run: run, post: post)
+                return .succeeded(try run.outcome(using: databases))
+            case .compute(let work):
+                return try ComputeRun(
+                    work: work,
+                    order: order,
+                    kernels: kit.kernels,
+                    limits: kit.limits,
+                    run: run
+                ).ending()
+            }
+        } catch let failure as Failure {
+            return .failed(failure)
+        } catch let error as KernelError {
+            return .failed(error.failure ?? Failure(.kernelError, "The run was broken off."))
+        } catch {
+            let failure = Failure(
+                .kernelError,
+                "The work cannot be read: \(error).",
+                isPermanent: true
+            )
+            return .failed(failure)
+        }
+    }
+
+    /// A run that failed because it was told to stop did not fail: why it was told counts.
+    private static func ending(
+        _ ending: Report.Ending,
+        _ reason: BreakOffReason?,
+        isOver: Bool,
+        _ order: Order
+    ) -> Report.Ending {
+        switch reason {
+        case .cancelled: .brokenOff
+        case .stopping: .putBack
+        case nil where isOver:
+            .failed(
+                Failure(
+                    .timeout,
+                    "The run took longer than \(order.timeoutMs) ms.",
+                    hint: "Give the job a longer timeout_ms, or less to do."
+                )
+            )
+        case nil: ending
+        }
+    }
+}
+
+extension Duration {
+    /// Whole µs; what is longer than 292 000 years is cut to that.
+    var microseconds: Int64 {
+        let (seconds, attoseconds) = components
+        let (product, overflowed) = seconds.multipliedReportingOverflow(by: 1_000_000)
+        return overflowed ? .max : product + attoseconds / 1_000_000_000_000
+    }
+}

@@ -1,0 +1,117 @@
+internal import JobCore
+internal import SQLite
+internal import Synchronization
+
+/// What the broker and one worker share beside their sockets: which order has begun, which are taken
+/// back, and how to break off the one that runs.
+final class WorkerPost: Sendable {
+    let worker: WorkerID
+    /// High half: orders up to this one that had not begun are void. Low half: the last that began.
+    private let gate = Atomic<UInt64>(0)
+    private let startedAt = Atomic<Int64>(0)
+    private let runs = Mutex(Runs())
+
+    private struct Attempted: Hashable {
+        let job: JobID
+        let attempt: Attempt
+    }
+
+    private struct Runs {
+        var current: Attempted?
+        var run: KernelRun?
+        var interrupt: Interrupt?
+        /// Why runs are to be broken off: the current one, and those that have not begun.
+        var brokenOff: [Attempted: BreakOffReason] = [:]
+    }
+
+    init(worker: WorkerID) { self.worker = worker }
+
+    // MARK: For the broker
+
+    /// The order that began last; nil when none has.
+    var mark: WorkerMark? {
+        let moment = startedAt.load(ordering: .acquiring)
+        let sequence = UInt32(truncatingIfNeeded: gate.load(ordering: .acquiring))
+        guard sequence > 0 else { return nil }
+        return WorkerMark(
+            worker: worker,
+            sequence: sequence,
+            startedAt: Timestamp(rawValue: moment)
+        )
+    }
+
+    /// Takes back the orders up to `last` that have not begun.
+    func recall(upTo last: UInt32) -> Range<UInt32> {
+        var seen = gate.load(ordering: .acquiring)
+        while true {
+            let started = UInt32(truncatingIfNeeded: seen)
+            guard started < last else { return last..<last }
+            let new = UInt64(last) << 32 | UInt64(started)
+            let (done, found) = gate.compareExchange(
+                expected: seen,
+                desired: new,
+                ordering: .acquiringAndReleasing
+            )
+            if done { return started + 1..<last + 1 }
+            seen = found
+        }
+    }
+
+    func breakOff(_ job: JobID, _ attempt: Attempt, _ reason: BreakOffReason) {
+        runs.withLock { runs in
+            let attempted = Attempted(job: job, attempt: attempt)
+            runs.brokenOff[attempted] = reason
+            guard runs.current == attempted else { return }
+            runs.run?.cancel()
+            runs.interrupt?()
+        }
+    }
+
+    // MARK: For the worker
+
+    /// Marks the order as begun.
+    ///
+    /// - Returns: False when it was taken back.
+    func begin(_ order: Order, _ run: KernelRun, at now: Timestamp) -> Bool {
+        startedAt.store(now.rawValue, ordering: .releasing)
+        var seen = gate.load(ordering: .acquiring)
+        while true {
+            guard order.sequence > UInt32(truncatingIfNeeded: seen >> 32) else { return false }
+            let new = seen & 0xFFFF_FFFF_0000_0000 | UInt64(order.sequence)
+            let (done, found) = gate.compareExchange(
+                expected: seen,
+                desired: new,
+                ordering: .acquiringAndReleasing
+            )
+            if done { break }
+            seen = found
+        }
+        let attempted = Attempted(job: order.job, attempt: order.attempt)
+        runs.withLock { runs in
+            runs.current = attempted
+            runs.run = run
+            if runs.brokenOff[attempted] != nil { run.cancel() }
+        }
+        return true
+    }
+
+    /// From here to the end of the run, breaking it off interrupts this connection too.
+    func interrupting(_ interrupt: Interrupt) {
+        runs.withLock { runs in
+            runs.interrupt = interrupt
+            if let current = runs.current, runs.brokenOff[current] != nil { interrupt() }
+        }
+    }
+
+    /// - Returns: Why the run was to be broken off, if it was.
+    func end() -> BreakOffReason? {
+        runs.withLock { runs in
+            defer {
+                runs.current = nil
+                runs.run = nil
+                runs.interrupt = nil
+            }
+            return runs.current.flatMap { runs.brokenOff.removeValue(forKey: $0) }
+        }
+    }
+}

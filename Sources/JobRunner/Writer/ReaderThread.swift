@@ -1,0 +1,41 @@
+internal import JobCore
+internal import JobStorage
+internal import Logging
+
+/// The reader's thread: answers the dispatcher's queries on its own read-only connection, so that
+/// neither the front door nor a commit waits for a list or a large result.
+final class ReaderLoop {
+    private let store: JobReader
+    private let inbox: Mailbox<[Decisions.Asked]>
+    private let answers: Mailbox<Event>
+    private let log: Logger
+
+    init(
+        _ store: JobReader,
+        inbox: Mailbox<[Decisions.Asked]>,
+        answers: Mailbox<Event>,
+        log: Logger
+    ) {
+        self.store = store
+        self.inbox = inbox
+        self.answers = answers
+        self.log = log
+    }
+
+    func run() -> Never {
+        while true {
+            for asked in inbox.wait().joined() {
+                answers.put(.answered(asked.ticket, answer(asked.query)))
+            }
+        }
+    }
+
+    private func answer(_ query: Query) -> Answer {
+        do throws(StoreError) {
+            return try store.answer(query)
+        } catch {
+            log.error("The store cannot be read.", metadata: ["reason": "\(error.summary)"])
+            return .unreadable(error.refusal)
+        }
+    }
+}
