@@ -17,6 +17,7 @@ extension Connection {
         try run("PRAGMA temp_store = MEMORY")
         try run("PRAGMA cell_size_check = ON")
         if sandbox.access == .read { try run("PRAGMA query_only = ON") }
+        try BoundedFunctions.register(on: handle)
         cache.removeAll()
         handle.authorize(by: sandbox)
     }
