@@ -15,6 +15,7 @@ final class Handle {
 
     /// The name is what `sqlite3_open_v2` takes.
     init(opening name: String, flags: Int32) throws(SQLiteError) {
+        SQLiteMemory.prepare()
         var opened: OpaquePointer?
         // One thread at a time uses a connection, so SQLite need not lock it.
         let always = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE
