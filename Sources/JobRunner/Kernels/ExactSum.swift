@@ -15,7 +15,7 @@ struct ExactSum {
     private static let additionsMax = 1 << 10
 
     /// Lowest first.
-    private(set) var digits = [Int64](repeating: 0, count: digitCount)
+    private var digits = InlineArray<67, Int64>(repeating: 0)
     private var additions = 0
 
     init() {}
@@ -27,14 +27,14 @@ struct ExactSum {
             digits.dropLast().allSatisfy({ (0..<top).contains($0) }),
             digits.suffix(1).allSatisfy({ (-top..<top).contains($0) })
         else { return nil }
-        self.digits = digits
+        for place in digits.indices { self.digits[place] = digits[place] }
     }
 
     /// The one way to write the sum: each digit from 0 to 2^32 - 1, the highest has the sign.
     var normalised: [Int64] {
         var sum = self
         sum.carry()
-        return sum.digits
+        return sum.digits.indices.map { sum.digits[$0] }
     }
 
     /// - Parameter number: Finite.

@@ -25,10 +25,13 @@ public final class KernelRun: Sendable {
     /// Costs an atomic load and, when there is a deadline, a look at the clock (some 50 ns). So ask
     /// once for each 10 µs of work or more.
     public var isCancelled: Bool {
-        if cancelled.load(ordering: .relaxed) { return true }
+        if isAskedToStop { return true }
         guard let deadline else { return false }
         return ContinuousClock.now >= deadline
     }
+
+    /// The same without the deadline: an atomic load and nothing more.
+    var isAskedToStop: Bool { cancelled.load(ordering: .relaxed) }
 
     /// - Throws: `.brokenOff` when the run is cancelled.
     public func throwIfCancelled() throws(KernelError) {
@@ -48,7 +51,7 @@ public final class KernelRun: Sendable {
         while !isCancelled {
             let rest = ContinuousClock.now.duration(to: deadline.map { min($0, end) } ?? end)
             guard rest > .zero else { break }
-            bell.wait(atMost: rest) { self.cancelled.load(ordering: .relaxed) }
+            bell.wait(atMost: rest) { isAskedToStop }
         }
         if ContinuousClock.now < end { throw .brokenOff }
     }

@@ -16,7 +16,7 @@ struct SumKernel: Kernel {
     private static let blockNumbers = 1 << 12
 
     func compute(_ input: KernelInput, _ run: KernelRun) throws(KernelError) -> KernelOutput {
-        let (tally, isPartial) = try tally(input.raw, run) ?? tallyRewritten(input, run)
+        let (tally, isPartial) = try tally(of: input, run)
         return isPartial ? tally.partialOutput : try tally.output()
     }
 
@@ -52,6 +52,15 @@ struct SumKernel: Kernel {
         return try whole.output()
     }
 
+    private func tally(
+        of input: KernelInput,
+        _ run: KernelRun
+    ) throws(KernelError) -> (Tally, isPartial: Bool) {
+        if let result = try tally(input.raw, run) { return result }
+        guard let result = try tally(rewritten(input), run) else { throw Self.unreadable }
+        return result
+    }
+
     /// - Returns: Nil when the text is not in the form that `NumberReader` knows.
     private func tally(
         _ text: [UInt8],
@@ -65,14 +74,6 @@ struct SumKernel: Kernel {
             if tally.count % Self.blockNumbers == 0 { try run.throwIfCancelled() }
         }
         return reader.ending().map { (tally, $0) }
-    }
-
-    private func tallyRewritten(
-        _ input: KernelInput,
-        _ run: KernelRun
-    ) throws(KernelError) -> (Tally, isPartial: Bool) {
-        guard let result = try tally(rewritten(input), run) else { throw Self.unreadable }
-        return result
     }
 
     /// Where each number starts and the last one ends; nil like `tally`.
