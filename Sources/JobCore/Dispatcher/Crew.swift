@@ -39,6 +39,9 @@ struct Crew {
 
     var inOrder: [(key: WorkerID, value: Member)] { members.sorted { $0.key < $1.key } }
 
+    /// True when somebody waits behind a run, and so for the run to be watched closely.
+    var hasCreditGiven: Bool { members.values.contains { $0.orders.count > 1 } }
+
     var isIdle: Bool { members.values.allSatisfy(\.orders.isEmpty) }
 
     mutating func newWorker() -> WorkerID {

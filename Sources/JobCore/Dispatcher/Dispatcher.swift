@@ -104,8 +104,11 @@ public struct Dispatcher: Sendable {
             .min()
     }
 
-    /// True when workers run: somebody should look at their marks from time to time.
-    public var isWatching: Bool { !crew.isIdle }
+    /// How often somebody should look at the workers' marks, in ms; nil when none of them runs.
+    public var watchEveryMs: Int64? {
+        if crew.isIdle { return nil }
+        return crew.hasCreditGiven ? Crew.recallAfterMs : 2 * Crew.recordAfterMs
+    }
 
     // MARK: Words for later
 

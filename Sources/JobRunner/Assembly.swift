@@ -1,0 +1,197 @@
+internal import CLinux
+internal import Glibc
+internal import JobCore
+internal import JobStorage
+internal import JobWire
+internal import Logging
+internal import ZeroMQ
+
+/// Puts the threads together: who exists, and who hears whom.
+struct Assembly {
+    private static let workersEndpoint = "inproc://workers"
+
+    private let settings: Settings
+    private let kernels: KernelRegistry
+    private let log: Logger
+    private let time: RunClock
+    private let ledger: InFlightLedger
+    private let context: Context
+    private let inbox = Mailbox<BrokerLetter>()
+    private let staff = Staff()
+    private let recovery: Recovery
+    private let signals: CInt
+
+    /// Opens the store and settles what the last run left, on the writer's own thread.
+    init(
+        _ settings: Settings, _ kernels: KernelRegistry, _ directory: StateDirectory, _ log: Logger
+    ) throws {
+        self.settings = settings
+        self.kernels = kernels
+        self.log = log
+        time = RunClock()
+        signals = stopSignals()
+        ledger = try InFlightLedger(path: directory.ledger)
+        context = try Context(maxSockets: 65_536)
+
+        let writer = WriterStart(path: directory.store, settings.limits, ledger, time, log)
+        recovery = try writer.start(inbox: staff.writer, facts: inbox)
+        ledger.begin(recovery.run)
+        ledger.watchCrashes()
+        try startReader(path: directory.store)
+        startParser()
+        log.notice(
+            "Run \(recovery.run.rawValue) begins.",
+            metadata: [
+                "lost": "\(recovery.lost.count)", "poisoned": "\(recovery.poisoned.count)",
+            ]
+        )
+    }
+
+    private var catalog: Catalog {
+        Catalog(
+            limits: settings.limits,
+            kernels: Set(kernels.names),
+            databases: settings.databases.mapValues { $0.allowsWriting ? .write : .read }
+        )
+    }
+
+    private func startReader(path: String) throws(StoreError) {
+        let opened = Mailbox<StoreError?>()
+        let (inbox, answers, log, limits) = (staff.reader, inbox, log, settings.limits)
+        startThread("reader") {
+            do throws(StoreError) {
+                let store = try JobReader(path: path, limits: limits)
+                opened.put(nil)
+                ReaderLoop(store, inbox: inbox, answers: answers, log: log).run()
+            } catch {
+                opened.put(error)
+            }
+        }
+        if case .some(.some(let error)) = opened.wait().first { throw error }
+    }
+
+    private func startParser() {
+        let (inbox, answers, ear) = (staff.parser, inbox, Ear(catalog))
+        startThread("parser") {
+            while true {
+                for envelope in inbox.wait() { answers.put(.heard(ear.hear(envelope))) }
+            }
+        }
+    }
+
+    /// The sockets that the broker is born with.
+    struct Sockets: ~Copyable {
+        let clients: Socket
+        let workers: Socket
+        let endpoints: [String]
+    }
+
+    func openSockets() throws -> Sockets {
+        let clients = try Socket(.router, in: context, options: clientOptions)
+        var endpoints: [String] = []
+        for endpoint in settings.listen {
+            do throws(ZeroMQError) {
+                try clients.bind(endpoint)
+                endpoints.append(try clients.lastEndpoint)
+            } catch {
+                throw RunnerError.endpoint(endpoint, reason: error.reason)
+            }
+        }
+        var options = SocketOptions()
+        options.sendHighWaterMark = 0
+        options.receiveHighWaterMark = 0
+        let workers = try Socket(.router, in: context, options: options)
+        try workers.bind(Self.workersEndpoint)
+        return Sockets(clients: clients, workers: workers, endpoints: endpoints)
+    }
+
+    private var clientOptions: SocketOptions {
+        var options = SocketOptions()
+        options.sendHighWaterMark = 1_000
+        options.receiveHighWaterMark = 1_000
+        options.maxMessageSize = settings.limits.messageBytes
+        options.handshakeInterval = .seconds(5)
+        options.heartbeatInterval = .seconds(10)
+        options.heartbeatTimeout = .seconds(30)
+        return options
+    }
+
+    /// Runs the broker on the calling thread, to the end.
+    func run(_ sockets: consuming Sockets, ready: ([String]) -> Void) throws -> Runner.End {
+        let endpoints = sockets.endpoints
+        try startIntake()
+        var broker = Broker(
+            sockets,
+            Dispatcher(plan),
+            Broker.Desk(
+                inbox: inbox,
+                staff: staff,
+                ear: Ear(catalog),
+                limits: MessageLimits(
+                    frames: settings.limits.messageFrames + 2,
+                    bytes: settings.limits.messageBytes + 1_024
+                ),
+                time: time,
+                log: log,
+                signals: signals,
+                startWorker: startWorker
+            )
+        )
+        ready(endpoints)
+        let startAgain = try broker.run()
+        stopWriter()
+        return startAgain ? .startAgain : .stopped
+    }
+
+    private var plan: Dispatcher.Plan {
+        Dispatcher.Plan(
+            about: About(
+                run: recovery.run,
+                workers: settings.workers,
+                limits: settings.limits,
+                kernels: kernels.names,
+                databases: settings.databases.keys.sorted()
+            ),
+            startedAt: time.now(),
+            drainMs: settings.drainMs,
+            stuckMs: settings.stuckMs,
+            reserved: recovery.reserved
+        )
+    }
+
+    private func startWorker(_ post: WorkerPost) {
+        let kit = WorkerKit(
+            context: context,
+            endpoint: Self.workersEndpoint,
+            kernels: kernels,
+            databases: settings.databases,
+            limits: settings.limits,
+            ledger: ledger,
+            time: time,
+            nice: settings.nice,
+            log: log
+        )
+        let worker = post.worker
+        startThread("worker-\(worker.rawValue)", ended: { [inbox] in inbox.put(.event(.died(worker))) }) {
+            WorkerLoop.live(kit, post: post)
+        }
+    }
+
+    private func stopWriter() {
+        let done = Mailbox<Bool>()
+        staff.writer.put(.stop { done.put(true) })
+        _ = done.wait()
+    }
+
+    private func startIntake() throws {}
+}
+
+/// The signals that stop a runner, as a descriptor: blocked in this thread and all that it starts.
+private func stopSignals() -> CInt {
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    sigaddset(&signals, SIGTERM)
+    sigaddset(&signals, SIGINT)
+    pthread_sigmask(SIG_BLOCK, &signals, nil)
+    return clinux_signalfd(&signals)
+}

@@ -1,0 +1,245 @@
+internal import CLinux
+internal import JobCore
+internal import JobWire
+internal import Logging
+internal import ZeroMQ
+
+/// What other threads hand to the broker.
+enum BrokerLetter: Sendable {
+    case event(Event)
+    /// A large message of a client, read by another thread.
+    case heard(Heard)
+}
+
+/// The mailboxes of those to whom the broker gives work.
+struct Staff: Sendable {
+    let writer = Mailbox<WriterLetter>()
+    let reader = Mailbox<[Decisions.Asked]>()
+    let parser = Mailbox<Envelope>()
+    let intake = Mailbox<FileNotice>()
+}
+
+/// The broker's thread: listens to clients, workers and the other threads, asks the dispatcher, and
+/// carries out what it decides. A loop without decisions.
+struct Broker: ~Copyable {
+    /// Messages of clients, and of workers, in one round: nobody's flood keeps others waiting.
+    private static let messagesARound = 256
+    /// How soon replies that were not taken are tried again, in ms.
+    private static let flushMs: Int64 = 20
+
+    private let clients: Socket
+    private let workers: Socket
+    private let desk: Desk
+    private var dispatcher: Dispatcher
+    private var posts: [WorkerID: WorkerPost] = [:]
+    private var outbox = Outbox()
+    private var exit: Signal?
+
+    /// All that the broker uses beside its sockets.
+    struct Desk {
+        let inbox: Mailbox<BrokerLetter>
+        let staff: Staff
+        let ear: Ear
+        let limits: MessageLimits
+        let time: any TimeSource
+        let log: Logger
+        /// Descriptor of the signals that stop the runner; nil when somebody else looks after them.
+        let signals: CInt?
+        let startWorker: (WorkerPost) -> Void
+    }
+
+    init(clients: consuming Socket, workers: consuming Socket, _ dispatcher: Dispatcher, _ desk: Desk) {
+        self.clients = clients
+        self.workers = workers
+        self.dispatcher = dispatcher
+        self.desk = desk
+    }
+
+    /// Runs until the dispatcher says that all is done.
+    ///
+    /// - Returns: True when the process should be started again.
+    mutating func run() throws(ZeroMQError) -> Bool {
+        var poll = PollSet()
+        let clientsReady = poll.add(clients)
+        let workersReady = poll.add(workers)
+        let inboxReady = poll.add(fileDescriptor: desk.inbox.descriptor)
+        let signalsReady = desk.signals.map { poll.add(fileDescriptor: $0) }
+
+        dispatcher.begin(at: desk.time.now())
+        while true {
+            try carryOut(dispatcher.decide(at: desk.time.now()))
+            if case .exit(let startAgain) = exit { return startAgain }
+
+            try poll.wait(timeout: pause)
+            let now = desk.time.now()
+            if poll.isReady(workersReady) { try hearWorkers(at: now) }
+            if poll.isReady(inboxReady) { hearThreads(at: now) }
+            if poll.isReady(clientsReady) { try hearClients(at: now) }
+            if let signalsReady, poll.isReady(signalsReady) { hearSignals(at: now) }
+            try look(at: now)
+        }
+    }
+
+    /// How long nothing may be heard before it is time to look at something.
+    private var pause: Duration? {
+        var pauses: [Int64] = []
+        if let wake = dispatcher.nextWake() { pauses.append(max(0, wake.ms(since: desk.time.now()))) }
+        if let ms = dispatcher.watchEveryMs { pauses.append(ms) }
+        if !outbox.isEmpty { pauses.append(Self.flushMs) }
+        return pauses.min().map { .milliseconds($0) }
+    }
+}
+
+// MARK: Listening
+
+extension Broker {
+    private mutating func hearClients(at now: Timestamp) throws(ZeroMQError) {
+        for _ in 0..<Self.messagesARound {
+            switch try clients.receive(limits: desk.limits, waiting: false) {
+            case .nothing: return
+            case .tooLarge(let frames): refuse(Envelope(frames), .messageTooLarge, at: now)
+            case .message(let frames): hear(Envelope(frames), at: now)
+            }
+        }
+    }
+
+    private mutating func hear(_ envelope: Envelope?, at now: Timestamp) {
+        if let envelope, outbox.isFull(for: envelope.client) {
+            refuse(envelope, .repliesNotTaken, at: now)
+        } else if let envelope, envelope.isLarge {
+            desk.staff.parser.put(envelope)
+        } else {
+            hear(envelope.map(desk.ear.hear) ?? .dropped, at: now)
+        }
+    }
+
+    private mutating func hear(_ heard: Heard, at now: Timestamp) {
+        switch heard {
+        case .request(let request, let caller):
+            dispatcher.hear(.asked(request, by: caller), at: now)
+        case .refused(let message): send(message, at: now)
+        case .dropped: dispatcher.dropped += 1
+        }
+    }
+
+    private mutating func refuse(_ envelope: Envelope?, _ refusal: Refusal, at now: Timestamp) {
+        guard let envelope else { return dispatcher.dropped += 1 }
+        let caller = Caller(client: envelope.client, service: envelope.service)
+        send(Message(to: caller, .refused(refusal)), at: now)
+    }
+
+    private mutating func hearWorkers(at now: Timestamp) throws(ZeroMQError) {
+        for _ in 0..<Self.messagesARound {
+            guard case .message(let frames) = try workers.receive(limits: .unlimited, waiting: false)
+            else { return }
+            guard let event = WorkerLink.event(frames) else {
+                desk.log.error("A worker said what nobody can read.")
+                continue
+            }
+            dispatcher.hear(event, at: now)
+        }
+    }
+
+    private mutating func hearThreads(at now: Timestamp) {
+        for letter in desk.inbox.takeAll() {
+            switch letter {
+            case .heard(let heard): hear(heard, at: now)
+            case .event(let event):
+                if case .died(let worker) = event, let mark = posts[worker]?.mark {
+                    dispatcher.hear(.seen([mark]), at: now)
+                }
+                dispatcher.hear(event, at: now)
+            }
+        }
+    }
+
+    private mutating func hearSignals(at now: Timestamp) {
+        while let signals = desk.signals, clinux_next_signal(signals) > 0 {
+            desk.log.notice("Asked to stop.")
+            dispatcher.hear(.stop, at: now)
+        }
+    }
+
+    /// What nobody says: the workers' marks, and that time passes.
+    private mutating func look(at now: Timestamp) throws(ZeroMQError) {
+        if dispatcher.watchEveryMs != nil {
+            dispatcher.hear(.seen(posts.values.compactMap(\.mark)), at: now)
+        }
+        if let wake = dispatcher.nextWake(), wake <= now { dispatcher.hear(.timePassed, at: now) }
+        if !outbox.isEmpty { dispatcher.dropped += try outbox.flush(on: clients, at: now) }
+    }
+}
+
+// MARK: Carrying out
+
+extension Broker {
+    private mutating func carryOut(_ decisions: Decisions) throws(ZeroMQError) {
+        if !decisions.changes.isEmpty { desk.staff.writer.put(.changes(decisions.changes)) }
+        if !decisions.queries.isEmpty { desk.staff.reader.put(decisions.queries) }
+        try give(decisions.orders)
+        let now = desk.time.now()
+        for message in decisions.messages { send(message, at: now) }
+        for signal in decisions.signals { carryOut(signal) }
+        for notice in decisions.notices { desk.staff.intake.put(notice) }
+    }
+
+    /// One message a worker, with all its new orders.
+    private func give(_ orders: [Decisions.Given]) throws(ZeroMQError) {
+        var byWorker: [WorkerID: [Order]] = [:]
+        for given in orders { byWorker[given.worker, default: []].append(given.order) }
+        for (worker, orders) in byWorker {
+            // A worker that cannot be reached has died, which is said elsewhere.
+            _ = try workers.send(WorkerLink.frames(for: orders, to: worker), waiting: false)
+        }
+    }
+
+    private mutating func send(_ message: Message, at now: Timestamp) {
+        do {
+            dispatcher.dropped += try outbox.send(
+                frames(for: message, now: now),
+                to: message.to.client,
+                on: clients,
+                at: now
+            )
+        } catch {
+            desk.log.error("A reply could not be sent.", metadata: ["reason": "\(error)"])
+        }
+    }
+
+    private mutating func carryOut(_ signal: Signal) {
+        switch signal {
+        case .start(let worker):
+            let post = WorkerPost(worker: worker)
+            posts[worker] = post
+            desk.startWorker(post)
+        case .recall(let worker, let last):
+            guard let orders = posts[worker]?.recall(upTo: last) else { return }
+            desk.inbox.put(.event(.recalled(worker, orders)))
+        case .breakOff(let worker, let job, let attempt, let reason):
+            posts[worker]?.breakOff(job, attempt, reason)
+        case .abandon(let worker):
+            desk.log.warning(
+                "A worker does not stop and is replaced.",
+                metadata: ["worker": "\(worker.rawValue)"]
+            )
+            posts[worker] = nil
+        case .exit: exit = signal
+        }
+    }
+}
+
+extension Refusal {
+    fileprivate static let messageTooLarge = Refusal(
+        413,
+        "too_large",
+        "The message is larger than the runner takes.",
+        hint: "Send fewer jobs at a time; sys.info tells the limits."
+    )
+
+    fileprivate static let repliesNotTaken = Refusal(
+        429,
+        "replies_not_taken",
+        "This client has not taken its earlier replies.",
+        hint: "Read the replies before sending more requests."
+    )
+}

@@ -1,0 +1,54 @@
+internal import CLinux
+internal import Glibc
+public import JobCore
+internal import JobStorage
+internal import JobWire
+public import Logging
+internal import ZeroMQ
+
+/// The whole runner: assembles the threads, runs until it is told to stop, and ends with everything
+/// written down.
+///
+/// A trap in a kernel ends the process that it runs in. The program `millrace serve` therefore runs
+/// this under a supervisor that starts it again; who embeds a runner needs something like it.
+public struct Runner {
+    private let settings: Settings
+    private var kernels: KernelRegistry
+    private let log: Logger
+
+    public init(_ settings: Settings, kernels: KernelRegistry = .standard, log: Logger) {
+        self.settings = settings
+        self.kernels = kernels
+        self.log = log
+    }
+
+    /// Adds a kernel of one's own, before the start.
+    public mutating func register(_ kernel: some Kernel) throws(KernelRegistry.RegistrationError) {
+        try kernels.register(kernel)
+    }
+
+    /// How a runner has ended.
+    public enum End: Sendable {
+        case stopped
+        /// It should be started again, in a new process.
+        case startAgain
+    }
+
+    /// Runs until a SIGTERM or SIGINT, or a client's `sys.drain`, has stopped it.
+    ///
+    /// - Parameters:
+    ///   - lock: Descriptor of the state directory's lock, when the caller holds it already.
+    ///   - ready: Called once jobs are taken, with the endpoints.
+    /// - Throws: What kept it from starting, or what made the store unfit.
+    public func run(lock: CInt? = nil, ready: ([String]) -> Void) throws -> End {
+        signal(SIGPIPE, SIG_IGN)
+        let oldMask = umask(0o077)  // The sockets' modes follow it.
+        let directory = try StateDirectory(settings.stateDirectory)
+        let held = try lock ?? directory.lock()
+        defer { close(held) }
+        let crew = try Assembly(settings, kernels, directory, log)
+        let sockets = try crew.openSockets()
+        umask(oldMask)
+        return try crew.run(sockets, ready: ready)
+    }
+}

@@ -1,0 +1,73 @@
+internal import CLinux
+internal import Glibc
+internal import JobCore
+
+/// The runner's own directory: store, lock, socket and in-flight ledger. Nobody else's business: 0700.
+struct StateDirectory {
+    let path: String
+
+    var store: String { path + "/millrace.db" }
+    var ledger: String { path + "/run/inflight" }
+    private var lockPath: String { path + "/run/lock" }
+
+    /// Makes what is missing.
+    init(_ path: String) throws(SystemError) {
+        self.path = path
+        try makeDirectories(path)
+        try makeDirectory(path + "/run")
+        // It may have been made by somebody else, with other habits.
+        guard chmod(path, 0o700) == 0 else { throw .last("protect \(path)") }
+    }
+
+    private func makeDirectories(_ path: String) throws(SystemError) {
+        var current = path.hasPrefix("/") ? "" : "."
+        for part in path.split(separator: "/") {
+            current += "/" + part
+            try makeDirectory(current)
+        }
+    }
+
+    private func makeDirectory(_ path: String) throws(SystemError) {
+        guard mkdir(path, 0o700) == 0 || errno == EEXIST else {
+            throw .last("make the directory \(path)")
+        }
+    }
+
+    /// Takes the lock that keeps a second runner away, before anything else is touched. It is held
+    /// until the last process that has the descriptor is gone.
+    func lock() throws -> CInt {
+        let file = open(lockPath, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard file >= 0 else { throw SystemError.last("open \(lockPath)") }
+        guard flock(file, LOCK_EX | LOCK_NB) == 0 else {
+            let isHeld = errno == EWOULDBLOCK
+            let error = SystemError.last("lock \(lockPath)")
+            close(file)
+            throw isHeld ? RunnerError.alreadyRunning(path) : error
+        }
+        return file
+    }
+}
+
+/// Why a runner does not start.
+public enum RunnerError: Error, Equatable, Sendable {
+    /// Another runner has this state directory.
+    case alreadyRunning(String)
+    /// A socket cannot be had.
+    case endpoint(String, reason: String)
+}
+
+extension RunnerError: Explained {
+    public var summary: String {
+        switch self {
+        case .alreadyRunning(let path): "Another runner uses the state directory \(path)."
+        case .endpoint(let endpoint, let reason): "Cannot listen on \(endpoint): \(reason)."
+        }
+    }
+
+    public var hint: String? {
+        switch self {
+        case .alreadyRunning: "Stop the other runner, or give this one its own --state."
+        case .endpoint: "Give another --listen, or stop the program that has this one."
+        }
+    }
+}

@@ -1,0 +1,132 @@
+internal import CLinux
+internal import Glibc
+internal import JobCore
+public import Logging
+
+/// The tiny parent of `millrace serve`: holds the lock, runs the runner as a child process, and
+/// starts it again when it ends in any way that nobody asked for.
+///
+/// It opens no store and no socket, so that nothing can end it but a signal.
+public struct Supervisor {
+    /// Pauses between two starts double from the first to the longest, in ms. A child that lived for
+    /// `soundMs` begins anew with the first.
+    private static let firstPauseMs = 50
+    private static let longestPauseMs = 3_200
+    private static let soundMs: Int64 = 10_000
+    /// The descriptor under which the child finds the lock.
+    public static let lockDescriptor: CInt = 9
+
+    private let stateDirectory: String
+    private let arguments: [String]
+    private let log: Logger
+
+    /// - Parameter arguments: Of the child, its own name first.
+    public init(stateDirectory: String, arguments: [String], log: Logger) {
+        self.stateDirectory = stateDirectory
+        self.arguments = arguments
+        self.log = log
+    }
+
+    /// Runs until the child has stopped as asked.
+    ///
+    /// - Returns: The exit code for this process.
+    public func run() throws -> Int32 {
+        let lock = try StateDirectory(stateDirectory).lock()
+        var signals = watchedSignals()
+        pthread_sigmask(SIG_BLOCK, &signals, nil)
+        var pauseMs = Self.firstPauseMs
+        while true {
+            let start = steadyMs()
+            let child = try spawn(lock)
+            let end = wait(for: child, signals)
+            if end.isStop { return end.code }
+
+            log.error("The runner has ended and is started again.", metadata: ["reason": "\(end)"])
+            if steadyMs() - start >= Self.soundMs { pauseMs = Self.firstPauseMs }
+            if waitsForStop(signals, ms: pauseMs) { return ExitCode.stopped }
+            pauseMs = min(pauseMs * 2, Self.longestPauseMs)
+        }
+    }
+
+    private func spawn(_ lock: CInt) throws(SystemError) -> pid_t {
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_adddup2(&actions, lock, Self.lockDescriptor)
+
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        // A group of its own, so that a Ctrl-C reaches the child once, through us; and no signal
+        // blocked.
+        var none = sigset_t()
+        sigemptyset(&none)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setpgroup(&attributes, 0)
+        posix_spawnattr_setflags(
+            &attributes,
+            Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK)
+        )
+
+        let words = arguments.map { strdup($0) }
+        defer { words.forEach { free($0) } }
+        var child = pid_t()
+        let failed = posix_spawn(&child, "/proc/self/exe", &actions, &attributes, words + [nil], environ)
+        guard failed == 0 else { throw SystemError(code: failed, action: "start the runner") }
+        return child
+    }
+
+    /// Passes on what asks the runner to stop, until the child has ended.
+    private func wait(for child: pid_t, _ signals: sigset_t) -> ChildEnd {
+        var signals = signals
+        while true {
+            var end: CInt = 0
+            let found = waitpid(child, &end, WNOHANG)
+            if found == child { return ChildEnd(end) }
+
+            var signal: CInt = 0
+            sigwait(&signals, &signal)
+            if signal != SIGCHLD { kill(child, SIGTERM) }
+        }
+    }
+
+    private func waitsForStop(_ signals: sigset_t, ms: Int) -> Bool {
+        var signals = signals
+        var time = timespec(tv_sec: ms / 1_000, tv_nsec: ms % 1_000 * 1_000_000)
+        let signal = sigtimedwait(&signals, nil, &time)
+        return signal > 0 && signal != SIGCHLD
+    }
+}
+
+/// How a child process has ended.
+private struct ChildEnd: CustomStringConvertible {
+    private let status: CInt
+
+    init(_ status: CInt) { self.status = status }
+
+    private var signal: CInt { status & 0x7F }
+    var code: Int32 { status >> 8 & 0xFF }
+
+    /// True when starting it again would change nothing: it was asked to stop, or cannot start.
+    var isStop: Bool { signal == 0 && code != ExitCode.unfit && code != ExitCode.startAgain }
+
+    var description: String { signal == 0 ? "exit code \(code)" : "signal \(signal)" }
+}
+
+private func watchedSignals() -> sigset_t {
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    for signal in [SIGTERM, SIGINT, SIGHUP, SIGCHLD] { sigaddset(&signals, signal) }
+    return signals
+}
+
+private func steadyMs() -> Int64 {
+    var time = timespec()
+    clock_gettime(CLOCK_BOOTTIME, &time)
+    return Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000
+}
+
+/// To be called by the child: it ends with its parent, however that ends.
+public func dieWithSupervisor() {
+    _ = clinux_die_with_parent(SIGKILL)
+}

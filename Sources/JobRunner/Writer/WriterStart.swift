@@ -1,0 +1,68 @@
+internal import Glibc
+internal import JobCore
+internal import JobStorage
+internal import Logging
+
+/// Starts the writer: the store is opened, and what the last run left is settled, on the thread that
+/// owns the store from then on.
+struct WriterStart: Sendable {
+    private let path: String
+    private let limits: Limits
+    private let ledger: InFlightLedger
+    private let time: any TimeSource
+    private let log: Logger
+
+    init(
+        path: String, _ limits: Limits, _ ledger: InFlightLedger, _ time: any TimeSource, _ log: Logger
+    ) {
+        self.path = path
+        self.limits = limits
+        self.ledger = ledger
+        self.time = time
+        self.log = log
+    }
+
+    /// - Throws: Why the store cannot be used.
+    func start(
+        inbox: Mailbox<WriterLetter>, facts: Mailbox<BrokerLetter>
+    ) throws(StoreError) -> Recovery {
+        let opened = Mailbox<Result<Recovery, StoreError>>()
+        startThread("writer") { [self] in
+            do throws(StoreError) {
+                let store = try JobStore(path: path, limits: limits)
+                let now = time.now()
+                let recovery = try store.recover(inFlight: ledger.inFlight(at: now), at: now)
+                opened.put(.success(recovery))
+                let loop = WriterLoop(store, recovery.run, inbox: inbox, facts: facts, time, log)
+                run(loop)
+            } catch {
+                opened.put(.failure(error))
+            }
+        }
+        guard let outcome = opened.wait().first else {
+            throw .sqlite(.init(extendedCode: 1, message: "the writer did not answer"))
+        }
+        return try outcome.get()
+    }
+
+    /// An error of the disk ends the process at once: pages that were thought to be written may be
+    /// gone from the cache. The next start reads what is really there.
+    private func run(_ loop: WriterLoop) {
+        do throws(StoreError) {
+            try loop.run()
+        } catch {
+            log.critical("The store is unfit.", metadata: ["reason": "\(error.summary)"])
+            _exit(ExitCode.unfit)
+        }
+    }
+}
+
+/// How the runner's process ends, for whoever supervises it.
+public enum ExitCode {
+    /// Stopped as asked.
+    public static let stopped: Int32 = 0
+    /// In the middle of the work: start again.
+    public static let unfit: Int32 = 70
+    /// On purpose, in order to be started again.
+    public static let startAgain: Int32 = 75
+}
