@@ -18,7 +18,8 @@ public struct SQLLimits: Equatable, Sendable {
     /// Instructions of the compiled statement. Beyond it the error is `isNoMemory`.
     public var instructions = 250_000
     public var functionArguments = 100
-    /// Bytes of a LIKE or GLOB pattern. Matching may take length × pattern steps.
+    /// Bytes of a LIKE or GLOB pattern. One match may take length × pattern steps: at these limits
+    /// about a second.
     public var patternLength = 100
     /// The highest `?NNN`.
     public var parameters = 32_766

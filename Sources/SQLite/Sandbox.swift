@@ -11,6 +11,9 @@ public struct Sandbox: Sendable {
     public let limits: SQLLimits
     /// Tables, views, indexes and triggers whose name starts so are ours: nobody in the sandbox
     /// reads, changes or makes one. Compared without regard to ASCII case.
+    ///
+    /// Make ours before the first client comes: the authorizer is not told the new name in an
+    /// `ALTER TABLE x RENAME TO y`, which only fails when there is a `y`.
     public let reservedPrefix: String?
 
     /// True lets the file's own views and triggers use virtual tables, as those do that keep an FTS5

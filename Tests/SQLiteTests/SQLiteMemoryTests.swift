@@ -44,6 +44,20 @@ import Testing
         #expect(try connection.row("SELECT 1") == [1])
     }
 
+    /// Each table is the one before it, twice: SQLite would write 2^40 of them into its parse tree.
+    @Test func `a statement that unfolds without end fails while it is prepared`() throws {
+        var sql = "WITH a0 AS (SELECT 1 AS x)"
+        for level in 1...40 {
+            sql += ", a\(level) AS (SELECT p.x FROM a\(level - 1) AS p, a\(level - 1) AS q)"
+        }
+        let failure = #expect(throws: SQLiteError.self) {
+            try SQLiteMemory.limiting(to: 50_000_000) { () throws(SQLiteError) in
+                _ = try connection.prepare(sql + " SELECT count(*) FROM a40")
+            }
+        }
+        #expect(failure?.isNoMemory == true)
+    }
+
     @Test func `a large row asks whether it may go on`() throws {
         var asked = 0
         let failure = #expect(throws: SQLiteError.self) {

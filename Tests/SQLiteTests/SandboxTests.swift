@@ -12,6 +12,8 @@ import Testing
         let owner = try Connection(path: path, mode: .create)
         try owner.execute(
             script: """
+                PRAGMA synchronous = OFF;
+                BEGIN;
                 CREATE TABLE t (a INTEGER PRIMARY KEY, b TEXT);
                 INSERT INTO t VALUES (1, 'one'), (2, 'two');
                 CREATE VIEW v AS SELECT b FROM t;
@@ -23,6 +25,7 @@ import Testing
                 CREATE TRIGGER indexed_words AFTER INSERT ON indexed BEGIN
                     INSERT INTO words VALUES (new.b);
                 END;
+                COMMIT;
                 """
         )
     }
@@ -30,6 +33,7 @@ import Testing
     /// A confined connection on which no statement runs for more than 20 s.
     func confined(_ access: Sandbox.Access, trustsSchema: Bool = false) throws -> Connection {
         let connection = try Connection(path: path, mode: .readWrite)
+        try connection.run("PRAGMA synchronous = OFF")
         try connection.confine(
             to: Sandbox(
                 access: access,
