@@ -2,14 +2,20 @@ internal import CSQLite
 
 /// Transactions, and what they leave in the write-ahead log.
 extension Connection {
-    /// Runs `body` in one write transaction: all of it or nothing of it.
-    ///
-    /// Takes the write lock at once, so that `isBusy` can only come from the start and never from
-    /// the middle of the work.
-    public func transaction<Result>(_ body: () throws(SQLiteError) -> Result) throws(SQLiteError)
-        -> Result
-    {
-        try begin()
+    public enum Purpose: Sendable {
+        /// One unchanging view of the file, from the first statement on.
+        case read
+        /// Takes the write lock at once, so that `isBusy` can only come from the start and never
+        /// from the middle of the work.
+        case write
+    }
+
+    /// Runs `body` in one transaction: all of it or nothing of it.
+    public func transaction<Result>(
+        to purpose: Purpose = .write,
+        _ body: () throws(SQLiteError) -> Result
+    ) throws(SQLiteError) -> Result {
+        try begin(to: purpose)
         do {
             let result = try body()
             try commit()
@@ -20,9 +26,10 @@ extension Connection {
         }
     }
 
-    /// Starts a write transaction (`BEGIN IMMEDIATE`).
-    public func begin() throws(SQLiteError) {
-        try unconfined { () throws(SQLiteError) in try run("BEGIN IMMEDIATE") }
+    public func begin(to purpose: Purpose = .write) throws(SQLiteError) {
+        try unconfined { () throws(SQLiteError) in
+            try run(purpose == .write ? "BEGIN IMMEDIATE" : "BEGIN")
+        }
     }
 
     /// When this fails the transaction is still open, or has been rolled back: see

@@ -143,7 +143,7 @@ import Testing
         "CREATE VIRTUAL TABLE x USING dbstat(main)", "CREATE VIRTUAL TABLE x USING fts4(a)",
         "UPDATE sqlite_schema SET sql = ''", "DELETE FROM sqlite_master",
         "INSERT INTO words_data VALUES (1, 2)", "DROP TABLE words_data",
-        "VACUUM", "VACUUM INTO 'copy.db'",
+        "VACUUM", "VACUUM INTO 'copy.db'", "ALTER TABLE t RENAME TO millrace_receipts",
     ])
     func `a writer may not break the file, nor make another`(sql: String) throws {
         #expect(throws: SQLiteError.self) { try confined(.write).execute(script: sql) }
@@ -190,6 +190,37 @@ import Testing
         let connection = try confined(.write, trustsSchema: true)
         try connection.run(sql)
         #expect(try connection.rows("SELECT b FROM words('three')") == [["three"]])
+    }
+
+    @Test func `a reader's transaction sees one state of the file`() throws {
+        let reader = try Connection(path: path, mode: .readOnly)
+        try reader.confine(to: Sandbox(access: .read))
+        let writer = try Connection(path: path, mode: .readWrite)
+        try writer.run("PRAGMA journal_mode = WAL")
+        try reader.transaction(to: .read) { () throws(SQLiteError) in
+            #expect(try reader.row("SELECT count(*) FROM t") == [2])
+            try writer.run("DELETE FROM t")
+            #expect(try reader.row("SELECT count(*) FROM t") == [2])
+        }
+        #expect(try reader.row("SELECT count(*) FROM t") == [0])
+    }
+
+    @Test func `a foreign key cannot hold on to what is reserved`() throws {
+        let connection = try confined(.write)
+        try connection.unconfined { () throws(SQLiteError) in
+            try connection.execute(
+                script: """
+                    PRAGMA foreign_keys = ON;
+                    CREATE UNIQUE INDEX millrace_unique ON millrace_receipts (a);
+                    INSERT INTO millrace_receipts VALUES (1);
+                    """
+            )
+        }
+        try connection.run("CREATE TABLE k (a REFERENCES millrace_receipts (a))")
+        #expect(throws: SQLiteError.self) { try connection.run("INSERT INTO k VALUES (1)") }
+        try connection.unconfined { () throws(SQLiteError) in
+            try connection.run("DELETE FROM millrace_receipts")
+        }
     }
 
     @Test func `a statement of ours is never handed to a client`() throws {
