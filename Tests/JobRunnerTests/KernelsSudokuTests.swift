@@ -36,7 +36,7 @@ import Testing
 
     @Test(arguments: hardest + seventeenClues + [solved])
     func `the solution is the one that trial finds`(puzzle: String) throws {
-        let expected = solutions(of: puzzle, atMost: 2)
+        let expected = Trial.solutions(of: puzzle, atMost: 2)
         #expect(expected.count == 1)
         #expect(try Self.solve(puzzle).stringValue == expected.first)
     }
@@ -51,7 +51,7 @@ import Testing
             changed[place] = ["0", ".", "1", "5", "9"].randomElement(using: &random) ?? "0"
             let text = String(changed)
             guard isConsistent(text) else { continue }
-            let expected = solutions(of: text, atMost: 2)
+            let expected = Trial.solutions(of: text, atMost: 2)
             let found = try Self.solve(text)
             #expect(found["error"]?.stringValue == messages[expected.count], "\(text)")
             if expected.count == 1 { #expect(found.stringValue == expected.first, "\(text)") }
@@ -96,42 +96,49 @@ extension JSON {
 }
 
 /// Trial and nothing else: the empty cell with the fewest digits that fit, then each of them.
-private func solutions(of puzzle: String, atMost limit: Int) -> [String] {
-    var cells = puzzle.utf8.map { $0 == UInt8(ascii: ".") ? 0 : Int($0) - 48 }
-    var found: [String] = []
+private struct Trial {
+    private var cells = [Int](repeating: 0, count: 81)
+    /// For each row, column and box, a bit for each digit that stands there.
+    private var taken = [Int](repeating: 0, count: 27)
+    private let limit: Int
+    private var found: [String] = []
 
-    func fitting(_ cell: Int) -> [Int] {
-        var taken = [Bool](repeating: false, count: 10)
-        let (row, column) = (cell / 9, cell % 9)
-        let box = row / 3 * 27 + column / 3 * 3
-        for step in 0..<9 {
-            taken[cells[9 * row + step]] = true
-            taken[cells[9 * step + column]] = true
-            taken[cells[box + step / 3 * 9 + step % 3]] = true
+    static func solutions(of puzzle: String, atMost limit: Int) -> [String] {
+        var trial = Trial(limit: limit)
+        for (cell, byte) in puzzle.utf8.enumerated() where byte > UInt8(ascii: "0") {
+            trial.flip(Int(byte) - 48, in: cell)
         }
-        return (1...9).filter { !taken[$0] }
+        trial.search()
+        return trial.found
     }
 
-    func search() {
-        var best: (cell: Int, digits: [Int])?
+    private init(limit: Int) { self.limit = limit }
+
+    private func box(_ cell: Int) -> Int { 18 + cell / 27 * 3 + cell % 9 / 3 }
+
+    /// Puts the digit there, or takes it away.
+    private mutating func flip(_ digit: Int, in cell: Int) {
+        cells[cell] = digit - cells[cell]
+        for house in [cell / 9, 9 + cell % 9, box(cell)] { taken[house] ^= 1 << digit }
+    }
+
+    private mutating func search() {
+        var best = (cell: -1, free: 0, count: 10)
         for cell in 0..<81 where cells[cell] == 0 {
-            let digits = fitting(cell)
-            if digits.count < best?.digits.count ?? 10 { best = (cell, digits) }
-            if digits.count < 2 { break }
+            let free = 0x3FE & ~(taken[cell / 9] | taken[9 + cell % 9] | taken[box(cell)])
+            if free.nonzeroBitCount < best.count { best = (cell, free, free.nonzeroBitCount) }
+            if best.count < 2 { break }
         }
-        guard let best else {
+        guard best.cell >= 0 else {
             found.append(cells.map(String.init).joined())
             return
         }
-        for digit in best.digits where found.count < limit {
-            cells[best.cell] = digit
+        for digit in 1...9 where best.free & 1 << digit != 0 && found.count < limit {
+            flip(digit, in: best.cell)
             search()
+            flip(digit, in: best.cell)
         }
-        cells[best.cell] = 0
     }
-
-    search()
-    return found
 }
 
 /// True when no digit stands twice in a house.

@@ -27,6 +27,7 @@ struct NumberReader {
     /// of the list or at something unusual, which `ending` tells.
     mutating func advance() -> Bool {
         skipSpace()
+        let start = position
         if isFirst {
             isFirst = false
         } else {
@@ -34,7 +35,9 @@ struct NumberReader {
             position += 1
             skipSpace()
         }
-        return current == UInt8(ascii: "-") || isAtDigit
+        if current == UInt8(ascii: "-") || isAtDigit { return true }
+        position = start  // A comma without a number is no end.
+        return false
     }
 
     /// Reads the number to which `advance` has moved; nil when it is unusual.
