@@ -1,0 +1,23 @@
+public import JobCore
+
+/// What this runner offers: its bounds, and what a job may name. Made from the settings, once.
+public struct Catalog: Equatable, Sendable {
+    public var limits: Limits
+    public var kernels: Set<String>
+    /// Each alias, and what jobs may do to the database behind it.
+    public var databases: [String: Access]
+
+    public enum Access: Sendable {
+        case read, write
+    }
+
+    public init(
+        limits: Limits = Limits(),
+        kernels: Set<String> = [],
+        databases: [String: Access] = [:]
+    ) {
+        self.limits = limits
+        self.kernels = kernels
+        self.databases = databases
+    }
+}

@@ -1,0 +1,92 @@
+internal import JobCore
+
+/// What `sys.info` and `sys.stats` tell of the runner.
+extension JSONWriter {
+    mutating func members(of about: About) {
+        member("version", Program.version)
+        member("protocol", Int64(Program.protocolVersion))
+        member("run", about.run.rawValue)
+        member("workers", Int64(about.workers))
+        object("limits") { $0.members(of: about.limits) }
+        strings("kernels", about.kernels)
+        strings("databases", about.databases)
+    }
+
+    private mutating func members(of limits: Limits) {
+        for (name, value) in limits.named { member(name, value) }
+        for (name, bounds) in Limits.namedBounds {
+            key(name)
+            beginArray()
+            integer(bounds.lowerBound)
+            integer(bounds.upperBound)
+            endArray()
+        }
+    }
+
+    mutating func members(of statistics: Statistics) {
+        object("counts") { $0.members(of: statistics.counts) }
+        member("started_at", statistics.startedAt.rawValue)
+        key("ended_per_second")
+        finite(statistics.endedPerSecond)
+        object("waiting_ms") { $0.members(of: statistics.waiting) }
+        object("running_ms") { $0.members(of: statistics.running) }
+        member("oldest_waiting_ms", ifAny: statistics.oldestWaitingMs)
+        objects("workers", statistics.workers) { writer, worker in
+            writer.member("worker", Int64(worker.worker.rawValue))
+            writer.member("job", ifAny: worker.job?.rawValue)
+            writer.member("running_ms", ifAny: worker.runningMs)
+        }
+        member("store_bytes", statistics.storeBytes)
+        member("wal_bytes", statistics.walBytes)
+        member("dropped", statistics.dropped)
+        strings("alarms", statistics.alarms)
+    }
+
+    private mutating func members(of percentiles: Percentiles) {
+        key("p50")
+        finite(percentiles.p50)
+        key("p99")
+        finite(percentiles.p99)
+    }
+
+    /// Null for what JSON cannot say.
+    private mutating func finite(_ value: Double?) {
+        guard let value, real(ifFinite: value) else { return null() }
+    }
+}
+
+extension Limits {
+    /// Those that the settings may change.
+    fileprivate var named: [(String, Int64)] {
+        [
+            ("message_bytes", Int64(messageBytes)),
+            ("message_frames", Int64(messageFrames)),
+            ("spec_bytes", Int64(specBytes)),
+            ("submission_jobs", Int64(submissionJobs)),
+            ("request_ids", Int64(requestIDs)),
+            ("waiting_jobs", waitingJobs),
+            ("result_bytes", Int64(resultBytes)),
+            ("result_rows", Int64(resultRows)),
+            ("reply_bytes", Int64(replyBytes)),
+            ("timeout_ms", timeoutMs),
+            ("waits", Int64(waits)),
+            ("waits_per_client", Int64(waitsPerClient)),
+            ("list_jobs", Int64(listJobs)),
+            ("name_bytes", Int64(Self.nameBytes)),
+            ("tags", Int64(Self.tags)),
+            ("wait_ms", Self.waitMs),
+        ]
+    }
+
+    /// The least and the most that a field of a job may say.
+    fileprivate static var namedBounds: [(String, ClosedRange<Int64>)] {
+        [
+            ("job_priority", Int64(priorities.lowerBound)...Int64(priorities.upperBound)),
+            ("job_max_attempts", Int64(attempts.lowerBound)...Int64(attempts.upperBound)),
+            ("job_parts", Int64(parts.lowerBound)...Int64(parts.upperBound)),
+            ("job_timeout_ms", timeouts),
+            ("job_delay_ms", delays),
+            ("job_backoff_ms", pauses),
+        ]
+    }
+}

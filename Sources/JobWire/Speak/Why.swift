@@ -1,0 +1,48 @@
+public import JobCore
+
+/// A queued job in words for people.
+public enum WaitingWord: String, CaseIterable, Sendable {
+    /// For a moment that the client chose.
+    case scheduled
+    /// For the end of the pause after a failure.
+    case retrying
+    /// For other jobs.
+    case blocked
+}
+
+extension JobDetails {
+    /// What the job waits for; nil when that is a worker, or when it does not wait.
+    public func waiting(now: Timestamp) -> WaitingWord? {
+        guard job.state == .queued else { return nil }
+        if job.waitsFor > 0 { return .blocked }
+        guard job.readyAt > now else { return nil }
+        return job.failures > 0 ? .retrying : .scheduled
+    }
+
+    /// Why the job has not ended yet, in one sentence; nil when it has.
+    public func why(now: Timestamp) -> String? {
+        guard !job.state.isFinal else { return nil }
+        if job.state == .running { return whyRunning }
+        switch waiting(now: now) {
+        case .blocked:
+            return "It waits for \(job.waitsFor) part\(job.waitsFor == 1 ? "" : "s")."
+        case .scheduled: return "It is scheduled for \(job.readyAt.utcText)."
+        case .retrying:
+            return "It failed \(times(job.failures)) and is tried again at \(job.readyAt.utcText)."
+        case nil:
+            return queueIsPaused
+                ? "The queue \(queue.rawValue) is paused."
+                : "It waits for a free worker."
+        }
+    }
+
+    private var whyRunning: String {
+        let runner = worker.map { "worker \($0.rawValue)" } ?? "a worker"
+        let stop = job.cancelRequested ? ", which was asked to stop" : ""
+        return "Attempt \(job.attempt.rawValue) runs on \(runner)\(stop)."
+    }
+}
+
+private func times(_ count: Int) -> String {
+    count == 1 ? "once" : "\(count) times"
+}

@@ -1,0 +1,149 @@
+internal import JobCore
+
+/// Makes a submission of the fields, once all of them are there.
+extension JobDraft {
+    func finished(
+        frames: [Spec.Frame],
+        catalog: Catalog
+    ) throws(Refusal) -> Submission {
+        if let unknownField {
+            throw .unknownField(
+                unknownField,
+                hint: hint(for: unknownField, among: JobField.known)
+            )
+        }
+        let kind = try settledKind()
+        if has(.readyAt), has(.delayMs) {
+            throw .conflict("delay_ms", "A job has ready_at or delay_ms, not both.")
+        }
+
+        var spec = Spec(
+            kind: kind,
+            body: try kind == .sql ? sqlBody(catalog) : computeBody(catalog),
+            timeoutMs: timeoutMs ?? catalog.limits.timeoutMs
+        )
+        spec.frames = frames
+        spec.queue = queue
+        spec.priority = priority
+        spec.retry = retry
+        spec.parts = parts
+        spec.writes = mode == .write ? database : nil
+        spec.sort = sort(kind)
+        spec.name = name
+        spec.tags = tags
+        spec.keepMs = keepMs
+        var submission = Submission(spec: spec, key: key, fingerprint: fingerprint)
+        submission.start = start
+        return submission
+    }
+
+    /// The kind as it was named, or as the work tells.
+    private func settledKind() throws(Refusal) -> Spec.Kind {
+        if sql != nil, kernel != nil {
+            throw .conflict("kernel", "A job has sql or kernel, not both.")
+        }
+        guard let kind = kind ?? (sql != nil ? .sql : kernel != nil ? .compute : nil) else {
+            throw .missing("kind", hint: "Give sql, or the name of a kernel.")
+        }
+        if let other = given.first(where: { $0.field.kind != nil && $0.field.kind != kind })?.field
+        {
+            throw .conflict(
+                other.rawValue,
+                "A job of kind \(kind.rawValue) has no field \(other.rawValue)."
+            )
+        }
+        return kind
+    }
+
+    private func sqlBody(_ catalog: Catalog) throws(Refusal) -> [UInt8] {
+        guard let sql else { throw .missing("sql") }
+        if let database { try checkAccess(to: database, catalog) }
+
+        var writer = JSONWriter(capacity: sql.utf8.count + (params?.count ?? 0) + 80)
+        writer.beginObject()
+        writer.key("sql")
+        writer.string(sql)
+        if let params {
+            writer.key("params")
+            writer.raw(params)
+        }
+        if let database {
+            writer.key("database")
+            writer.string(database)
+        }
+        writer.key("mode")
+        writer.string(mode.rawValue)
+        writer.key("format")
+        writer.string(format.rawValue)
+        writer.endObject()
+        return writer.finish()
+    }
+
+    private func checkAccess(to database: String, _ catalog: Catalog) throws(Refusal) {
+        guard let access = catalog.databases[database] else {
+            throw Refusal(
+                422,
+                "unknown_database",
+                "There is no database \(quoted(database)).",
+                hint: hint(for: database, among: catalog.databases.keys),
+                field: "database"
+            )
+        }
+        guard mode == .read || access == .write else {
+            throw Refusal(
+                403,
+                "not_allowed",
+                "Jobs may only read the database \(quoted(database)).",
+                hint: "The settings decide which databases may be written.",
+                field: "mode"
+            )
+        }
+    }
+
+    private func computeBody(_ catalog: Catalog) throws(Refusal) -> [UInt8] {
+        guard let kernel else { throw .missing("kernel") }
+        guard catalog.kernels.contains(kernel) else {
+            throw Refusal(
+                422,
+                "unknown_kernel",
+                "There is no kernel \(quoted(kernel)).",
+                hint: hint(for: kernel, among: catalog.kernels),
+                field: "kernel"
+            )
+        }
+
+        var writer = JSONWriter(capacity: (input?.count ?? 0) + 80)
+        writer.beginObject()
+        writer.key("kernel")
+        writer.string(kernel)
+        if let input {
+            writer.key("input")
+            writer.raw(input)
+        }
+        if parts > 1 {
+            writer.key("parts")
+            writer.integer(Int64(parts))
+        }
+        writer.endObject()
+        return writer.finish()
+    }
+
+    /// Jobs of one kernel, or of one statement on one database, are expected to take alike.
+    private func sort(_ kind: Spec.Kind) -> UInt64 {
+        var digest = Digest()
+        digest.add(kind.rawValue)
+        switch kind {
+        case .sql:
+            digest.add(database ?? "")
+            digest.add(sql ?? "")
+        case .compute: digest.add(kernel ?? "")
+        }
+        return digest.value
+    }
+
+    private var fingerprint: UInt64 {
+        var digest = Digest()
+        digest.add(members: given.map { ($0.field.rawValue, $0.digest) })
+        return digest.value
+    }
+}

@@ -1,0 +1,40 @@
+internal import JobCore
+
+/// The fields of a job, as clients name them.
+enum JobField: String, CaseIterable {
+    case kind, sql, params, database, mode, format
+    case kernel, input, parts
+    case queue, priority
+    case readyAt = "ready_at"
+    case delayMs = "delay_ms"
+    case timeoutMs = "timeout_ms"
+    case maxAttempts = "max_attempts"
+    case backoff, key, name, tags
+    case keepMs = "keep_ms"
+    case command, env, each, after
+    case dryRun = "dry_run"
+
+    /// Part of the protocol, and refused by name until it is built.
+    var isPlanned: Bool {
+        switch self {
+        case .command, .env, .each, .after, .dryRun: true
+        default: false
+        }
+    }
+
+    /// The kind of job that a field of the work belongs to; nil for what every job may have.
+    var kind: Spec.Kind? {
+        switch self {
+        case .sql, .params, .database, .mode, .format: .sql
+        case .kernel, .input, .parts: .compute
+        default: nil
+        }
+    }
+
+    static let known = allCases.filter { !$0.isPlanned }.map(\.rawValue)
+}
+
+/// What an SQL job may do to its database.
+public enum SQLMode: String, CaseIterable, Sendable {
+    case read, write
+}

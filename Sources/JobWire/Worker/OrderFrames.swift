@@ -1,0 +1,89 @@
+public import JobCore
+
+private let ordersTag = UInt8(ascii: "O")
+private let kinds: [Spec.Kind] = [.sql, .compute]
+
+extension Order {
+    /// One message of any number of orders.
+    ///
+    /// - Returns: A head, then for each order its body, its binary frames and its outputs.
+    public static func frames(for orders: [Order]) -> [[UInt8]] {
+        var head = HeadWriter()
+        var frames: [[UInt8]] = [[]]
+        head.byte(ordersTag)
+        head.count(orders.count)
+        for order in orders {
+            head.int32(order.sequence)
+            head.int64(order.job.rawValue)
+            head.int64(Int64(order.attempt.rawValue))
+            head.byte(UInt8(order.phase.rawValue))
+            head.byte(order.kind == .sql ? 0 : 1)
+            head.int64(order.timeoutMs)
+            head.count(order.parts)
+            head.work(order.body, order.frames, &frames)
+            head.count(order.outputs.count)
+            frames += order.outputs
+        }
+        frames[0] = head.bytes
+        return frames
+    }
+
+    public static func read(_ frames: [[UInt8]]) throws(FrameError) -> [Order] {
+        var reader = try HeadReader(frames, tag: ordersTag)
+        var orders: [Order] = []
+        for _ in 0..<(try reader.count()) { orders.append(try reader.order()) }
+        try reader.finish()
+        return orders
+    }
+}
+
+extension HeadWriter {
+    /// Work as JSON, with the binary frames that it refers to.
+    mutating func work(_ body: [UInt8], _ attached: [Spec.Frame], _ frames: inout [[UInt8]]) {
+        frames.append(body)
+        count(attached.count)
+        for frame in attached {
+            count(frame.number)
+            frames.append(frame.bytes)
+        }
+    }
+}
+
+extension HeadReader {
+    mutating func work() throws(FrameError) -> Part {
+        var part = Part(body: try frame())
+        for _ in 0..<(try count()) {
+            let number = Int(try int32())
+            part.frames.append(Spec.Frame(number: number, bytes: try frame()))
+        }
+        return part
+    }
+
+    fileprivate mutating func order() throws(FrameError) -> Order {
+        let sequence = try int32()
+        let job = JobID(rawValue: try int64())
+        let attempt = Attempt(rawValue: try natural())
+        guard let phase = Order.Phase(rawValue: Int(try byte())) else {
+            throw FrameError("there is no such phase")
+        }
+        let kind = Int(try byte())
+        guard kinds.indices.contains(kind) else { throw FrameError("there is no such kind") }
+        let timeoutMs = try int64()
+        let parts = Int(try int32())
+        let work = try work()
+        var outputs: [[UInt8]] = []
+        for _ in 0..<(try count()) { outputs.append(try frame()) }
+        return Order(
+            sequence: sequence,
+            job: job,
+            attempt: attempt,
+            phase: phase,
+            kind: kinds[kind],
+            timeoutMs: timeoutMs,
+            parts: parts,
+            body: work.body,
+            frames: work.frames,
+            outputs: outputs
+        )
+    }
+}

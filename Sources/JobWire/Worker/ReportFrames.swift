@@ -1,0 +1,124 @@
+public import JobCore
+
+private let reportsTag = UInt8(ascii: "R")
+
+/// What each way to end is called in a head.
+private enum EndingMark: UInt8 {
+    case succeeded, failed, brokenOff, putBack, split
+}
+
+extension Report {
+    /// One message of any number of reports.
+    ///
+    /// - Returns: A head, then for each report its result, or the bodies and frames of its parts.
+    public static func frames(for reports: [Report]) -> [[UInt8]] {
+        var head = HeadWriter()
+        var frames: [[UInt8]] = [[]]
+        head.byte(reportsTag)
+        head.count(reports.count)
+        for report in reports {
+            head.int64(report.job.rawValue)
+            head.int64(Int64(report.attempt.rawValue))
+            head.int64(Int64(report.worker.rawValue))
+            head.int64(report.startedAt.rawValue)
+            head.int64(report.durationMicros)
+            head.ending(report.ending, &frames)
+        }
+        frames[0] = head.bytes
+        return frames
+    }
+
+    public static func read(_ frames: [[UInt8]]) throws(FrameError) -> [Report] {
+        var reader = try HeadReader(frames, tag: reportsTag)
+        var reports: [Report] = []
+        for _ in 0..<(try reader.count()) { reports.append(try reader.report()) }
+        try reader.finish()
+        return reports
+    }
+}
+
+extension HeadWriter {
+    fileprivate mutating func ending(_ ending: Report.Ending, _ frames: inout [[UInt8]]) {
+        switch ending {
+        case .succeeded(let outcome):
+            byte(EndingMark.succeeded.rawValue)
+            text(outcome.format.rawValue)
+            optional(outcome.rows) { $0.int64($1) }
+            frames.append(outcome.bytes)
+        case .failed(let failure):
+            byte(EndingMark.failed.rawValue)
+            self.failure(failure)
+        case .brokenOff: byte(EndingMark.brokenOff.rawValue)
+        case .putBack: byte(EndingMark.putBack.rawValue)
+        case .split(let parts):
+            byte(EndingMark.split.rawValue)
+            count(parts.count)
+            for part in parts { work(part.body, part.frames, &frames) }
+        }
+    }
+
+    private mutating func failure(_ failure: Failure) {
+        text(failure.code.rawValue)
+        text(failure.message)
+        optional(failure.hint) { $0.text($1) }
+        optional(failure.sqliteCode) { $0.int64(Int64($1)) }
+        optional(failure.offset) { $0.int64(Int64($1)) }
+        byte(failure.isPermanent ? 1 : 0)
+    }
+}
+
+extension HeadReader {
+    fileprivate mutating func report() throws(FrameError) -> Report {
+        let job = JobID(rawValue: try int64())
+        let attempt = Attempt(rawValue: try natural())
+        let worker = WorkerID(rawValue: try natural())
+        let startedAt = Timestamp(rawValue: try int64())
+        let durationMicros = try int64()
+        return Report(
+            job: job,
+            attempt: attempt,
+            worker: worker,
+            ending: try ending(),
+            startedAt: startedAt,
+            durationMicros: durationMicros
+        )
+    }
+
+    private mutating func ending() throws(FrameError) -> Report.Ending {
+        guard let mark = EndingMark(rawValue: try byte()) else {
+            throw FrameError("there is no such ending")
+        }
+        switch mark {
+        case .succeeded: return .succeeded(try outcome())
+        case .failed: return .failed(try failure())
+        case .brokenOff: return .brokenOff
+        case .putBack: return .putBack
+        case .split:
+            var parts: [Part] = []
+            for _ in 0..<(try count()) { parts.append(try work()) }
+            return .split(parts)
+        }
+    }
+
+    private mutating func outcome() throws(FrameError) -> Outcome {
+        guard let format = ResultFormat(rawValue: try text()) else {
+            throw FrameError("there is no such format")
+        }
+        let rows = try optional { (reader) throws(FrameError) in try reader.int64() }
+        return Outcome(format: format, bytes: try frame(), rows: rows)
+    }
+
+    private mutating func failure() throws(FrameError) -> Failure {
+        guard let code = Failure.Code(rawValue: try text()) else {
+            throw FrameError("there is no such code")
+        }
+        var failure = Failure(code, try text())
+        failure.hint = try optional { (reader) throws(FrameError) in try reader.text() }
+        failure.sqliteCode = try optional { (reader) throws(FrameError) in
+            Int(try reader.int64())
+        }
+        failure.offset = try optional { (reader) throws(FrameError) in Int(try reader.int64()) }
+        failure.isPermanent = try byte() != 0
+        return failure
+    }
+}
