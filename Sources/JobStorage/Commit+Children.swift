@@ -69,14 +69,14 @@ extension Commit {
 }
 
 extension Spec {
-    /// The spec of a child: the parent's way, the part's work.
+    /// The spec of a child: the parent's way, the part's work. It changes no database, so that it
+    /// can be called off at any time.
     fileprivate func ofChild(_ part: Part) -> Spec {
         var child = Spec(kind: kind, body: part.body, timeoutMs: timeoutMs)
         child.frames = part.frames
         child.queue = queue
         child.priority = priority
         child.retry = retry
-        child.writes = writes
         child.sort = sort
         return child
     }

@@ -100,6 +100,7 @@ struct Commit {
         try values.add(before.state.rawValue)
         try values.add(before.attempt.rawValue)
         try values.statement.run()
+        precondition(reader.connection.changes == 1, "the row is as it was read")
         count(stored, from: before.state)
     }
 

@@ -61,6 +61,7 @@ extension ModelStore {
             spec.body = part.body
             spec.frames = part.frames
             spec.parts = 1
+            spec.writes = nil
             spec.name = nil
             spec.tags = []
             spec.keepMs = nil

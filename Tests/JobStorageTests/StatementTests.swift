@@ -1,0 +1,30 @@
+import JobCore
+import SQLite
+import Testing
+
+@testable import JobStorage
+
+/// No statement may cost more because there are more jobs.
+@Suite("Statements") struct StatementTests {
+    /// Tables that stay small, whatever happens.
+    static let small = ["queues", "runs", "marks"]
+
+    @Test(arguments: Changes.allCases.map(\.sql) + Questions.allCases.map(\.sql))
+    func `no statement walks through a table or sorts`(sql: String) throws {
+        let connection = try StoreFile.openInMemory()
+        for row in try connection.rows("EXPLAIN QUERY PLAN \(sql)") {
+            guard case .text(let step)? = row.last else { continue }
+            let words = step.split(separator: " ").map(String.init)
+            let isSmall = words.count > 1 && Self.small.contains(words[1])
+            #expect(!step.hasPrefix("SCAN") || isSmall, "\(step): \(sql)")
+            #expect(!step.contains("TEMP B-TREE"), "\(step): \(sql)")
+        }
+    }
+
+    @Test func `tags are one text and come back`() {
+        for tags in [[], [""], ["a", "", "b"], ["\n", "\\n", "\\", "ü\n\\\n"]] {
+            #expect(TagLines.split(TagLines.joined(tags)) == tags)
+        }
+        #expect(TagLines.joined(["a", "b"]) == "a\nb")
+    }
+}
