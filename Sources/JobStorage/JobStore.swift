@@ -75,6 +75,9 @@ public final class JobStore: Store {
         try transaction(at: now) { commit throws(SQLiteError) in try commit.stop(run) }
     }
 
+    /// How long a commit waits for another program that writes the file, in ms.
+    public func setPatience(ms: Int) { connection.setBusyTimeout(milliseconds: ms) }
+
     /// All that `body` writes, or nothing of it, synced. What the store knows by heart follows the
     /// file only when the commit has succeeded.
     private func transaction<Outcome>(

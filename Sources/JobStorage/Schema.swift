@@ -155,7 +155,7 @@ enum Schema {
                     WHEN failures > 0 THEN 'retrying'
                     ELSE 'scheduled'
                END AS state,
-               kind, queue, priority, name, key, attempt,
+               kind, queue, priority, name, key, jobs.attempt,
                strftime('%Y-%m-%dT%H:%M:%fZ', created_at / 1000.0, 'unixepoch') AS created_at,
                strftime('%Y-%m-%dT%H:%M:%fZ', ready_at / 1000.0, 'unixepoch') AS ready_at,
                strftime('%Y-%m-%dT%H:%M:%fZ', started_at / 1000.0, 'unixepoch') AS started_at,

@@ -1,0 +1,139 @@
+import JobCore
+import JobStorage
+import Testing
+
+/// How the runner starts: after a clean end, after a crash, after the crash of a crash.
+@Suite("Recovery") struct RecoveryTests {
+    private let store: JobStore
+    private let now = Timestamp(rawValue: 1_000_000)
+    private let first = Attempt(rawValue: 1)
+
+    init() throws { store = try JobStore(inMemory: Limits()) }
+
+    private func insert(_ jobs: Submission..., from id: Int64 = 1) throws -> [JobID] {
+        let ids = id...(id + Int64(jobs.count) - 1)
+        let insertion = Insertion(jobs: jobs, ids: ids, ticket: Ticket(rawValue: 1))
+        _ = try store.commit([.insert(insertion)], at: now)
+        return ids.map(JobID.init)
+    }
+
+    private func details(_ id: JobID) throws -> JobDetails {
+        guard case .shown(let shown, _) = try store.answer(.show([id])) else {
+            throw StoreUnderTest.Missing()
+        }
+        return try #require(shown.first ?? nil)
+    }
+
+    private func inFlight(
+        _ run: RunID,
+        _ job: JobID,
+        _ attempt: Int = 1,
+        isBlamed: Bool = true
+    ) -> InFlight {
+        InFlight(
+            run: run,
+            job: job,
+            attempt: Attempt(rawValue: attempt),
+            startedAt: Timestamp(rawValue: 7),
+            isBlamed: isBlamed
+        )
+    }
+
+    @Test func `the first start finds nothing and reserves ids`() throws {
+        let recovery = try store.recover(inFlight: [], at: now)
+        #expect(
+            recovery
+                == Recovery(
+                    run: RunID(rawValue: 1),
+                    lost: [],
+                    poisoned: [],
+                    reserved: 1...JobStore.firstReservation
+                )
+        )
+    }
+
+    @Test func `after a clean end ids go on, after another they are passed over`() throws {
+        let one = try store.recover(inFlight: [], at: now)
+        _ = try insert(makeJob(), makeJob())
+        try store.stop(one.run, at: now)
+        let two = try store.recover(inFlight: [], at: now)
+        #expect(two.run == RunID(rawValue: 2))
+        #expect(two.reserved.lowerBound == 3)
+        let three = try store.recover(inFlight: [], at: now)
+        #expect(three.reserved.lowerBound == two.reserved.upperBound + 1)
+    }
+
+    @Test func `a run that is to blame is lost, another put back`() throws {
+        let run = try store.recover(inFlight: [], at: now).run
+        let ids = try insert(makeJob(), makeJob(), makeJob())
+        let starts = ids.map { Change.start($0, first, worker, at: now) }
+        _ = try store.commit(starts, at: now)
+        let entries = [inFlight(run, ids[0]), inFlight(run, ids[1], isBlamed: false)]
+        let recovery = try store.recover(inFlight: entries, at: now)
+        #expect(recovery.lost == [ids[0]])
+        #expect(recovery.poisoned.isEmpty)
+        for id in ids { #expect(try details(id).job.state == .queued) }
+        #expect(try details(ids[0]).job.losses == 1)
+        #expect(try details(ids[0]).pastAttempts.map(\.failure.code) == [.lost])
+        #expect(try details(ids[1]).job.losses == 0)
+        #expect(try details(ids[1]).job.attempt == first)
+        #expect(try details(ids[2]).pastAttempts.isEmpty)
+    }
+
+    @Test func `a run that was never written down is lost all the same`() throws {
+        let run = try store.recover(inFlight: [], at: now).run
+        let ids = try insert(makeJob(), makeJob())
+        let entries = [inFlight(run, ids[0]), inFlight(run, ids[1], isBlamed: false)]
+        let recovery = try store.recover(inFlight: entries, at: now)
+        #expect(recovery.lost == [ids[0]])
+        #expect(try details(ids[0]).job.attempt == first)
+        #expect(try details(ids[0]).pastAttempts.map(\.startedAt) == [Timestamp(rawValue: 7)])
+        #expect(try details(ids[1]).job.attempt == .none)
+    }
+
+    @Test func `a loss is counted once`() throws {
+        let run = try store.recover(inFlight: [], at: now).run
+        let id = try insert(makeJob())[0]
+        let entry = inFlight(run, id)
+        #expect(try store.recover(inFlight: [entry, entry], at: now).lost == [id])
+        #expect(try store.recover(inFlight: [entry], at: now).lost == [])
+        #expect(try details(id).job.losses == 1)
+    }
+
+    @Test func `a report that was written clears the run of blame`() throws {
+        let run = try store.recover(inFlight: [], at: now).run
+        let ids = try insert(makeJob(), makeJob())
+        let reports = [
+            Change.settle(makeReport(ids[0], 1, success())),
+            .settle(makeReport(ids[1], 1, .failed(glitch))),
+        ]
+        _ = try store.commit(reports, at: now)
+        let unknown = JobID(rawValue: 99)
+        let entries = (ids + [unknown]).map { inFlight(run, $0) }
+        #expect(try store.recover(inFlight: entries, at: now).lost == [])
+        #expect(try details(ids[1]).job.losses == 0)
+    }
+
+    @Test func `a job that ends the program three times is poisoned`() throws {
+        var run = try store.recover(inFlight: [], at: now).run
+        let id = try insert(makeJob())[0]
+        for attempt in 1...3 {
+            let recovery = try store.recover(inFlight: [inFlight(run, id, attempt)], at: now)
+            run = recovery.run
+            #expect(recovery.lost == (attempt < 3 ? [id] : []))
+            #expect(recovery.poisoned == (attempt < 3 ? [] : [id]))
+        }
+        #expect(try details(id).failure == .poisoned)
+        #expect(try details(id).pastAttempts.count == 3)
+    }
+
+    @Test func `a job that was called off while it wrote does not run again`() throws {
+        let run = try store.recover(inFlight: [], at: now).run
+        let id = try insert(makeJob(makeSpec(writes: "main")))[0]
+        let target = Target(id, active: first)
+        _ = try store.commit([.cancel([target], Ticket(rawValue: 2))], at: now)
+        let entry = inFlight(run, id, isBlamed: false)
+        _ = try store.recover(inFlight: [entry], at: now)
+        #expect(try details(id).job.state == .cancelled)
+    }
+}
