@@ -1,0 +1,143 @@
+internal import JobCore
+internal import JobWire
+
+/// Where something stands in a file. Bytes are turned into lines only when there is an error.
+enum Spot {
+    case byte(Int)
+    case place(JobFileProblem.Place)
+}
+
+/// One job as a file says it, before it is checked.
+struct RawJob {
+    var object = JSONObject()
+    /// Where the job begins.
+    var start: Spot
+    /// Where the value of each member begins.
+    var spots: [String: Spot] = [:]
+
+    init(at start: Spot) { self.start = start }
+}
+
+/// Gathers the jobs of one file: reads durations, has each job parsed, and gives every error its
+/// place in the file.
+struct JobCollector {
+    let text: [UInt8]
+    let jobsMax: Int
+    let parse: JobFile.JobParser
+    private(set) var jobs: [Submission] = []
+
+    init(text: [UInt8], jobsMax: Int, parse: @escaping JobFile.JobParser) {
+        self.text = text
+        self.jobsMax = jobsMax
+        self.parse = parse
+    }
+
+    mutating func add(_ raw: RawJob) throws(JobFileProblem) {
+        guard jobs.count < jobsMax else {
+            throw problem(
+                "The file holds more than \(jobsMax) jobs.",
+                at: raw.start,
+                hint: "Split it into several files."
+            )
+        }
+        let object = try withDurations(raw)
+        do {
+            jobs.append(try parse(JSON.object(object).encoded()))
+        } catch {
+            throw problem(error.message, at: spot(of: error.field, in: raw), hint: error.hint)
+        }
+    }
+
+    func problem(_ text: String, at spot: Spot, hint: String? = nil) -> JobFileProblem {
+        JobFileProblem(text, at: place(spot), hint: hint)
+    }
+
+    func place(_ spot: Spot) -> JobFileProblem.Place {
+        switch spot {
+        case .byte(let offset): JobFileProblem.Place(of: offset, in: text)
+        case .place(let place): place
+        }
+    }
+
+    /// A refusal names a field such as `params[2]` or `backoff.first_ms`: its first word tells
+    /// where to look. The file may have had the name without its unit.
+    private func spot(of field: String?, in raw: RawJob) -> Spot {
+        guard let field else { return raw.start }
+        let name = field.prefix { $0 != "." && $0 != "[" }
+        return raw.spots[String(name)] ?? raw.spots[withoutUnit(name)] ?? raw.start
+    }
+
+    private func withDurations(_ raw: RawJob) throws(JobFileProblem) -> JSONObject {
+        var object = JSONObject()
+        for member in raw.object.members {
+            let spot = raw.spots[member.key] ?? raw.start
+            var (key, value) = (member.key, member.value)
+            if WrittenDuration.names.contains(key) {
+                (key, value) = try milliseconds(key, value, at: spot)
+            } else if key == "backoff", let pauses = value.objectValue {
+                value = .object(try withDurations(pauses, at: spot))
+            }
+            guard object.append(key, value) else {
+                throw problem("\(withoutUnit(key[...])) and \(key) say the same thing.", at: spot)
+            }
+        }
+        return object
+    }
+
+    private func withDurations(
+        _ pauses: JSONObject,
+        at spot: Spot
+    ) throws(JobFileProblem) -> JSONObject {
+        var object = JSONObject()
+        for member in pauses.members {
+            var (key, value) = (member.key, member.value)
+            if WrittenDuration.pauseNames.contains(key) {
+                (key, value) = try milliseconds(key, value, at: spot)
+            }
+            guard object.append(key, value) else {
+                throw problem("\(withoutUnit(key[...])) and \(key) say the same thing.", at: spot)
+            }
+        }
+        return object
+    }
+
+    private func milliseconds(
+        _ key: String,
+        _ value: JSON,
+        at spot: Spot
+    ) throws(JobFileProblem) -> (String, JSON) {
+        guard let text = value.stringValue, let ms = WrittenDuration.milliseconds(text) else {
+            throw problem(
+                "\(key) must be a duration with its unit, such as 10m.",
+                at: spot,
+                hint: "Write 500ms, 30s, 10m, 2h or 1d, or write \(key)_ms with a bare number."
+            )
+        }
+        return (key + "_ms", .integer(ms))
+    }
+}
+
+private func withoutUnit(_ name: some StringProtocol) -> String {
+    name.hasSuffix("_ms") ? String(name.dropLast(3)) : String(name)
+}
+
+/// Durations as people write them: a whole number and its unit, under a name without `_ms`.
+enum WrittenDuration {
+    static let names: Set<String> = ["timeout", "delay", "keep"]
+    /// Within `backoff`.
+    static let pauseNames: Set<String> = ["first", "longest"]
+
+    private static let units: [(name: String, ms: Int64)] = [
+        ("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000),
+    ]
+
+    static func milliseconds(_ text: String) -> Int64? {
+        let digits = text.prefix { $0.isASCII && $0.isNumber }
+        let unit = text.dropFirst(digits.count).drop { $0 == " " }
+        guard let count = Int64(digits), let found = units.first(where: { $0.name == unit }) else {
+            return nil
+        }
+        let (ms, overflowed) = count.multipliedReportingOverflow(by: found.ms)
+        return overflowed ? nil : ms
+    }
+}

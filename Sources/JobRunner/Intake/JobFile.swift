@@ -1,0 +1,94 @@
+package import JobCore
+
+/// The formats in which a file holds jobs, and how its bytes become submissions: for the spool, for
+/// `millrace check` and for `millrace submit`. Pure: bytes in, values or one problem out.
+///
+/// A file is accepted whole or not at all. Every job ends up as a JSON object in the words of the
+/// protocol and goes through the protocol's own parser, so that a file means the same as a message.
+package enum JobFile: String, CaseIterable, Sendable {
+    /// One statement, with headers in its leading comments.
+    case sql
+    /// One job, or `{"jobs": [job, …]}`.
+    case json
+    /// The same in YAML, for people.
+    case yaml
+    /// One job a line; empty lines are allowed.
+    case jsonl
+
+    /// Reads one job, a JSON object in UTF-8, in the protocol's words.
+    package typealias JobParser = @Sendable ([UInt8]) throws(Refusal) -> Submission
+
+    /// The largest file, in bytes.
+    package static let bytesMax = 16 << 20
+    /// The largest YAML file, in bytes: its tree takes about a hundred times as much memory.
+    package static let yamlBytesMax = 1 << 20
+
+    /// The extensions that mean a format, for sentences.
+    package static let extensions = ".sql, .json, .yaml, .yml, .jsonl"
+
+    /// By the extension, in any case; nil when it means none.
+    package init?(fileName: String) {
+        guard let dot = fileName.lastIndex(of: "."), dot > fileName.startIndex else { return nil }
+        let ending = fileName[fileName.index(after: dot)...].lowercased()
+        self.init(rawValue: ending == "yml" ? "yaml" : ending)
+    }
+
+    /// At least one job, and at most as many as one submission may hold.
+    package func submissions(
+        in bytes: [UInt8],
+        limits: Limits = Limits(),
+        parse: @escaping JobParser
+    ) throws(JobFileProblem) -> [Submission] {
+        try checkSize(bytes.count)
+        try checkText(bytes)
+        var collector = JobCollector(text: bytes, jobsMax: limits.submissionJobs, parse: parse)
+        switch self {
+        case .sql: try collector.readSQL()
+        case .json: try collector.readJSON()
+        case .yaml: try collector.readYAML()
+        case .jsonl: try collector.readLines()
+        }
+        guard !collector.jobs.isEmpty else {
+            throw JobFileProblem(
+                "The file holds no job.",
+                at: .start,
+                hint: "Write at least one job into it."
+            )
+        }
+        return collector.jobs
+    }
+
+    private func checkSize(_ count: Int) throws(JobFileProblem) {
+        let most = self == .yaml ? Self.yamlBytesMax : Self.bytesMax
+        guard count > most else { return }
+        throw JobFileProblem(
+            "The file has \(count) bytes; at most \(most) are read from a .\(rawValue) file.",
+            at: .start,
+            hint: self == .yaml
+                ? "Write many jobs as .jsonl, one job a line." : "Split it into several files."
+        )
+    }
+
+    private func checkText(_ bytes: [UInt8]) throws(JobFileProblem) {
+        if bytes.starts(with: [0xEF, 0xBB, 0xBF]) {
+            throw JobFileProblem(
+                "The file begins with a byte order mark.",
+                at: .start,
+                hint: "Save it as UTF-8 without a byte order mark."
+            )
+        }
+        do {
+            _ = try UTF8Span(validating: bytes.span)
+        } catch {
+            throw JobFileProblem(
+                "The bytes are not UTF-8.",
+                at: Place(of: error.byteOffsets.lowerBound, in: bytes),
+                hint: "Save the file as UTF-8."
+            )
+        }
+    }
+}
+
+extension JobFile {
+    package typealias Place = JobFileProblem.Place
+}

@@ -1,0 +1,18 @@
+import JobCore
+import JobWire
+
+@testable import JobRunner
+
+/// Takes any object as a job, keeps it as the body, and refuses the key `refuse`.
+let parseLoosely: JobFile.JobParser = { bytes throws(Refusal) in
+    let object: JSON
+    do throws(JSONError) {
+        object = try JSON(parsing: bytes)
+    } catch {
+        throw Refusal(400, "malformed", error.summary)
+    }
+    let key = object["key"]?.stringValue
+    if key == "refuse" { throw Refusal(422, "invalid", "a refused key", field: "key") }
+    let spec = Spec(kind: .sql, body: bytes, timeoutMs: 1_000)
+    return Submission(spec: spec, key: key, fingerprint: 0)
+}
