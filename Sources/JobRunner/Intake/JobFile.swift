@@ -60,13 +60,7 @@ package enum JobFile: String, CaseIterable, Sendable {
 
     private func checkSize(_ count: Int) throws(JobFileProblem) {
         let most = self == .yaml ? Self.yamlBytesMax : Self.bytesMax
-        guard count > most else { return }
-        throw JobFileProblem(
-            "The file has \(count) bytes; at most \(most) are read from a .\(rawValue) file.",
-            at: .start,
-            hint: self == .yaml
-                ? "Write many jobs as .jsonl, one job a line." : "Split it into several files."
-        )
+        if count > most { throw .tooLarge(Int64(count), most: most) }
     }
 
     private func checkText(_ bytes: [UInt8]) throws(JobFileProblem) {
@@ -86,6 +80,17 @@ package enum JobFile: String, CaseIterable, Sendable {
                 hint: "Save the file as UTF-8."
             )
         }
+    }
+}
+
+extension JobFileProblem {
+    static func tooLarge(_ size: Int64, most: Int = JobFile.bytesMax) -> JobFileProblem {
+        JobFileProblem(
+            "The file has \(size) bytes; at most \(most) are read from such a file.",
+            at: .start,
+            hint: most == JobFile.yamlBytesMax
+                ? "Write many jobs as .jsonl, one job a line." : "Split it into several files."
+        )
     }
 }
 

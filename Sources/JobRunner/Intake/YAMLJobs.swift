@@ -3,7 +3,8 @@ internal import Yams
 
 // Reads `.yaml` files, by the same types as JSON has: a plain scalar that is JSON keeps its JSON
 // type (7, 1.5, true, null, also ~ and nothing), and everything else is text, `yes` and
-// 2026-01-01 included. What is quoted or tagged `!!str` is text. Other tags, aliases and several documents are refused.
+// 2026-01-01 included. What is quoted or tagged `!!str` is text. Other tags, aliases and several
+// documents are refused.
 
 extension JobCollector {
     mutating func readYAML() throws(JobFileProblem) {

@@ -1,0 +1,214 @@
+internal import Crypto
+internal import Glibc
+internal import JobCore
+
+/// The jobs directory on disk: each step that a file takes through its folders, safe against a
+/// crash between any two calls.
+///
+/// ```
+/// jobs/NAME ──claim──> taken/<run>-<n>-NAME ──keep──> done/<first id>-NAME, done/NAME.ids
+///                              │                      results/NAME.json, when its jobs have ended
+///                              └─────refuse─────> refused/NAME, refused/NAME.reason.txt
+/// ```
+/// A file in `taken/` is all there is to remember: whoever finds one there submits it again under
+/// the name it has there, and the ledger knows whether it did so before.
+///
+/// Names that come again: `NAME.ids` and `results/NAME.*` belong to the newest drop of that name,
+/// and the store keeps the older ones by id. A refused file makes room for its successor as
+/// `refused/older-<run>-<n>-NAME`. Files in `done/` are never replaced.
+///
+/// It belongs to one thread.
+final class SpoolDirectory {
+    /// A file in `taken/`.
+    struct Taken: Hashable {
+        /// As it is called there.
+        let takenAs: String
+        /// As it was dropped.
+        let name: String
+
+        /// Nil when the name is not one of those that we give.
+        init?(takenAs: String) {
+            let parts = takenAs.split(
+                separator: "-",
+                maxSplits: 2,
+                omittingEmptySubsequences: false
+            )
+            guard parts.count == 3, Int64(parts[0]) != nil, Int64(parts[1]) != nil,
+                JobFile(fileName: String(parts[2])) != nil
+            else { return nil }
+            self.takenAs = takenAs
+            self.name = String(parts[2])
+        }
+    }
+
+    private let root: Folder
+    private let taken: Folder
+    private let done: Folder
+    private let refused: Folder
+    private let results: Folder
+    private let run: RunID
+    private var claims: Int64 = 0
+    /// The first id of the newest drop of a name, so that an older one that ends later does not
+    /// replace its results. Forgotten when it grows too large and with the run.
+    private var newest: [String: JobID] = [:]
+    private static let newestMax = 10_000
+
+    /// Opens the directory, which must exist, and makes the folders in it.
+    init(
+        path: String,
+        run: RunID,
+        afterCall: @escaping Folder.CallHook = { _ in }
+    ) throws(SpoolError) {
+        root = try Folder(path: path, afterCall: afterCall)
+        let mode = try root.owner().mode
+        guard mode & S_IWOTH == 0 || mode & S_ISVTX != 0 else {
+            throw .worldWritable(path: path)
+        }
+        self.run = run
+        taken = try ourFolder("taken", in: root)
+        done = try ourFolder("done", in: root)
+        refused = try ourFolder("refused", in: root)
+        results = try ourFolder("results", in: root)
+    }
+
+    // MARK: Looking
+
+    func list() throws(SpoolError) -> Folder.Listing { try root.list() }
+
+    func entry(_ name: String) throws(SpoolError) -> Entry? { try root.entry(name) }
+
+    func isBeingWritten(_ name: String) -> Bool { root.isBeingWritten(name) }
+
+    /// What lies in `taken/`, the oldest first: after a start, what the last run did not finish.
+    func leftovers() throws(SpoolError) -> [Taken] {
+        try taken.list().names.compactMap(Taken.init(takenAs:))
+    }
+
+    // MARK: Steps
+
+    /// Takes a file out of everybody's reach; nil when it is gone already.
+    func claim(_ name: String) throws(SpoolError) -> Taken? {
+        while true {
+            claims += 1
+            guard let file = Taken(takenAs: "\(run.rawValue)-\(claims)-\(name)") else { return nil }
+            do {
+                try root.move(name, to: taken, as: file.takenAs)
+                return file
+            } catch  where error.isMissing {
+                return nil
+            } catch  where error.isTaken {}  // By a run of an older store.
+        }
+    }
+
+    /// Reads a taken file whole; nil when somebody has removed it.
+    func read(
+        _ file: Taken,
+        limits: Limits,
+        parse: @escaping JobFile.JobParser
+    ) throws(SpoolError) -> Result<TakenFile, JobFileProblem>? {
+        switch try taken.read(file.takenAs, atMost: JobFile.bytesMax) {
+        case .missing: return nil
+        case .notRegular:
+            return .failure(
+                JobFileProblem(
+                    "It is no regular file but a link, a pipe or a device.",
+                    at: .start,
+                    hint: "Copy the content into the directory."
+                )
+            )
+        case .tooLarge(let size): return .failure(.tooLarge(size))
+        case .bytes(let bytes):
+            do throws(JobFileProblem) {
+                guard let format = JobFile(fileName: file.name) else { return nil }
+                let jobs = try format.submissions(in: bytes, limits: limits, parse: parse)
+                let row = TakenFile.Row(
+                    name: file.name,
+                    takenAs: file.takenAs,
+                    bytes: Int64(bytes.count),
+                    digest: digest(bytes)
+                )
+                return .success(TakenFile(row: row, jobs: jobs))
+            } catch {
+                return .failure(error)
+            }
+        }
+    }
+
+    /// Writes the receipt and moves the file to `done/`, once its jobs are in the store. Repeating
+    /// it does no harm.
+    func keep(_ file: Taken, ids: [JobID]) throws(SpoolError) {
+        guard let first = ids.first else { return }
+        if isNewest(file.name, first) {
+            let receipt = ids.map { "\($0.rawValue)\n" }.joined()
+            try done.write(file.name + ".ids", Array(receipt.utf8))
+        }
+        do {
+            try taken.move(file.takenAs, to: done, as: "\(first.rawValue)-\(file.name)")
+        } catch  where error.isTaken {
+            // The jobs' keys were used before: these are the ids of an older drop.
+            try taken.move(file.takenAs, to: done, as: "\(first.rawValue)-\(file.takenAs)")
+        } catch  where error.isMissing {}  // Moved before.
+    }
+
+    /// Writes the reason and moves the file to `refused/`. Repeating it does no harm.
+    func refuse(_ file: Taken, reason: String) throws(SpoolError) {
+        let note = file.name + ".reason.txt"
+        try makeRoom(for: file.name, as: "older-\(file.takenAs)")
+        try makeRoom(for: note, as: "older-\(file.takenAs).reason.txt")
+        try refused.write(note, Array(reason.utf8))
+        do {
+            try taken.move(file.takenAs, to: refused, as: file.name)
+        } catch  where error.isMissing {}  // Moved before.
+    }
+
+    /// Moves an earlier file of the same name away. What has been moved under that name already was
+    /// the earlier one: then the present one is ours, from a try that did not come to its end.
+    private func makeRoom(for name: String, as other: String) throws(SpoolError) {
+        do {
+            try refused.move(name, to: refused, as: other)
+        } catch  where error.isMissing || error.isTaken {}
+    }
+
+    /// Writes the results of a file whose jobs have ended. Repeating it does no harm.
+    func publish(_ file: FileResults) throws(SpoolError) {
+        guard let first = file.jobs.first?.result.end.id else { return }
+        let isNewest = isNewest(file.name, first)
+        let name = isNewest ? file.name : "\(first.rawValue)-\(file.name)"
+        if let (format, bytes) = file.sibling {
+            try results.write("\(name).\(format)", bytes)
+        }
+        try results.write(name + ".json", file.encoded(as: name))
+    }
+
+    private func isNewest(_ name: String, _ first: JobID) -> Bool {
+        if let known = newest[name], known > first { return false }
+        if newest.count >= Self.newestMax { newest.removeAll() }
+        newest[name] = first
+        return true
+    }
+}
+
+/// A folder that nobody but us and root can have made or may write.
+private func ourFolder(_ name: String, in root: Folder) throws(SpoolError) -> Folder {
+    let folder: Folder
+    do {
+        folder = try root.folder(name)
+    } catch .system("open", let path, ENOTDIR) {
+        throw .notOurs(path: path)
+    } catch .system("open", let path, ELOOP) {
+        throw .notOurs(path: path)
+    }
+    let (mode, user) = try folder.owner()
+    guard user == geteuid() || user == 0, mode & S_IWOTH == 0 else {
+        throw .notOurs(path: folder.path)
+    }
+    return folder
+}
+
+private func digest(_ bytes: [UInt8]) -> String {
+    var hash = SHA256()
+    bytes.withUnsafeBytes { hash.update(bufferPointer: $0) }
+    return hash.finalize().map { byte in
+        String(byte >> 4, radix: 16) + String(byte & 15, radix: 16)
+    }.joined()
+}
