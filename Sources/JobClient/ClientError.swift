@@ -1,0 +1,49 @@
+public import JobCore
+public import ZeroMQ
+
+/// Why a client got no good answer.
+public enum ClientError: Error, Equatable, Sendable {
+    /// Nobody has answered at this endpoint, not even a ping.
+    case noRunner(endpoint: String)
+    /// The runner answered that it will not do it.
+    case refused(Refusal)
+    /// A runner is there, but did not answer this, however often it was asked.
+    case timedOut(service: String, endpoint: String)
+    /// The answer is none of the protocol's; one phrase says why.
+    case badReply(String)
+    case zeroMQ(ZeroMQError)
+}
+
+extension ClientError: Explained {
+    public var summary: String {
+        switch self {
+        case .noRunner(let endpoint): "No runner answers at \(endpoint)."
+        case .refused(let refusal): refusal.summary
+        case .timedOut(let service, let endpoint):
+            "The runner at \(endpoint) did not answer \(service) in time."
+        case .badReply(let why): "The runner's answer cannot be read: \(why)."
+        case .zeroMQ(let error): "ZeroMQ \(error)."
+        }
+    }
+
+    public var hint: String? {
+        switch self {
+        case .noRunner: "Start one with `millrace serve`, or name another with --connect."
+        case .refused(let refusal): refusal.hint
+        case .timedOut: "Try again; what was submitted with a key is not done twice."
+        case .badReply: "Is the endpoint that of a runner of the same version?"
+        case .zeroMQ: "An endpoint looks like tcp://127.0.0.1:5555 or ipc:///path/of/a.sock."
+        }
+    }
+}
+
+/// Makes libzmq's errors the client's.
+func asClientError<Value: ~Copyable>(
+    _ body: () throws(ZeroMQError) -> Value
+) throws(ClientError) -> Value {
+    do {
+        return try body()
+    } catch {
+        throw .zeroMQ(error)
+    }
+}

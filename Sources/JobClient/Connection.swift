@@ -1,0 +1,38 @@
+internal import ZeroMQ
+
+/// One socket to the runner. A client that hears nothing drops it and makes another, so that a
+/// late reply to an earlier try has nowhere to arrive.
+struct Connection: ~Copyable {
+    private let socket: Socket
+    private var poll: PollSet
+    private let index: PollSet.Index
+
+    /// Far beyond what a runner sends; it bounds what a wrong peer can make us hold.
+    private static let limits = MessageLimits(frames: 64, bytes: 256 << 20)
+
+    init(to endpoint: String, in context: Context) throws(ZeroMQError) {
+        let socket = try Socket(.dealer, in: context)
+        try socket.connect(endpoint)
+        var poll = PollSet()
+        index = poll.add(socket)
+        self.poll = poll
+        self.socket = socket
+    }
+
+    /// Leaves the message to libzmq. What does not get out is sent again by the next try.
+    func send(_ message: [[UInt8]]) throws(ZeroMQError) {
+        _ = try socket.send(message, waiting: false)
+    }
+
+    /// The next message, or nil when none came in time.
+    mutating func next(until deadline: ContinuousClock.Instant) throws(ZeroMQError) -> [[UInt8]]? {
+        while true {
+            if case .message(let frames) = try socket.receive(limits: Self.limits, waiting: false) {
+                return frames
+            }
+            let rest = ContinuousClock.now.duration(to: deadline)
+            guard rest > .zero else { return nil }
+            try poll.wait(timeout: rest)
+        }
+    }
+}

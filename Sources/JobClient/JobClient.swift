@@ -1,0 +1,122 @@
+public import JobWire
+internal import ZeroMQ
+
+/// Talks to one runner, from one thread: asks, waits for the answer, asks again when none comes.
+///
+/// A client survives a restart of the runner ("lazy pirate"): after a time-out it closes its socket,
+/// opens a new one and sends the same request again. That is safe, because every request but
+/// submissions may be done twice, and submissions carry a key.
+/// Source: ZeroMQ guide, chapter 4, "Client-Side Reliability".
+public final class JobClient {
+    public let endpoint: String
+    private let options: Options
+    private let context: Context
+    private var connection: Connection
+    /// Whether this runner has ever answered this client.
+    private var hasHeard = false
+    private var random = SystemRandomNumberGenerator()
+
+    public struct Options: Equatable, Sendable {
+        /// How long one try waits, beside the `wait_ms` of the request itself. The runner answers
+        /// within 2 s.
+        public var patience: Duration = .milliseconds(2_500)
+        /// How often a request is sent before the client gives up; at least once.
+        public var tries = 4
+        /// How long the first ping may take before there is no runner.
+        public var greeting: Duration = .seconds(2)
+
+        public init() {}
+    }
+
+    /// Does not wait for the runner; the first request does.
+    public init(endpoint: String, options: Options = Options()) throws(ClientError) {
+        let context = try asClientError { () throws(ZeroMQError) in try Context() }
+        let connection = try asClientError { () throws(ZeroMQError) in
+            try Connection(to: endpoint, in: context)
+        }
+        self.endpoint = endpoint
+        self.options = options
+        self.context = context
+        self.connection = connection
+    }
+
+    /// Sends one request and waits for its reply.
+    ///
+    /// - Parameters:
+    ///   - service: One that takes JSON, such as `job.show`.
+    ///   - body: An object.
+    ///   - frames: Binary frames; the first is `{"$frame": 2}` in the body.
+    /// - Throws: `.refused` for every status from 400.
+    public func call(
+        _ service: String,
+        _ body: JSON = [:],
+        frames: [[UInt8]] = []
+    ) throws(ClientError) -> ServiceReply {
+        if !hasHeard { try greet() }
+        let waitMs = max(body["wait_ms"]?.integerValue ?? 0, 0)
+        for _ in 0..<max(options.tries, 1) {
+            let patience = options.patience + .milliseconds(waitMs)
+            if let reply = try ask(service, body, frames: frames, patience: patience) {
+                return try reply.accepted()
+            }
+            try reconnect()
+        }
+        throw .timedOut(service: service, endpoint: endpoint)
+    }
+
+    /// A random name that nobody else gives.
+    func freshName() -> String {
+        let digits = String(random.next(), radix: 16) + "-" + String(random.next(), radix: 16)
+        return "client-\(digits)"
+    }
+
+    /// Finds out whether a runner is there: it answers a ping at once, whatever else goes on.
+    private func greet() throws(ClientError) {
+        guard try ask("sys.ping", [:], frames: [], patience: options.greeting) != nil else {
+            try reconnect()
+            throw .noRunner(endpoint: endpoint)
+        }
+        hasHeard = true
+    }
+
+    /// One try: nil when no reply came in time.
+    private func ask(
+        _ service: String,
+        _ body: JSON,
+        frames: [[UInt8]],
+        patience: Duration
+    ) throws(ClientError) -> ServiceReply? {
+        let name = freshName()
+        let message = requestMessage(
+            service: service,
+            body: body.with("request", .string(name)).encoded(),
+            frames: frames
+        )
+        let deadline = ContinuousClock.now + patience
+        return try asClientError { () throws(ZeroMQError) in
+            try connection.send(message)
+            while let message = try connection.next(until: deadline) {
+                if let reply = reply(in: message, to: service, named: name) { return reply }
+            }
+            return nil
+        }
+    }
+
+    private func reconnect() throws(ClientError) {
+        connection = try asClientError { () throws(ZeroMQError) in
+            try Connection(to: endpoint, in: context)
+        }
+    }
+}
+
+extension JSON {
+    /// The object with one more member, in place of one of that name.
+    func with(_ key: String, _ value: JSON) -> JSON {
+        var object = JSONObject()
+        for member in objectValue?.members ?? [] where member.key != key {
+            _ = object.append(member.key, member.value)
+        }
+        _ = object.append(key, value)
+        return .object(object)
+    }
+}

@@ -1,0 +1,155 @@
+public import JobCore
+public import JobWire
+
+/// How a job ended, and what came of it.
+public struct JobOutcome: Equatable, Sendable {
+    public let id: JobID
+    public let state: JobState
+    public let attempt: Int64
+    /// `json`, `jsonl`, `csv` or `bytes`; nil without a result.
+    public let format: String?
+    /// Rows of an SQL result.
+    public let rows: Int64?
+    /// The whole result.
+    public fileprivate(set) var bytes: [UInt8]
+    /// Why it did not succeed.
+    public let error: JobError?
+}
+
+/// Why a job failed, as the runner tells it.
+public struct JobError: Explained, Equatable, Sendable {
+    /// Such as `sql_error`. Stable: programs may rely on it.
+    public let code: String
+    public let summary: String
+    public let hint: String?
+
+    /// Nil when this is no error of the protocol's.
+    public init?(_ json: JSON?) {
+        guard let code = json?["code"]?.stringValue, let message = json?["message"]?.stringValue
+        else { return nil }
+        self.code = code
+        summary = message
+        hint = json?["hint"]?.stringValue
+    }
+}
+
+/// Waiting for jobs, and fetching what they made.
+extension JobClient {
+    /// Bytes asked for at once when a result is too large for one reply.
+    private static let pieceBytes: Int64 = 8 << 20
+    /// The longest a runner parks one request; a client that waits longer asks again.
+    private static let longestStep = Duration.milliseconds(Limits.waitMs)
+
+    /// The end of a job, with its result.
+    ///
+    /// - Parameter wait: How long to wait for the end; nil is for ever, zero not at all.
+    /// - Returns: Nil while the job has not ended.
+    public func result(of id: JobID, wait: Duration? = .zero) throws(ClientError) -> JobOutcome? {
+        let start = ContinuousClock.now
+        while true {
+            let rest = wait.map { max($0 - start.duration(to: .now), .zero) }
+            let step = min(rest ?? Self.longestStep, Self.longestStep)
+            if let outcome = try outcome(of: id, waitMs: step.milliseconds) { return outcome }
+            if let rest, rest <= step { return nil }
+        }
+    }
+
+    private func outcome(of id: JobID, waitMs: Int64) throws(ClientError) -> JobOutcome? {
+        var body: JSON = ["id": .integer(id.rawValue)]
+        if waitMs > 0 { body = body.with("wait_ms", .integer(waitMs)) }
+        do throws(ClientError) {
+            let reply = try call("job.result", body)
+            return reply.status == 300 ? nil : try JobOutcome(reply, of: id)
+        } catch {
+            guard case .refused(let refusal) = error, refusal.code == "read_in_pieces" else {
+                throw error
+            }
+            return try pieces(of: id)
+        }
+    }
+
+    /// Reads a large result piece by piece.
+    private func pieces(of id: JobID) throws(ClientError) -> JobOutcome {
+        var whole: JobOutcome?
+        while true {
+            let offset = Int64(whole?.bytes.count ?? 0)
+            let body: JSON = [
+                "id": .integer(id.rawValue), "offset": .integer(offset),
+                "limit": .integer(Self.pieceBytes),
+            ]
+            let reply = try call("job.result", body)
+            let piece = try JobOutcome(reply, of: id)
+            guard whole.map({ $0.attempt == piece.attempt }) ?? true,
+                try reply.integer("offset") == offset
+            else { throw .badReply("the result changed while it was read") }
+
+            whole?.bytes += piece.bytes
+            let sum = whole ?? piece
+            if reply.head["eof"]?.boolValue ?? true { return sum }
+            guard !piece.bytes.isEmpty else { throw .badReply("a piece of the result is empty") }
+            whole = sum
+        }
+    }
+
+    /// Waits until all of these jobs have ended.
+    ///
+    /// - Parameters:
+    ///   - timeout: How long; nil is for ever.
+    ///   - step: How often `heard` is called while nothing happens.
+    ///   - heard: Is told how many have ended, and returns false to stop waiting.
+    /// - Returns: The ends, as the protocol tells them, of the jobs that have ended.
+    public func wait(
+        for ids: [JobID],
+        timeout: Duration? = nil,
+        step: Duration = .milliseconds(Limits.waitMs),
+        heard: (Int) -> Bool = { _ in true }
+    ) throws(ClientError) -> [JSON] {
+        let start = ContinuousClock.now
+        var open = ids
+        var ends: [JSON] = []
+        while !open.isEmpty {
+            let rest = timeout.map { max($0 - start.duration(to: .now), .zero) } ?? step
+            let pause = min(rest, step, Self.longestStep)
+            let body: JSON = [
+                "ids": open.prefix(Limits().requestIDs).json,
+                "wait_ms": .integer(pause.milliseconds),
+            ]
+            let found = try call("job.wait", body).array("jobs")
+            let ended = Set(found.compactMap { $0["id"]?.integerValue.map(JobID.init(rawValue:)) })
+            ends += found
+            open.removeAll { ended.contains($0) }
+            guard heard(ends.count), timeout == nil || rest > .zero else { break }
+        }
+        return ends
+    }
+}
+
+extension JobOutcome {
+    init(_ reply: ServiceReply, of id: JobID) throws(ClientError) {
+        guard let state = reply.head["state"]?.stringValue.flatMap(JobState.init(rawValue:)),
+            state.isFinal
+        else { throw .badReply("it has no final job state") }
+        self.init(
+            id: id,
+            state: state,
+            attempt: try reply.integer("attempt"),
+            format: reply.head["format"]?.stringValue,
+            rows: reply.head["rows"]?.integerValue,
+            bytes: reply.frames.first ?? [],
+            error: JobError(reply.head["error"])
+        )
+    }
+}
+
+extension Duration {
+    /// Whole milliseconds, rounded up.
+    fileprivate var milliseconds: Int64 {
+        let (seconds, attoseconds) = components
+        let perMillisecond: Int64 = 1_000_000_000_000_000
+        return seconds * 1_000 + (attoseconds + perMillisecond - 1) / perMillisecond
+    }
+}
+
+extension Collection<JobID> {
+    var json: JSON { .array(map { .integer($0.rawValue) }) }
+}

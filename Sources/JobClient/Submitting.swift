@@ -1,0 +1,102 @@
+public import JobCore
+public import JobWire
+
+/// Getting jobs into the runner.
+extension JobClient {
+    /// Submits one job.
+    ///
+    /// - Parameters:
+    ///   - job: The protocol's object, as `JobDraft.json` makes it. It gets a key unless it has one.
+    ///   - frames: Binary input, which the job refers to as `{"$frame": 2}` and so on.
+    /// - Returns: Its id, once it is safe on the runner's disk.
+    public func submit(_ job: JSON, frames: [[UInt8]] = []) throws(ClientError) -> Accepted {
+        let reply = try call("job.submit", keyed(job), frames: frames)
+        guard let state = reply.head["state"]?.stringValue.flatMap(JobState.init(rawValue:)) else {
+            throw .badReply("it has no job state")
+        }
+        return Accepted(
+            id: JobID(rawValue: try reply.integer("id")),
+            state: state,
+            created: reply.head["created"]?.boolValue ?? true
+        )
+    }
+
+    public func submit(_ job: JobDraft) throws(ClientError) -> Accepted { try submit(job.json) }
+
+    /// Submits several jobs, all or none; at most 10 000.
+    ///
+    /// - Returns: Their ids, in the same order.
+    public func submit(all jobs: [JSON], frames: [[UInt8]] = []) throws(ClientError) -> [JobID] {
+        let body: JSON = ["jobs": .array(jobs.map(keyed))]
+        let ids = try call("job.submit", body, frames: frames).array("ids")
+        let found = ids.compactMap { $0.integerValue.map(JobID.init(rawValue:)) }
+        guard found.count == jobs.count else {
+            throw .badReply("it has \(found.count) ids for \(jobs.count) jobs")
+        }
+        return found
+    }
+
+    /// The job with a key, so that it can be sent again after a time-out.
+    private func keyed(_ job: JSON) -> JSON {
+        job["key"] == nil ? job.with("key", .string(freshName())) : job
+    }
+}
+
+/// A job to be submitted. What is nil is left to the runner.
+public struct JobDraft: Equatable, Sendable {
+    public enum Work: Equatable, Sendable {
+        /// `parameters` is an array for `?`, an object for `:name`.
+        case sql(String, parameters: JSON? = nil)
+        case kernel(String, input: JSON = .null)
+    }
+
+    public var work: Work
+    /// The alias of a database in the runner's settings.
+    public var database: String?
+    /// `read` or `write`.
+    public var mode: String?
+    /// `json`, `jsonl` or `csv`.
+    public var format: String?
+    /// Into how many jobs a kernel's work is divided.
+    public var parts: Int64?
+    public var queue: String?
+    public var priority: Int64?
+    public var delayMs: Int64?
+    /// Of one attempt.
+    public var timeoutMs: Int64?
+    public var maxAttempts: Int64?
+    public var key: String?
+    public var name: String?
+    public var tags: [String] = []
+
+    public init(_ work: Work) { self.work = work }
+
+    /// The job in the protocol's words.
+    public var json: JSON {
+        var object = JSONObject()
+        func add(_ key: String, _ value: JSON?) {
+            if let value { _ = object.append(key, value) }
+        }
+        switch work {
+        case .sql(let text, let parameters):
+            add("sql", .string(text))
+            add("params", parameters)
+        case .kernel(let name, let input):
+            add("kernel", .string(name))
+            add("input", input)
+        }
+        add("database", database.map(JSON.string))
+        add("mode", mode.map(JSON.string))
+        add("format", format.map(JSON.string))
+        add("parts", parts.map(JSON.integer))
+        add("queue", queue.map(JSON.string))
+        add("priority", priority.map(JSON.integer))
+        add("delay_ms", delayMs.map(JSON.integer))
+        add("timeout_ms", timeoutMs.map(JSON.integer))
+        add("max_attempts", maxAttempts.map(JSON.integer))
+        add("key", key.map(JSON.string))
+        add("name", name.map(JSON.string))
+        if !tags.isEmpty { add("tags", .array(tags.map(JSON.string))) }
+        return .object(object)
+    }
+}

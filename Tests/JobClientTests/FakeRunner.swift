@@ -1,0 +1,92 @@
+import Foundation
+import JobWire
+import Synchronization
+import ZeroMQ
+
+/// A ROUTER socket on a thread of its own that answers as a test wants, and notes what it heard.
+/// Pings are answered by themselves.
+final class FakeRunner: Sendable {
+    /// One request without its envelope.
+    struct Heard: Sendable {
+        let service: String
+        let body: JSON
+        let frames: [[UInt8]]
+        /// From 0, pings not counted.
+        let number: Int
+    }
+
+    /// One answer: its digits, head and frames. Several are sent one after the other; none is
+    /// silence.
+    struct Answer: Sendable {
+        var status = 200
+        var head: JSON = [:]
+        var frames: [[UInt8]] = []
+        /// Nil echoes the request's name, null leaves it out.
+        var request: JSON?
+    }
+
+    let endpoint: String
+    private let context: Context
+    private let notes = Notes()
+
+    /// What was asked so far, pings not counted.
+    var heard: [Heard] { notes.all }
+
+    init(_ answer: @escaping @Sendable (Heard) -> [Answer]) throws {
+        let context = try Context()
+        let endpoint = Mutex("")
+        let isBound = DispatchSemaphore(value: 0)
+        self.context = context
+        Thread.detachNewThread { [notes] in
+            guard let socket = try? Socket(.router, in: context) else { return }
+            try? socket.bind("tcp://127.0.0.1:*")
+            endpoint.withLock { $0 = (try? socket.lastEndpoint) ?? "" }
+            isBound.signal()
+            serve(socket, notes: notes, answer: answer)
+        }
+        isBound.wait()
+        self.endpoint = endpoint.withLock { $0 }
+    }
+
+    deinit { context.shutdown() }
+}
+
+/// What a runner heard.
+private final class Notes: Sendable {
+    private let entries = Mutex<[FakeRunner.Heard]>([])
+    var all: [FakeRunner.Heard] { entries.withLock { $0 } }
+    func add(_ entry: FakeRunner.Heard) { entries.withLock { $0.append(entry) } }
+}
+
+private func serve(
+    _ socket: borrowing Socket,
+    notes: Notes,
+    answer: (FakeRunner.Heard) -> [FakeRunner.Answer]
+) {
+    var number = 0
+    while case .message(let message)? = try? socket.receive(limits: .unlimited, waiting: true) {
+        let body = (try? JSON(parsing: message[4])) ?? .null
+        let request = FakeRunner.Heard(
+            service: String(decoding: message[3], as: UTF8.self),
+            body: body,
+            frames: Array(message.dropFirst(5)),
+            number: number
+        )
+        var answers = [FakeRunner.Answer()]
+        if request.service != "sys.ping" {
+            number += 1
+            notes.add(request)
+            answers = answer(request)
+        }
+        for answer in answers {
+            var head = answer.head.objectValue ?? JSONObject()
+            if let name = answer.request ?? body["request"], !name.isNull {
+                _ = head.append("request", name)
+            }
+            let frames =
+                message[..<4] + [Array("\(answer.status)".utf8), JSON.object(head).encoded()]
+                + answer.frames
+            _ = try? socket.send(Array(frames), waiting: false)
+        }
+    }
+}

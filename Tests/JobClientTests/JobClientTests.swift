@@ -1,0 +1,115 @@
+import JobClient
+import JobCore
+import JobWire
+import Testing
+import ZeroMQ
+
+/// What a client does when replies come, come late, come twice, or never.
+@Suite struct JobClientTests {
+    /// A client that gives up on a try soon, as the tests lose replies on purpose.
+    private func client(of runner: FakeRunner, tries: Int = 10) throws -> JobClient {
+        var options = JobClient.Options()
+        options.patience = .milliseconds(300)
+        options.tries = tries
+        options.greeting = .seconds(20)
+        return try JobClient(endpoint: runner.endpoint, options: options)
+    }
+
+    @Test func `a submission whose reply is lost is sent again with the same key`() throws {
+        let runner = try FakeRunner { request in
+            request.number < 2 ? [] : [.init(head: ["id": 7, "state": "queued", "created": false])]
+        }
+        let accepted = try client(of: runner).submit(JobDraft(.sql("select 1")))
+
+        #expect(accepted == Accepted(id: JobID(rawValue: 7), state: .queued, created: false))
+        let keys = runner.heard.map { $0.body["key"]?.stringValue }
+        #expect(keys.count >= 3)
+        #expect(keys[0] != nil)
+        #expect(Set(keys).count == 1)
+    }
+
+    @Test func `a key of the caller's own is kept and two submissions get two keys`() throws {
+        let runner = try FakeRunner { _ in [.init(head: ["id": 1, "state": "queued"])] }
+        let client = try client(of: runner)
+        _ = try client.submit(["kernel": "echo", "key": "mine"])
+        _ = try client.submit(["kernel": "echo"])
+        _ = try client.submit(["kernel": "echo"])
+
+        let keys = runner.heard.compactMap { $0.body["key"]?.stringValue }
+        #expect(keys[0] == "mine")
+        #expect(Set(keys).count == 3)
+    }
+
+    @Test func `replies to other requests and messages of another shape are dropped`() throws {
+        let runner = try FakeRunner { request in
+            [
+                .init(head: ["count": 1], request: "of another try"),
+                .init(status: 7, head: ["count": 2]),
+                .init(head: ["count": 3]),
+                .init(head: ["count": 4]),
+            ]
+        }
+        let client = try client(of: runner)
+        #expect(try client.cancel(.ids([JobID(rawValue: 1)])) == 3)
+        // The fourth answer is still on its way and answers nothing any more.
+        #expect(try client.retry(.filter(JobFilter(state: .failed))) == 3)
+        #expect(runner.heard[0].body["ids"] == [1])
+        #expect(runner.heard[1].body["state"] == "failed")
+    }
+
+    @Test func `a refusal says what the runner said`() throws {
+        let runner = try FakeRunner { _ in
+            let error: JSON = [
+                "code": "queue_full", "message": "The queue is full.", "hint": "Wait.",
+                "retry_after_ms": 250, "field": "queue",
+            ]
+            return [.init(status: 429, head: ["error": error])]
+        }
+        var refusal = Refusal(429, "queue_full", "The queue is full.", hint: "Wait.")
+        refusal.field = "queue"
+        refusal.retryAfterMs = 250
+        let client = try client(of: runner)
+        #expect(throws: ClientError.refused(refusal)) { try client.submit(["sql": "select 1"]) }
+    }
+
+    @Test func `a refusal without the request's name is the answer to what was just asked`() throws
+    {
+        let runner = try FakeRunner { _ in [.init(status: 400, request: .null)] }
+        let client = try client(of: runner)
+        let refusal = Refusal(400, "unknown", "The runner answered 400, without a reason.")
+        #expect(throws: ClientError.refused(refusal)) { try client.statistics() }
+    }
+
+    @Test func `an answer that lacks what the protocol promises is told as such`() throws {
+        let runner = try FakeRunner { _ in [.init()] }
+        let client = try client(of: runner)
+        #expect(throws: ClientError.badReply(#"it has no array "queues""#)) { try client.queues() }
+        #expect(throws: ClientError.badReply("it has no job state")) { try client.submit([:]) }
+        #expect(throws: ClientError.badReply(#"it has no integer "count""#)) {
+            try client.delete(.filter(JobFilter()))
+        }
+    }
+
+    @Test func `where nobody listens there is no runner`() throws {
+        let socket = try Socket(.router, in: Context())
+        try socket.bind("tcp://127.0.0.1:*")
+        var options = JobClient.Options()
+        options.greeting = .milliseconds(50)
+        let endpoint = try socket.lastEndpoint
+        let client = try JobClient(endpoint: endpoint, options: options)
+        #expect(throws: ClientError.noRunner(endpoint: endpoint)) { try client.info() }
+    }
+
+    @Test func `a runner that answers pings alone is not waited for without end`() throws {
+        let runner = try FakeRunner { _ in [] }
+        let client = try client(of: runner, tries: 2)
+        #expect(throws: ClientError.timedOut(service: "sys.info", endpoint: runner.endpoint)) {
+            try client.info()
+        }
+        #expect(runner.heard.count == 2)
+    }
+
+    @Test func `an endpoint that is none is refused at once`() {
+        #expect(throws: ClientError.self) { try JobClient(endpoint: "nonsense") }
+    }
+}
