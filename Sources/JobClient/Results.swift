@@ -40,10 +40,13 @@ extension JobClient {
     /// The longest a runner parks one request; a client that waits longer asks again.
     private static let longestStep = Duration.milliseconds(Limits.waitMs)
 
-    /// The end of a job, with its result.
+    /// The end of a job, with its result; nil while it has not ended.
     ///
-    /// - Parameter wait: How long to wait for the end; nil is for ever, zero not at all.
-    /// - Returns: Nil while the job has not ended.
+    /// - Parameters:
+    ///   - id: A job that was submitted.
+    ///   - wait: How long to wait for the end; nil is for ever, zero not at all.
+    /// - Returns: The outcome, whether good or bad, with the whole result.
+    /// - Throws: `.refused` when the id is unknown or the result has expired.
     public func result(of id: JobID, wait: Duration? = .zero) throws(ClientError) -> JobOutcome? {
         let start = ContinuousClock.now
         while true {
@@ -94,10 +97,12 @@ extension JobClient {
     /// Waits until all of these jobs have ended.
     ///
     /// - Parameters:
+    ///   - ids: Jobs that were submitted.
     ///   - timeout: How long; nil is for ever.
     ///   - step: How often `heard` is called while nothing happens.
     ///   - heard: Is told how many have ended, and returns false to stop waiting.
     /// - Returns: The ends, as the protocol tells them, of the jobs that have ended.
+    /// - Throws: `.refused` when an id is unknown.
     public func wait(
         for ids: [JobID],
         timeout: Duration? = nil,

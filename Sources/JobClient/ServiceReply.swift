@@ -18,11 +18,10 @@ func requestMessage(service: String, body: [UInt8], frames: [[UInt8]]) -> [[UInt
     [[], header, [UInt8](service.utf8), body] + frames
 }
 
-/// Reads a reply, when it is the one to this request.
+/// Reads a message, or nil when it is not the reply to this request.
 ///
-/// - Parameter request: The name the request had. A reply to a request that could not be read has
-///   none; what a slow runner sends late has another.
-/// - Returns: Nil for a message that is no reply to this request.
+/// What a runner sends late or twice bears the name of another request. A reply to a request that
+/// could not be read bears none.
 func reply(in message: [[UInt8]], to service: String, named request: String) -> ServiceReply? {
     guard message.count >= 4, message[0].isEmpty, message[1] == header,
         message[2] == [UInt8](service.utf8),

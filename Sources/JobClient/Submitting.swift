@@ -6,9 +6,10 @@ extension JobClient {
     /// Submits one job.
     ///
     /// - Parameters:
-    ///   - job: The protocol's object, as `JobDraft.json` makes it. It gets a key unless it has one.
+    ///   - job: The protocol's object, as `NewJob.json` makes it. It gets a key unless it has one.
     ///   - frames: Binary input, which the job refers to as `{"$frame": 2}` and so on.
     /// - Returns: Its id, once it is safe on the runner's disk.
+    /// - Throws: `.refused` when the job is wrong or there is no room.
     public func submit(_ job: JSON, frames: [[UInt8]] = []) throws(ClientError) -> Accepted {
         let reply = try call("job.submit", keyed(job), frames: frames)
         guard let state = reply.head["state"]?.stringValue.flatMap(JobState.init(rawValue:)) else {
@@ -21,11 +22,9 @@ extension JobClient {
         )
     }
 
-    public func submit(_ job: JobDraft) throws(ClientError) -> Accepted { try submit(job.json) }
+    public func submit(_ job: NewJob) throws(ClientError) -> Accepted { try submit(job.json) }
 
-    /// Submits several jobs, all or none; at most 10 000.
-    ///
-    /// - Returns: Their ids, in the same order.
+    /// Submits several jobs, all or none, at most 10 000, and gives their ids in the same order.
     public func submit(all jobs: [JSON], frames: [[UInt8]] = []) throws(ClientError) -> [JobID] {
         let body: JSON = ["jobs": .array(jobs.map(keyed))]
         let ids = try call("job.submit", body, frames: frames).array("ids")
@@ -43,7 +42,7 @@ extension JobClient {
 }
 
 /// A job to be submitted. What is nil is left to the runner.
-public struct JobDraft: Equatable, Sendable {
+public struct NewJob: Equatable, Sendable {
     public enum Work: Equatable, Sendable {
         /// `parameters` is an array for `?`, an object for `:name`.
         case sql(String, parameters: JSON? = nil)

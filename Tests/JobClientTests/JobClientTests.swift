@@ -19,7 +19,7 @@ import ZeroMQ
         let runner = try FakeRunner { request in
             request.number < 2 ? [] : [.init(head: ["id": 7, "state": "queued", "created": false])]
         }
-        let accepted = try client(of: runner).submit(JobDraft(.sql("select 1")))
+        let accepted = try client(of: runner).submit(NewJob(.sql("select 1")))
 
         #expect(accepted == Accepted(id: JobID(rawValue: 7), state: .queued, created: false))
         let keys = runner.heard.map { $0.body["key"]?.stringValue }

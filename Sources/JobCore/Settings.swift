@@ -1,0 +1,121 @@
+/// What whoever starts a runner may choose. Read once, at the start.
+///
+/// Relative paths of the socket, the spool and databases begin at the state directory.
+public struct Settings: Equatable, Sendable {
+    /// Holds the store, the lock and the socket. `~` is the user's home.
+    public var stateDirectory = "~/.local/state/millrace"
+    /// ZeroMQ endpoints, ipc and loopback tcp.
+    public var listen = ["ipc://run/millrace.sock", "tcp://127.0.0.1:5555"]
+    /// Where files with jobs are dropped.
+    public var spoolDirectory = "jobs"
+    /// Worker threads. 1...256.
+    public var workers: Int
+    /// By how much workers give way to other programs. 0...19.
+    public var nice = 5
+    /// How long a stop waits for running jobs, in ms. Up to ten minutes.
+    public var drainMs: Int64 = 10_000
+    /// How long after its time-out a worker may stay deaf before it is given up, in ms. 100 ms to
+    /// an hour.
+    public var stuckMs: Int64 = 10_000
+    /// The databases that jobs may use, by the names jobs give them.
+    public var databases: [String: Database] = [:]
+    public var limits = Limits()
+
+    /// One database of the user's. Jobs name it and never its path.
+    public struct Database: Equatable, Sendable {
+        public var path: String
+        public var allowsWriting: Bool
+        /// Whether SQLite enforces foreign keys in it, which it does not unless told.
+        public var enforcesForeignKeys: Bool
+
+        public init(path: String, allowsWriting: Bool = false, enforcesForeignKeys: Bool = false) {
+            self.path = path
+            self.allowsWriting = allowsWriting
+            self.enforcesForeignKeys = enforcesForeignKeys
+        }
+    }
+
+    /// The defaults.
+    ///
+    /// - Parameter cores: Of this machine: one worker for each.
+    public init(cores: Int) {
+        workers = min(max(cores, Limits.workers.lowerBound), Limits.workers.upperBound)
+    }
+
+    /// The store of jobs.
+    public var storePath: String { stateDirectory + "/millrace.db" }
+}
+
+extension Settings {
+    public static let niceValues = 0...19
+    public static let drains: ClosedRange<Int64> = 0...600_000
+    public static let stucks: ClosedRange<Int64> = 100...3_600_000
+
+    /// All problems, in the order of the fields; empty when the settings can be used.
+    public func problems() -> [String] {
+        var found: [String] = []
+        if stateDirectory.isEmpty { found.append("state must name a directory.") }
+        if listen.isEmpty { found.append("listen must name at least one endpoint.") }
+        found += listen.compactMap(Endpoint.problem)
+        if spoolDirectory.isEmpty { found.append("spool must name a directory.") }
+
+        func check<Value: Comparable>(_ name: String, _ value: Value, _ range: ClosedRange<Value>) {
+            if range.contains(value) { return }
+            found.append("\(name) must be \(range.lowerBound)...\(range.upperBound), not \(value).")
+        }
+        check("workers", workers, Limits.workers)
+        check("nice", nice, Self.niceValues)
+        check("drain_ms", drainMs, Self.drains)
+        check("stuck_ms", stuckMs, Self.stucks)
+        for (name, database) in databases.sorted(by: { $0.key < $1.key }) {
+            if QueueName(rawValue: name) == nil {
+                found.append(
+                    "The database name \"\(name)\" must be made of letters, digits, . _ and -."
+                )
+            }
+            if database.path.isEmpty { found.append("The database \(name) has no path.") }
+        }
+        for limit in Limits.settable {
+            check("limits.\(limit.name)", limit.get(limits), limit.range)
+        }
+        if limits.specBytes > limits.messageBytes {
+            found.append("limits.spec_bytes must not exceed limits.message_bytes.")
+        }
+        return found
+    }
+}
+
+/// What may be listened on.
+private enum Endpoint {
+    /// `sockaddr_un` holds 108 bytes, the last being zero; see unix(7).
+    private static let socketPathBytes = 107
+
+    static func problem(_ endpoint: String) -> String? {
+        if endpoint.hasPrefix("ipc://") {
+            let path = endpoint.dropFirst("ipc://".count)
+            if path.isEmpty { return "listen: \(endpoint) names no socket." }
+            guard path.utf8.count > socketPathBytes else { return nil }
+            return "listen: the socket's path in \(endpoint) is longer than "
+                + "\(socketPathBytes) bytes; choose a shorter state directory."
+        }
+        guard endpoint.hasPrefix("tcp://") else {
+            return "listen: \(endpoint) must begin with tcp:// or ipc://."
+        }
+        let address = endpoint.dropFirst("tcp://".count)
+        guard let colon = address.lastIndex(of: ":"),
+            isPort(address[address.index(after: colon)...])
+        else { return "listen: \(endpoint) must end with a port, as tcp://127.0.0.1:5555 does." }
+        guard !isLoopback(address[..<colon]) else { return nil }
+        return "listen: \(endpoint) is open to the network, which needs CURVE, not built yet; "
+            + "listen on 127.0.0.1 and use a tunnel."
+    }
+
+    /// `*` lets the system choose.
+    private static func isPort(_ text: Substring) -> Bool { text == "*" || UInt16(text) != nil }
+
+    private static func isLoopback(_ host: Substring) -> Bool {
+        if host == "localhost" || host == "[::1]" { return true }
+        let numbers = host.split(separator: ".", omittingEmptySubsequences: false)
+        return numbers.count == 4 && numbers[0] == "127" && numbers.allSatisfy { UInt8($0) != nil }
+    }
+}

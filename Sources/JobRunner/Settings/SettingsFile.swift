@@ -1,0 +1,109 @@
+internal import JobCore
+internal import Yams
+
+/// `millrace.yaml` as it was written: texts by the names of settings, and databases.
+struct SettingsFile {
+    private(set) var texts: [String: String] = [:]
+    private(set) var lists: [String: [String]] = [:]
+    private(set) var databases: [String: Settings.Database] = [:]
+    private(set) var problems: [String] = []
+    private let path: String
+
+    /// Settings with one value, those of `limits` aside.
+    static let names = ["state", "spool", "workers", "nice", "drain_ms", "stuck_ms"]
+    static let limitNames = Limits.settable.map { "limits.\($0.name)" }
+
+    /// Nothing, where there is no file.
+    init() { path = "" }
+
+    /// The path is named in sentences and not read.
+    init(parsing yaml: String, path: String) {
+        self.path = path
+        do {
+            guard let root = try Yams.compose(yaml: yaml) else { return }
+            each(of: root, "The settings") { file, key, value in file.read(key, value) }
+        } catch {
+            problems.append("\(path) is no YAML: \(error)")
+        }
+    }
+
+    private mutating func read(_ key: Node, _ value: Node) {
+        let name = key.string ?? ""
+        switch name {
+        case "listen": lists[name] = list(value, of: name)
+        case "limits":
+            each(of: value, name) { file, key, value in
+                let name = "limits.\(key.string ?? "")"
+                if Self.limitNames.contains(name) {
+                    file.texts[name] = file.text(value, of: name)
+                } else {
+                    file.refuse("there is no setting \"\(name)\"", at: key)
+                }
+            }
+        case "databases":
+            each(of: value, name) { file, key, value in file.readDatabase(key, value) }
+        case _ where Self.names.contains(name): texts[name] = text(value, of: name)
+        default: refuse("there is no setting \"\(name)\"", at: key)
+        }
+    }
+
+    private mutating func readDatabase(_ key: Node, _ value: Node) {
+        let name = key.string ?? ""
+        var database = Settings.Database(path: "")
+        if let path = value.scalar?.string {
+            database.path = path
+        } else {
+            each(of: value, "databases.\(name)") { file, key, value in
+                switch key.string {
+                case "path": database.path = file.text(value, of: "path") ?? ""
+                case "write": database.allowsWriting = file.bool(value, of: "write")
+                case "foreign_keys":
+                    database.enforcesForeignKeys = file.bool(value, of: "foreign_keys")
+                case let other:
+                    file.refuse("databases.\(name) has no setting \"\(other ?? "")\"", at: key)
+                }
+            }
+        }
+        databases[name] = database
+    }
+
+    private mutating func each(
+        of node: Node,
+        _ name: String,
+        _ body: (inout SettingsFile, Node, Node) -> Void
+    ) {
+        if node.isEmptyValue { return }
+        guard let mapping = node.mapping else {
+            return refuse("\(name) must be written as NAME: VALUE", at: node)
+        }
+        for (key, value) in mapping { body(&self, key, value) }
+    }
+
+    private mutating func text(_ node: Node, of name: String) -> String? {
+        if let text = node.scalar?.string { return text }
+        refuse("\(name) must be one value", at: node)
+        return nil
+    }
+
+    private mutating func list(_ node: Node, of name: String) -> [String]? {
+        let values = node.sequence?.compactMap(\.scalar?.string)
+        if let values, values.count == node.sequence?.count { return values }
+        refuse("\(name) must be a list of texts", at: node)
+        return nil
+    }
+
+    private mutating func bool(_ node: Node, of name: String) -> Bool {
+        if let value = node.bool { return value }
+        refuse("\(name) must be true or false", at: node)
+        return false
+    }
+
+    private mutating func refuse(_ why: String, at node: Node) {
+        problems.append("\(path), line \(node.mark?.line ?? 0): \(why).")
+    }
+}
+
+extension Node {
+    /// Whether nothing stands after the colon.
+    fileprivate var isEmptyValue: Bool { scalar.map { $0.string.isEmpty } ?? false }
+}

@@ -1,0 +1,202 @@
+internal import Configuration
+internal import Glibc
+public import JobCore
+
+extension Settings {
+    /// Reads the settings of this start.
+    ///
+    /// - Throws: All problems of all sources at once.
+    public init(reading sources: SettingsSources) throws(SettingsError) {
+        var reader = SettingsReader(sources)
+        let settings = reader.settings()
+        let problems = reader.problems + settings.problems()
+        guard problems.isEmpty else { throw SettingsError(problems: problems) }
+        self = settings
+    }
+}
+
+/// Puts the sources on top of each other and turns texts into values, noting what is wrong.
+private struct SettingsReader {
+    private let sources: SettingsSources
+    private let file: SettingsFile
+    private let values: ConfigReader
+    private(set) var problems: [String]
+
+    init(_ sources: SettingsSources) {
+        self.sources = sources
+        let environment = EnvironmentVariablesProvider(
+            environmentVariables: sources.environment
+        )
+        let flags = InMemoryProvider(
+            name: "flags",
+            values: sources.flags.values(in: sources.workingDirectory)
+        )
+        // Where the file is, only a flag or the environment can say.
+        let place = ConfigReader(providers: [flags, environment])
+        (file, problems) = Self.readFile(sources, place)
+        values = ConfigReader(providers: [
+            flags, environment, InMemoryProvider(name: "file", values: file.values),
+        ])
+    }
+
+    mutating func settings() -> Settings {
+        var settings = Settings(cores: sources.cores)
+        let home = sources.environment["HOME"] ?? ""
+        let state = text("state") ?? settings.stateDirectory
+        settings.stateDirectory = state.inHome(home).below(sources.workingDirectory)
+
+        func place(_ path: String) -> String { path.inHome(home).below(settings.stateDirectory) }
+        settings.listen = (list("listen") ?? settings.listen).map { endpoint in
+            guard endpoint.hasPrefix("ipc://") else { return endpoint }
+            return "ipc://" + place(String(endpoint.dropFirst("ipc://".count)))
+        }
+        settings.spoolDirectory = place(text("spool") ?? settings.spoolDirectory)
+        if text("workers") != "auto" {
+            settings.workers = Int(clamping: integer("workers") ?? Int64(settings.workers))
+        }
+        settings.nice = Int(clamping: integer("nice") ?? Int64(settings.nice))
+        settings.drainMs = integer("drain_ms") ?? settings.drainMs
+        settings.stuckMs = integer("stuck_ms") ?? settings.stuckMs
+        for limit in Limits.settable {
+            // Out of range is told by `problems()`; the fields are as wide as Int64 here.
+            if let value = integer("limits.\(limit.name)") { limit.set(&settings.limits, value) }
+        }
+        settings.databases = databases().mapValues { database in
+            var database = database
+            if !database.path.isEmpty { database.path = place(database.path) }
+            return database
+        }
+        return settings
+    }
+
+    /// A database of a later source takes the place of its namesake; the others stay.
+    private mutating func databases() -> [String: Settings.Database] {
+        var found = file.databases
+        let variable = sources.environment["MILLRACE_DATABASES"] ?? ""
+        let directory = sources.workingDirectory
+        for text in variable.split(separator: ",").map({ String($0).trimmed }) {
+            add(text, to: &found)
+        }
+        for text in sources.flags.databases {
+            add(text, to: &found) { $0.onCommandLine(in: directory) }
+        }
+        return found
+    }
+
+    /// Reads `NAME=PATH` or `NAME=PATH:write`.
+    private mutating func add(
+        _ text: String,
+        to databases: inout [String: Settings.Database],
+        place: (String) -> String = { $0 }
+    ) {
+        let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        guard parts.count == 2, !parts[1].isEmpty else {
+            return problems.append("\"\(text)\" must be written as NAME=PATH or NAME=PATH:write.")
+        }
+        let writes = parts[1].hasSuffix(":write")
+        let path = String(parts[1].dropLast(writes ? ":write".count : 0))
+        databases[String(parts[0])] = Settings.Database(path: place(path), allowsWriting: writes)
+    }
+
+    private func text(_ name: String) -> String? { values.string(forKey: settingKey(name)) }
+
+    private func list(_ name: String) -> [String]? { values.stringArray(forKey: settingKey(name)) }
+
+    private mutating func integer(_ name: String) -> Int64? {
+        guard let text = text(name) else { return nil }
+        if let value = Int64(text) { return value }
+        problems.append("\(name) must be an integer, not \"\(text)\".")
+        return nil
+    }
+}
+
+extension SettingsReader {
+    /// Larger files hold no settings.
+    private static let fileBytes = 1 << 20
+
+    private static func readFile(
+        _ sources: SettingsSources,
+        _ place: ConfigReader
+    ) -> (SettingsFile, [String]) {
+        let named = place.string(forKey: settingKey("settings"))
+        let state = place.string(forKey: settingKey("state")) ?? Settings(cores: 1).stateDirectory
+        let path = (named ?? state + "/millrace.yaml")
+            .inHome(sources.environment["HOME"] ?? "").below(sources.workingDirectory)
+        guard let opened = fopen(path, "r") else {
+            let isMissing = errno == ENOENT
+            let why = String(cString: strerror(errno))
+            return (
+                SettingsFile(),
+                named == nil && isMissing ? [] : ["\(path) cannot be read: \(why)."]
+            )
+        }
+        defer { fclose(opened) }
+        var bytes = [UInt8](repeating: 0, count: fileBytes + 1)
+        let count = fread(&bytes, 1, bytes.count, opened)
+        guard ferror(opened) == 0, count <= fileBytes,
+            let yaml = String(validating: bytes.prefix(count), as: UTF8.self)
+        else { return (SettingsFile(), ["\(path) is no UTF-8 text of at most 1 MiB."]) }
+        let file = SettingsFile(parsing: yaml, path: path)
+        return (file, file.problems)
+    }
+}
+
+/// The key of a setting: `limits.waits` is also `MILLRACE_LIMITS_WAITS`.
+private func settingKey(_ name: String) -> ConfigKey {
+    ConfigKey(["millrace"] + name.split(separator: ".").map(String.init))
+}
+
+extension SettingsSources.Flags {
+    /// The flags as settings; a path on the command line begins in the working directory.
+    fileprivate func values(in directory: String) -> [AbsoluteConfigKey: ConfigValue] {
+        var found: [AbsoluteConfigKey: ConfigValue] = [:]
+        func add(_ name: String, _ content: ConfigContent?) {
+            if let content {
+                found[AbsoluteConfigKey(settingKey(name))] = ConfigValue(content, isSecret: false)
+            }
+        }
+        add("settings", settingsFile.map(ConfigContent.string))
+        add("state", state.map(ConfigContent.string))
+        let endpoints = listen.map { endpoint in
+            guard endpoint.hasPrefix("ipc://"), endpoint != "ipc://" else { return endpoint }
+            return "ipc://" + String(endpoint.dropFirst(6)).onCommandLine(in: directory)
+        }
+        add("listen", listen.isEmpty ? nil : .stringArray(endpoints))
+        add("spool", spool.map { .string($0.onCommandLine(in: directory)) })
+        add("workers", workers.map { .string(String($0)) })
+        return found
+    }
+}
+
+extension SettingsFile {
+    fileprivate var values: [AbsoluteConfigKey: ConfigValue] {
+        var found: [AbsoluteConfigKey: ConfigValue] = [:]
+        for (name, text) in texts {
+            found[AbsoluteConfigKey(settingKey(name))] = ConfigValue(.string(text), isSecret: false)
+        }
+        for (name, list) in lists {
+            found[AbsoluteConfigKey(settingKey(name))] =
+                ConfigValue(.stringArray(list), isSecret: false)
+        }
+        return found
+    }
+}
+
+extension String {
+    fileprivate func inHome(_ home: String) -> String {
+        self == "~" || hasPrefix("~/") ? home + dropFirst() : self
+    }
+
+    fileprivate func below(_ directory: String) -> String {
+        hasPrefix("/") || isEmpty ? self : directory + "/" + self
+    }
+
+    /// A path as a shell's user means it.
+    fileprivate func onCommandLine(in directory: String) -> String {
+        hasPrefix("~") ? self : below(directory)
+    }
+
+    fileprivate var trimmed: String {
+        String(drop(while: \.isWhitespace).reversed().drop(while: \.isWhitespace).reversed())
+    }
+}
