@@ -10,7 +10,14 @@ let strict: [SwiftSetting] = [
 
 let package = Package(
     name: "millrace",
+    products: [
+        .executable(name: "millrace", targets: ["millrace"]),
+        .library(name: "JobRunner", targets: ["JobRunner"]),
+        .library(name: "JobClient", targets: ["JobClient"]),
+    ],
     dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
@@ -33,9 +40,23 @@ let package = Package(
             name: "JobRunner",
             dependencies: [
                 "CLinux", "JobCore", "JobStorage", "JobWire", "SQLite", "ZeroMQ",
+                .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Yams", package: "Yams"),
+            ],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "JobClient",
+            dependencies: ["JobCore", "JobWire", "ZeroMQ"],
+            swiftSettings: strict
+        ),
+        .executableTarget(
+            name: "millrace",
+            dependencies: [
+                "JobClient", "JobCore", "JobRunner", "JobWire",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict
         ),
@@ -62,7 +83,22 @@ let package = Package(
         ),
         .testTarget(
             name: "JobRunnerTests",
-            dependencies: ["JobRunner", "JobCore", "JobWire", "JobTesting"],
+            dependencies: ["JobRunner", "JobCore", "JobWire", "JobTesting", "CLinux"],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "JobClientTests",
+            dependencies: ["JobClient", "JobWire", "ZeroMQ"],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "SettingsTests",
+            dependencies: ["JobCore", "JobRunner"],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "MillraceTests",
+            dependencies: ["millrace", "JobWire"],
             swiftSettings: strict
         ),
         .testTarget(name: "TidyTests", swiftSettings: strict),

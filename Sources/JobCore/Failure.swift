@@ -1,5 +1,5 @@
 /// Why a job failed, in words for people and a code for programs. A failed job is a result.
-public struct Failure: Equatable, Sendable {
+public struct Failure: Error, Equatable, Sendable {
     /// Stable: programs may rely on it. A client reads it as `error.code`.
     public enum Code: String, CaseIterable, Sendable {
         case sqlError = "sql_error"

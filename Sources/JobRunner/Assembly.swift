@@ -79,16 +79,9 @@ struct Assembly {
         }
     }
 
-    /// The sockets that the broker is born with.
-    struct Sockets: ~Copyable {
-        let clients: Socket
-        let workers: Socket
-        let endpoints: [String]
-    }
-
-    func openSockets() throws -> Sockets {
+    /// Opens the sockets; `endpoints` become what clients can connect to.
+    func openDoors(_ endpoints: inout [String]) throws -> Doors {
         let clients = try Socket(.router, in: context, options: clientOptions)
-        var endpoints: [String] = []
         for endpoint in settings.listen {
             do throws(ZeroMQError) {
                 try clients.bind(endpoint)
@@ -102,7 +95,7 @@ struct Assembly {
         options.receiveHighWaterMark = 0
         let workers = try Socket(.router, in: context, options: options)
         try workers.bind(Self.workersEndpoint)
-        return Sockets(clients: clients, workers: workers, endpoints: endpoints)
+        return Doors(clients: clients, workers: workers)
     }
 
     private var clientOptions: SocketOptions {
@@ -117,11 +110,10 @@ struct Assembly {
     }
 
     /// Runs the broker on the calling thread, to the end.
-    func run(_ sockets: consuming Sockets, ready: ([String]) -> Void) throws -> Runner.End {
-        let endpoints = sockets.endpoints
+    func run(_ doors: consuming Doors, ready: () -> Void) throws -> Runner.End {
         try startIntake()
         var broker = Broker(
-            sockets,
+            doors,
             Dispatcher(plan),
             Broker.Desk(
                 inbox: inbox,
@@ -137,7 +129,7 @@ struct Assembly {
                 startWorker: startWorker
             )
         )
-        ready(endpoints)
+        ready()
         let startAgain = try broker.run()
         stopWriter()
         return startAgain ? .startAgain : .stopped

@@ -46,9 +46,10 @@ public struct Runner {
         let directory = try StateDirectory(settings.stateDirectory)
         let held = try lock ?? directory.lock()
         defer { close(held) }
-        let crew = try Assembly(settings, kernels, directory, log)
-        let sockets = try crew.openSockets()
+        let assembly = try Assembly(settings, kernels, directory, log)
+        var endpoints: [String] = []
+        let doors = try assembly.openDoors(&endpoints)
         umask(oldMask)
-        return try crew.run(sockets, ready: ready)
+        return try assembly.run(doors) { ready(endpoints) }
     }
 }

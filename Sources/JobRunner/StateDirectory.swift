@@ -1,6 +1,6 @@
 internal import CLinux
 internal import Glibc
-internal import JobCore
+public import JobCore
 
 /// The runner's own directory: store, lock, socket and in-flight ledger. Nobody else's business: 0700.
 struct StateDirectory {

@@ -7,6 +7,9 @@ public struct ZeroMQError: Error, Equatable, Sendable {
     /// What was tried, as an infinitive: "bind tcp://127.0.0.1:5555".
     public let action: String
 
+    /// What libzmq calls the error: "Address already in use".
+    public var reason: String { String(cString: zmq_strerror(code)) }
+
     /// True when the context was shut down: the thread shall drop its sockets and end.
     public var isShutdown: Bool { code == ETERM }
 
@@ -18,6 +21,6 @@ public struct ZeroMQError: Error, Equatable, Sendable {
 
 extension ZeroMQError: CustomStringConvertible {
     public var description: String {
-        "cannot \(action): \(String(cString: zmq_strerror(code)))"
+        "cannot \(action): \(reason)"
     }
 }

@@ -19,6 +19,12 @@ struct Staff: Sendable {
     let intake = Mailbox<FileNotice>()
 }
 
+/// The broker's sockets: where clients come in, and where the workers are.
+struct Doors: ~Copyable {
+    let clients: Socket
+    let workers: Socket
+}
+
 /// The broker's thread: listens to clients, workers and the other threads, asks the dispatcher, and
 /// carries out what it decides. A loop without decisions.
 struct Broker: ~Copyable {
@@ -27,8 +33,7 @@ struct Broker: ~Copyable {
     /// How soon replies that were not taken are tried again, in ms.
     private static let flushMs: Int64 = 20
 
-    private let clients: Socket
-    private let workers: Socket
+    private let doors: Doors
     private let desk: Desk
     private var dispatcher: Dispatcher
     private var posts: [WorkerID: WorkerPost] = [:]
@@ -48,9 +53,8 @@ struct Broker: ~Copyable {
         let startWorker: (WorkerPost) -> Void
     }
 
-    init(clients: consuming Socket, workers: consuming Socket, _ dispatcher: Dispatcher, _ desk: Desk) {
-        self.clients = clients
-        self.workers = workers
+    init(_ doors: consuming Doors, _ dispatcher: Dispatcher, _ desk: Desk) {
+        self.doors = doors
         self.dispatcher = dispatcher
         self.desk = desk
     }
@@ -60,8 +64,8 @@ struct Broker: ~Copyable {
     /// - Returns: True when the process should be started again.
     mutating func run() throws(ZeroMQError) -> Bool {
         var poll = PollSet()
-        let clientsReady = poll.add(clients)
-        let workersReady = poll.add(workers)
+        let clientsReady = poll.add(doors.clients)
+        let workersReady = poll.add(doors.workers)
         let inboxReady = poll.add(fileDescriptor: desk.inbox.descriptor)
         let signalsReady = desk.signals.map { poll.add(fileDescriptor: $0) }
 
@@ -95,7 +99,7 @@ struct Broker: ~Copyable {
 extension Broker {
     private mutating func hearClients(at now: Timestamp) throws(ZeroMQError) {
         for _ in 0..<Self.messagesARound {
-            switch try clients.receive(limits: desk.limits, waiting: false) {
+            switch try doors.clients.receive(limits: desk.limits, waiting: false) {
             case .nothing: return
             case .tooLarge(let frames): refuse(Envelope(frames), .messageTooLarge, at: now)
             case .message(let frames): hear(Envelope(frames), at: now)
@@ -130,7 +134,7 @@ extension Broker {
 
     private mutating func hearWorkers(at now: Timestamp) throws(ZeroMQError) {
         for _ in 0..<Self.messagesARound {
-            guard case .message(let frames) = try workers.receive(limits: .unlimited, waiting: false)
+            guard case .message(let frames) = try doors.workers.receive(limits: .unlimited, waiting: false)
             else { return }
             guard let event = WorkerLink.event(frames) else {
                 desk.log.error("A worker said what nobody can read.")
@@ -166,7 +170,7 @@ extension Broker {
             dispatcher.hear(.seen(posts.values.compactMap(\.mark)), at: now)
         }
         if let wake = dispatcher.nextWake(), wake <= now { dispatcher.hear(.timePassed, at: now) }
-        if !outbox.isEmpty { dispatcher.dropped += try outbox.flush(on: clients, at: now) }
+        if !outbox.isEmpty { dispatcher.dropped += try outbox.flush(on: doors.clients, at: now) }
     }
 }
 
@@ -189,7 +193,7 @@ extension Broker {
         for given in orders { byWorker[given.worker, default: []].append(given.order) }
         for (worker, orders) in byWorker {
             // A worker that cannot be reached has died, which is said elsewhere.
-            _ = try workers.send(WorkerLink.frames(for: orders, to: worker), waiting: false)
+            _ = try doors.workers.send(WorkerLink.frames(for: orders, to: worker), waiting: false)
         }
     }
 
@@ -198,7 +202,7 @@ extension Broker {
             dispatcher.dropped += try outbox.send(
                 frames(for: message, now: now),
                 to: message.to.client,
-                on: clients,
+                on: doors.clients,
                 at: now
             )
         } catch {

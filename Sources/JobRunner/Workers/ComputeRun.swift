@@ -32,7 +32,21 @@ struct ComputeRun {
         guard let inputs = try kernel.split(input, into: order.parts), !inputs.isEmpty else {
             return try ending(with: kernel.compute(input, run))
         }
-        return .split(inputs.map { ComputeWork(kernel: work.kernel, $0).part })
+        return .split(inputs.map(part))
+    }
+
+    private func part(_ input: KernelInput) -> Part {
+        var writer = JSONWriter(capacity: input.raw.count + 64)
+        writer.beginObject()
+        writer.member("kernel", .string(work.kernel))
+        writer.key("input")
+        writer.raw(input.raw)
+        writer.endObject()
+        let frames = input.frames.sorted { $0.key < $1.key }
+        return Part(
+            body: writer.finish(),
+            frames: frames.map { Spec.Frame(number: $0.key, bytes: $0.value) }
+        )
     }
 
     private func ending(with output: KernelOutput) throws(KernelError) -> Report.Ending {

@@ -1,19 +1,6 @@
 internal import JobCore
+internal import JobWire
 internal import SQLite
-
-/// A database that jobs may name, as the settings have it. Clients know the alias and never the path.
-public struct DatabaseAlias: Equatable, Sendable {
-    public var path: String
-    public var mayWrite: Bool
-    /// Whether foreign keys are enforced for the jobs of this database.
-    public var foreignKeys: Bool
-
-    public init(path: String, mayWrite: Bool = false, foreignKeys: Bool = true) {
-        self.path = path
-        self.mayWrite = mayWrite
-        self.foreignKeys = foreignKeys
-    }
-}
 
 /// One worker's connections to the databases of the settings, opened when first used and kept.
 ///
@@ -27,16 +14,16 @@ final class Databases {
         let mode: SQLMode
     }
 
-    private let aliases: [String: DatabaseAlias]
+    private let aliases: [String: Settings.Database]
     private var open: [Key: Connection] = [:]
 
-    init(_ aliases: [String: DatabaseAlias]) { self.aliases = aliases }
+    init(_ aliases: [String: Settings.Database]) { self.aliases = aliases }
 
     /// - Throws: A failure for the job that asked.
     func connection(to alias: String, _ mode: SQLMode) throws(Failure) -> Connection {
         let key = Key(alias: alias, mode: mode)
         if let connection = open[key] { return connection }
-        guard let database = aliases[alias], mode == .read || database.mayWrite else {
+        guard let database = aliases[alias], mode == .read || database.allowsWriting else {
             throw Failure(
                 .denied,
                 "The database \(alias) is not open to this job.",
@@ -60,7 +47,7 @@ final class Databases {
 
     private func prepare(
         _ connection: Connection,
-        _ database: DatabaseAlias,
+        _ database: Settings.Database,
         _ mode: SQLMode
     ) throws(SQLiteError) {
         if mode == .write {
@@ -73,7 +60,7 @@ final class Databases {
             }
             try connection.run("PRAGMA synchronous = FULL")
         }
-        try connection.run("PRAGMA foreign_keys = \(database.foreignKeys ? "ON" : "OFF")")
+        try connection.run("PRAGMA foreign_keys = \(database.enforcesForeignKeys ? "ON" : "OFF")")
         try connection.confine(
             to: Sandbox(access: mode == .read ? .read : .write, reservedPrefix: "millrace_")
         )

@@ -133,12 +133,12 @@ struct SQLRun {
     // MARK: Parameters
 
     private func bind(_ statement: Statement, isOnly: Bool) throws(Problem) {
-        switch work.parameters {
+        switch work.params {
         case .none:
             guard statement.parameterCount == 0 else {
                 throw .parameters("The statement has parameters and the job gives no values.")
             }
-        case .positional(let values):
+        case .list(let values):
             guard isOnly, statement.parameterCount == values.count else {
                 throw .parameters(
                     "There are \(values.count) values for \(statement.parameterCount) parameters."
@@ -150,7 +150,7 @@ struct SQLRun {
         case .named(let values):
             for place in 0..<statement.parameterCount {
                 let name = statement.parameterName(at: place + 1) ?? "?\(place + 1)"
-                guard let value = values[String(name.dropFirst())] else {
+                guard let value = values.first(where: { $0.name == name.dropFirst() })?.value else {
                     throw .parameters("No value is given for the parameter \(name).")
                 }
                 try bind(value, at: place + 1, of: statement)

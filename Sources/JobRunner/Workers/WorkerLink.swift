@@ -11,7 +11,7 @@ enum WorkerLink {
     static func address(of worker: WorkerID) -> [UInt8] { Array(String(worker.rawValue).utf8) }
 
     static func frames(for orders: [Order], to worker: WorkerID) -> [[UInt8]] {
-        [address(of: worker)] + JobWire.frames(for: orders)
+        [address(of: worker)] + Order.frames(for: orders)
     }
 
     /// What a message is about, as the broker's socket gives it, routing id first; nil when it cannot
@@ -21,7 +21,9 @@ enum WorkerLink {
         else { return nil }
         let worker = WorkerID(rawValue: number)
         if frames.dropFirst().elementsEqual(ready) { return .ready(worker) }
-        guard let reports = try? reports(in: Array(frames.dropFirst()), by: worker) else { return nil }
+        guard let reports = try? Report.read(Array(frames.dropFirst())),
+            reports.allSatisfy({ $0.worker == worker })
+        else { return nil }
         return .reported(reports)
     }
 }

@@ -9,7 +9,7 @@ struct WorkerKit: Sendable {
     let context: Context
     let endpoint: String
     let kernels: KernelRegistry
-    let databases: [String: DatabaseAlias]
+    let databases: [String: Settings.Database]
     let limits: Limits
     let ledger: InFlightLedger
     let time: any TimeSource
@@ -59,16 +59,16 @@ final class WorkerLoop {
 
     private func run() throws(ZeroMQError) {
         var options = SocketOptions()
-        options.routingID = WorkerWire.address(of: post.worker)
+        options.routingID = WorkerLink.address(of: post.worker)
         options.sendHighWaterMark = 0
         options.receiveHighWaterMark = 0
         let socket = try Socket(.dealer, in: kit.context, options: options)
         try socket.connect(kit.endpoint)
-        _ = try socket.send(WorkerWire.ready, waiting: true)
+        _ = try socket.send(WorkerLink.ready, waiting: true)
         while true {
             guard case .message(let frames) = try socket.receive(limits: .unlimited, waiting: true)
             else { continue }
-            guard let orders = try? WorkerWire.orders(frames) else {
+            guard let orders = try? Order.read(frames) else {
                 kit.log.error("A worker was told what it cannot read.")
                 continue
             }
@@ -112,7 +112,7 @@ final class WorkerLoop {
 
     private func sendReports(_ socket: borrowing Socket) throws(ZeroMQError) {
         guard !reports.isEmpty else { return }
-        _ = try socket.send(WorkerWire.frames(for: reports), waiting: true)
+        _ = try socket.send(Report.frames(for: reports), waiting: true)
         reports.removeAll(keepingCapacity: true)
         reportsMicros = 0
     }

@@ -7,13 +7,13 @@ internal import Logging
 final class ReaderLoop {
     private let store: JobReader
     private let inbox: Mailbox<[Decisions.Asked]>
-    private let answers: Mailbox<Event>
+    private let answers: Mailbox<BrokerLetter>
     private let log: Logger
 
     init(
         _ store: JobReader,
         inbox: Mailbox<[Decisions.Asked]>,
-        answers: Mailbox<Event>,
+        answers: Mailbox<BrokerLetter>,
         log: Logger
     ) {
         self.store = store
@@ -25,7 +25,7 @@ final class ReaderLoop {
     func run() -> Never {
         while true {
             for asked in inbox.wait().joined() {
-                answers.put(.answered(asked.ticket, answer(asked.query)))
+                answers.put(.event(.answered(asked.ticket, answer(asked.query))))
             }
         }
     }

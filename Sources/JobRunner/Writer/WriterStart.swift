@@ -40,7 +40,7 @@ struct WriterStart: Sendable {
             }
         }
         guard let outcome = opened.wait().first else {
-            throw .sqlite(.init(extendedCode: 1, message: "the writer did not answer"))
+            preconditionFailure("the writer answers when its store is open, or why it is not")
         }
         return try outcome.get()
     }
@@ -49,7 +49,7 @@ struct WriterStart: Sendable {
     /// gone from the cache. The next start reads what is really there.
     private func run(_ loop: WriterLoop) {
         do throws(StoreError) {
-            try loop.run()
+            try loop.work()
         } catch {
             log.critical("The store is unfit.", metadata: ["reason": "\(error.summary)"])
             _exit(ExitCode.unfit)

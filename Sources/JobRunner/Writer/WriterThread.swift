@@ -21,21 +21,20 @@ final class WriterLoop {
     private static let healingMs = 500
 
     private let store: JobStore
+    private let run: RunID
     private let inbox: Mailbox<WriterLetter>
-    private let facts: Mailbox<Event>
+    private let facts: Mailbox<BrokerLetter>
     private let time: any TimeSource
     private let log: Logger
     private var waiting: [Change] = []
     private var isHealing = false
 
     init(
-        _ store: JobStore,
-        inbox: Mailbox<WriterLetter>,
-        facts: Mailbox<Event>,
-        time: any TimeSource,
-        log: Logger
+        _ store: JobStore, _ run: RunID, inbox: Mailbox<WriterLetter>,
+        facts: Mailbox<BrokerLetter>, _ time: any TimeSource, _ log: Logger
     ) {
         self.store = store
+        self.run = run
         self.inbox = inbox
         self.facts = facts
         self.time = time
@@ -43,7 +42,7 @@ final class WriterLoop {
     }
 
     /// Returns after `stop`.
-    func run() throws(StoreError) {
+    func work() throws(StoreError) {
         while true {
             let letters =
                 waiting.isEmpty ? inbox.wait() : inbox.wait(ms: isHealing ? Self.healingMs : 0)
@@ -52,7 +51,7 @@ final class WriterLoop {
                 case .changes(let changes): waiting += changes
                 case .stop(let done):
                     while !waiting.isEmpty && !isHealing { try commitSome() }
-                    try store.end(at: time.now())
+                    try store.stop(run, at: time.now())
                     return done()
                 }
             }
@@ -67,7 +66,7 @@ final class WriterLoop {
             let found = try store.commit(changes, at: time.now())
             waiting.removeFirst(count)
             isHealing = false
-            if !found.isEmpty { facts.put(.wrote(found)) }
+            if !found.isEmpty { facts.put(.event(.wrote(found))) }
         } catch {
             guard error.heals else { throw error }
             refuse(because: error)
@@ -98,7 +97,7 @@ final class WriterLoop {
             change.ticket.map { Fact.refused($0, refusal) }
         }
         waiting.removeAll { $0.ticket != nil }
-        if !refused.isEmpty { facts.put(.wrote(refused)) }
+        if !refused.isEmpty { facts.put(.event(.wrote(refused))) }
     }
 }
 
@@ -132,5 +131,21 @@ extension Change {
             ticket
         case .start, .settle, .split, .lose, .reserve, .closeFile: nil
         }
+    }
+}
+
+extension StoreError {
+    /// What clients are told. Whether their change was written is known: it was not.
+    var refusal: Refusal {
+        let code =
+            switch self {
+            case .full: "disk_full"
+            case .readOnly: "read_only"
+            case .busy: "store_busy"
+            case .schemaTooNew, .notAStore, .corrupt, .sqlite: "store_unfit"
+            }
+        var refusal = Refusal(heals ? 503 : 500, code, summary, hint: hint)
+        refusal.retryAfterMs = heals ? 1_000 : nil
+        return refusal
     }
 }
