@@ -43,7 +43,7 @@ public struct Supervisor {
 
             log.error("The runner has ended and is started again.", metadata: ["reason": "\(end)"])
             if steadyMs() - start >= Self.soundMs { pauseMs = Self.firstPauseMs }
-            if waitsForStop(signals, ms: pauseMs) { return ExitCode.stopped }
+            if waitsForStop(signals, ms: pauseMs) { return RunnerExit.stopped }
             pauseMs = min(pauseMs * 2, Self.longestPauseMs)
         }
     }
@@ -108,7 +108,7 @@ private struct ChildEnd: CustomStringConvertible {
     var code: Int32 { status >> 8 & 0xFF }
 
     /// True when starting it again would change nothing: it was asked to stop, or cannot start.
-    var isStop: Bool { signal == 0 && code != ExitCode.unfit && code != ExitCode.startAgain }
+    var isStop: Bool { signal == 0 && code != RunnerExit.unfit && code != RunnerExit.startAgain }
 
     var description: String { signal == 0 ? "exit code \(code)" : "signal \(signal)" }
 }

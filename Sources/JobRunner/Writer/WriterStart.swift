@@ -52,13 +52,13 @@ struct WriterStart: Sendable {
             try loop.work()
         } catch {
             log.critical("The store is unfit.", metadata: ["reason": "\(error.summary)"])
-            _exit(ExitCode.unfit)
+            _exit(RunnerExit.unfit)
         }
     }
 }
 
 /// How the runner's process ends, for whoever supervises it.
-public enum ExitCode {
+public enum RunnerExit {
     /// Stopped as asked.
     public static let stopped: Int32 = 0
     /// In the middle of the work: start again.
