@@ -32,8 +32,11 @@ private struct Formatter {
     let call: FunctionCall
     let output: OpaquePointer
     let longest: Int
+    /// All widths and precisions so far. They cost time even where, as with `%g`, no such length
+    /// remains.
+    private var asked = 0
     /// True when a width or precision went past the longest result.
-    private(set) var isTooLong = false
+    var isTooLong: Bool { asked > longest }
     private var nextArgument = 1
 
     init(call: FunctionCall, output: OpaquePointer, longest: Int) {
@@ -62,8 +65,7 @@ private struct Formatter {
             if rest.isEmpty { return append(format.suffix(1)) }  // A last `%` stands for itself.
 
             let directive = parse(&rest)
-            let size = max(directive.width ?? 0, directive.precision ?? 0)
-            isTooLong = Int(sqlite3_str_length(output)) + size > longest
+            asked += (directive.width ?? 0) + (directive.precision ?? 0)
             guard !isTooLong, let letter = rest.popFirst(), append(directive, letter),
                 sqlite3_str_errcode(output) == SQLITE_OK
             else { return }

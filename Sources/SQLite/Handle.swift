@@ -39,7 +39,7 @@ final class Handle {
     /// The text is UTF-8 that ends with a zero byte: SQLite reads it in place, while it would
     /// otherwise copy all that is left of a script for each of its statements. Returns nil when there
     /// are only blanks and comments; and the bytes that were read.
-    func prepare(_ text: UnsafeBufferPointer<UInt8>, flags: UInt32) throws(SQLiteError)
+    func prepare(_ text: UnsafeBufferPointer<UInt8>) throws(SQLiteError)
         -> (statement: OpaquePointer?, length: Int)
     {
         refusal = nil
@@ -47,7 +47,7 @@ final class Handle {
         var tail: UnsafePointer<CChar>?
         let start = UnsafeRawPointer(text.baseAddress)?.assumingMemoryBound(to: CChar.self)
         let length = Int32(clamping: text.count)
-        let code = sqlite3_prepare_v3(pointer, start, length, flags, &statement, &tail)
+        let code = sqlite3_prepare_v2(pointer, start, length, &statement, &tail)
         guard code == SQLITE_OK, let start, let tail else {
             throw error(code, in: String(decoding: text.dropLast().prefix(1_000), as: UTF8.self))
         }

@@ -39,7 +39,7 @@ public struct Script {
         position = end
         let (pointer, length) = try text[end...].withUnsafeBufferPointer {
             bytes throws(SQLiteError) in
-            try connection.handle.prepare(bytes, flags: 0)
+            try connection.handle.prepare(bytes)
         }
         end = min(end + length, text.count - 1)
         guard let pointer else { return nil }

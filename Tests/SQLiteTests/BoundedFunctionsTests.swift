@@ -104,6 +104,7 @@ import Testing
         "SELECT printf('%.*c', 900000000, 'x')", "SELECT format('%900000000d', 1)",
         "SELECT printf('%.*c%.*c', 16000000, 'x', 16000000, 'x')",
         "SELECT printf(replace(hex(zeroblob(1000)), '0', '%.99999c'), 'x')",
+        "SELECT printf(replace(hex(zeroblob(1000)), '00', '%.9000000g'), 1.5)",
         "SELECT replace(hex(zeroblob(8000000)), '0', 'xxxxxxxxxxxxxxxxx')",
     ])
     func `a result that is too long is refused at once`(sql: String) throws {

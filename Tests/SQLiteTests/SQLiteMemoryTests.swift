@@ -9,7 +9,7 @@ import Testing
     init() throws {
         connection = try Connection()
         try connection.confine(to: Sandbox(access: .write))
-        let deadline = ContinuousClock.now + .seconds(20)
+        let deadline = ContinuousClock.now + .seconds(60)
         connection.onProgress(every: 1_000) { ContinuousClock.now < deadline }
     }
 

@@ -30,7 +30,7 @@ import Testing
         )
     }
 
-    /// A confined connection on which no statement runs for more than 20 s.
+    /// A confined connection on which no statement runs for more than 60 s.
     func confined(_ access: Sandbox.Access, trustsSchema: Bool = false) throws -> Connection {
         let connection = try Connection(path: path, mode: .readWrite)
         try connection.run("PRAGMA synchronous = OFF")
@@ -41,7 +41,7 @@ import Testing
                 trustsSchema: trustsSchema
             )
         )
-        let deadline = ContinuousClock.now + .seconds(20)
+        let deadline = ContinuousClock.now + .seconds(60)
         connection.onProgress(every: 1_000) { ContinuousClock.now < deadline }
         return connection
     }
