@@ -153,10 +153,11 @@ extension Sandbox {
         "sqlite_stmt", "dbstat", "sqlite_dbpage", "bytecode", "tables_used",
     ]
 
-    /// json_patch takes the product of two objects' sizes, beyond the reach of an interrupt. The
-    /// others load code, hand out pointers or touch files.
+    /// json_patch and snippet can run for hours in one call, beyond the reach of an interrupt; see
+    /// `BoundedFunctions`. The others load code, hand out pointers or touch files.
     private static let refusedFunctions: Set<String> = [
-        "json_patch", "load_extension", "fts3_tokenizer", "fts5", "readfile", "writefile",
+        "json_patch", "snippet", "load_extension", "fts3_tokenizer", "fts5", "readfile",
+        "writefile",
         "edit", "sqlite_log",
     ]
 }

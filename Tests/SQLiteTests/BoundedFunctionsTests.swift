@@ -148,6 +148,24 @@ import Testing
         #expect(hidden?.isAuthorization == true)
     }
 
+    /// It takes the square of the matches: 6 s for a text of 40 000 bytes.
+    @Test func `snippet is refused, also as a rank`() throws {
+        try bounded.execute(
+            script: """
+                CREATE VIRTUAL TABLE f USING fts5(x);
+                INSERT INTO f VALUES (replace(hex(zeroblob(100000)), '00', 'a '));
+                """
+        )
+        for sql in [
+            "SELECT snippet(f, 0, '<', '>', '..', 10) FROM f('a')",
+            "SELECT rank FROM f WHERE f MATCH 'a' AND rank MATCH 'snippet(0, ''<'', ''>'', ''..'', 9)'",
+        ] {
+            let failure = #expect(throws: SQLiteError.self) { try bounded.rows(sql) }
+            #expect(failure?.isAuthorization == true, "\(failure?.message ?? "")")
+        }
+        #expect(try bounded.row("SELECT length(highlight(f, 0, '', '')) FROM f('a')") == [200_000])
+    }
+
     @Test func `ours may stand in indexes and generated columns`() throws {
         try bounded.execute(
             script: """
