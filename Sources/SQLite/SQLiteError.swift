@@ -40,7 +40,7 @@ public struct SQLiteError: Error, Equatable, Sendable {
     public var isNoMemory: Bool { code == SQLITE_NOMEM }
     /// A value, row or statement passed a limit.
     public var isTooBig: Bool { code == SQLITE_TOOBIG }
-    /// The sandbox refused; its `refusal` says what.
+    /// The sandbox refused; the message says what.
     public var isAuthorization: Bool { code == SQLITE_AUTH }
     public var isNotADatabase: Bool { code == SQLITE_NOTADB }
     /// The file could not be opened, or not be made.
