@@ -8,6 +8,9 @@ struct SQLRun {
     /// Virtual machine steps between two looks at the clock: some ten microseconds.
     private static let stepsBetweenLooks = 1_000
 
+    /// What SQLite may take for one job beside its result: the settings bound the result.
+    private static let memoryBytes = 512 << 20
+
     let work: SQLWork
     let limits: Limits
     let run: KernelRun
@@ -32,7 +35,10 @@ struct SQLRun {
         defer { connection.removeProgress() }
         do throws(Problem) {
             try begin(connection, isWriting: isWriting)
-            let outcome = try statements(on: connection)
+            let outcome = try SQLiteMemory.limiting(
+                to: Self.memoryBytes,
+                mayGoOn: { [run] in !run.isCancelled }
+            ) { () throws(Problem) in try statements(on: connection) }
             try commit(connection)
             return outcome
         } catch {
@@ -52,10 +58,7 @@ struct SQLRun {
         connection.setBusyTimeout(milliseconds: 100)
         while true {
             do throws(SQLiteError) {
-                if isWriting { return try connection.begin() }
-                return try connection.unconfined { () throws(SQLiteError) in
-                    try connection.run("BEGIN")
-                }
+                return try connection.begin(to: isWriting ? .write : .read)
             } catch {
                 guard error.isBusy, !run.isCancelled else { throw .sqlite(error, at: 0) }
             }
