@@ -111,12 +111,19 @@ public final class JobClient {
 }
 
 extension JSON {
-    /// The object with one more member, in place of one of that name.
-    func with(_ key: String, _ value: JSON) -> JSON {
+    /// The object without this member; anything else as it is.
+    func without(_ key: String) -> JSON {
+        guard let members = objectValue?.members, self[key] != nil else { return self }
         var object = JSONObject()
-        for member in objectValue?.members ?? [] where member.key != key {
+        for member in members where member.key != key {
             _ = object.append(member.key, member.value)
         }
+        return .object(object)
+    }
+
+    /// The object with this member last, in place of one of that name.
+    func with(_ key: String, _ value: JSON) -> JSON {
+        var object = without(key).objectValue ?? JSONObject()
         _ = object.append(key, value)
         return .object(object)
     }

@@ -5,6 +5,7 @@ public import JobWire
 public struct ServiceReply: Equatable, Sendable {
     /// 200, or 300 when it is not done yet; higher ones are thrown as refusals.
     public let status: Int
+    /// Without the request's name.
     public let head: JSON
     /// Binary frames, such as the bytes of a result.
     public let frames: [[UInt8]]
@@ -33,7 +34,11 @@ func reply(in message: [[UInt8]], to service: String, named request: String) -> 
     case .string(request): break
     default: return nil
     }
-    return ServiceReply(status: status, head: head, frames: Array(message.dropFirst(5)))
+    return ServiceReply(
+        status: status,
+        head: head.without("request"),
+        frames: Array(message.dropFirst(5))
+    )
 }
 
 extension ServiceReply {

@@ -1,0 +1,67 @@
+internal import ArgumentParser
+internal import JobClient
+internal import JobCore
+
+/// Jobs by what they have in common.
+struct FilterOptions: ParsableArguments {
+    @Option(
+        help: "Only jobs in this state: queued, running, succeeded, failed or cancelled.",
+        transform: { text in
+            guard let state = JobState(rawValue: text) else {
+                throw ValidationError("There is no state '\(text)'.")
+            }
+            return state
+        }
+    )
+    var state: JobState?
+
+    @Option(help: "Only jobs of this queue.", transform: queueName)
+    var queue: QueueName?
+
+    @Option(
+        help: "Only jobs of this kind: sql or compute.",
+        transform: { text in
+            guard let kind = Spec.Kind(rawValue: text) else {
+                throw ValidationError("There is no kind '\(text)'.")
+            }
+            return kind
+        }
+    )
+    var kind: Spec.Kind?
+
+    var filter: JobFilter { JobFilter(state: state, queue: queue, kind: kind) }
+}
+
+/// Jobs by number or by what they have in common, for commands that change them.
+struct SelectionArguments: ParsableArguments {
+    @Argument(help: "Numbers of jobs, ranges such as 3-9, or last for the newest.")
+    var jobs: [JobName] = []
+
+    @OptionGroup var filters: FilterOptions
+
+    @Flag(help: "All jobs to which this can be done.")
+    var all = false
+
+    func validate() throws {
+        let filter = filters.filter
+        let ways = [!jobs.isEmpty, filter != JobFilter(), all].filter { $0 }.count
+        guard ways == 1 else {
+            throw ValidationError(
+                "Name jobs, or choose some by their state, queue or kind, or --all."
+            )
+        }
+    }
+
+    func selection(asking client: JobClient) throws -> Selection {
+        guard !jobs.isEmpty else { return .filter(filters.filter) }
+        return .ids(try JobName.ids(of: jobs, newest: client.newestJob))
+    }
+}
+
+/// The transform of options and arguments that name a queue.
+@Sendable func queueName(_ text: String) throws -> QueueName {
+    guard let queue = QueueName(rawValue: text) else {
+        throw ValidationError("A queue is named by letters, digits, '.', '_' and '-'.")
+    }
+    return queue
+}

@@ -1,0 +1,73 @@
+internal import ArgumentParser
+internal import Glibc
+internal import JobCore
+internal import JobWire
+
+/// Values on the command line, as the protocol's JSON.
+enum Values {
+    /// A JSON scalar has that type, everything else is text.
+    static func scalar(_ text: String) -> JSON {
+        switch try? JSON(parsing: Array(text.utf8)) {
+        case nil, .array, .object: .string(text)
+        case let value?: value
+        }
+    }
+
+    /// The values for `?`, in order, or those for `:name`; nil when there are none.
+    static func parameters(positional: [String], named: [String]) throws -> JSON? {
+        guard !named.isEmpty else {
+            return positional.isEmpty ? nil : .array(positional.map(scalar))
+        }
+        guard positional.isEmpty else {
+            throw ValidationError("Use either --param, for ?, or --named, for :name, not both.")
+        }
+        var object = JSONObject()
+        for pair in named {
+            let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            guard parts.count == 2, !parts[0].isEmpty else {
+                throw ValidationError("'\(pair)' must be written as NAME=VALUE.")
+            }
+            guard object.append(String(parts[0]), scalar(String(parts[1]))) else {
+                throw ValidationError("The parameter '\(parts[0])' is given twice.")
+            }
+        }
+        return .object(object)
+    }
+
+    /// A kernel's input: JSON text, `@file`, or `-` for standard input.
+    static func input(_ text: String) throws -> JSON {
+        let bytes: [UInt8]
+        switch text.first {
+        case "-" where text == "-": bytes = try read("/dev/stdin")
+        case "@": bytes = try read(String(text.dropFirst()))
+        default: bytes = Array(text.utf8)
+        }
+        return try JSON(parsing: bytes)
+    }
+
+    /// The whole of a file that goes into one message.
+    private static func read(_ path: String) throws -> [UInt8] {
+        guard let file = fopen(path, "r") else { throw FileError(path: path, errno: errno) }
+        defer { fclose(file) }
+        let most = Limits().messageBytes
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 1 << 16)
+        while bytes.count <= most {
+            let count = fread(&chunk, 1, chunk.count, file)
+            if count == 0 { break }
+            bytes += chunk.prefix(count)
+        }
+        guard ferror(file) == 0 else { throw FileError(path: path, errno: errno) }
+        guard bytes.count <= most else { throw FileError(path: path, errno: EFBIG) }
+        return bytes
+    }
+}
+
+/// A file that cannot be read or written.
+struct FileError: Explained, Equatable {
+    let path: String
+    let errno: CInt
+
+    var summary: String { "\(path): \(String(cString: strerror(errno)))." }
+    var hint: String? { nil }
+}

@@ -1,0 +1,40 @@
+internal import ArgumentParser
+internal import JobClient
+internal import JobCore
+internal import JobWire
+
+/// `millrace show ID…`: all about jobs.
+struct ShowCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "show",
+        abstract: "Show all about jobs: where they are, what went wrong, and why they wait.",
+        discussion: """
+            Examples:
+              millrace show last
+              millrace show 3-9 --json
+            """
+    )
+
+    @OptionGroup var arguments: JobArguments
+
+    @Flag(help: "Print JSON for programs: one object for one job, an array for several.")
+    var json = false
+
+    @OptionGroup var runner: RunnerOptions
+
+    func run() throws {
+        let client = try runner.client()
+        let jobs = try client.show(arguments.ids(asking: client))
+        if json {
+            Console.print(arguments.isOne ? jobs.first ?? .null : .array(jobs))
+            return
+        }
+        let now = Timestamp.now
+        for (place, job) in jobs.enumerated() {
+            if place > 0 { Console.print("") }
+            for line in JobPage(job, now: now, color: Console.outHasColor).lines {
+                Console.print(line)
+            }
+        }
+    }
+}

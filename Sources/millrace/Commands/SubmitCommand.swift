@@ -1,0 +1,205 @@
+internal import ArgumentParser
+internal import JobClient
+internal import JobCore
+internal import JobWire
+
+/// `millrace submit`: one job from options, or those of files.
+struct SubmitCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "submit",
+        abstract: "Submit jobs, and print their numbers.",
+        discussion: """
+            A job is accepted once it is safely on the runner's disk. Its number, alone, goes to \
+            standard output; with --wait the result does instead.
+
+            A parameter that is a JSON scalar (7, 2.5, true, null, "7") has that type, everything \
+            else is text. Durations are written 500ms, 30s, 10m, 2h or 7d.
+
+            Examples:
+              millrace submit --sql "select ? + ?" --param 20 --param 22 --wait
+              millrace submit --sql "select * from orders where day = :day" \\
+                  --database sales --named day=2026-01-01 --format csv
+              millrace submit --kernel primes --input '{"below":1000000}' --parts 4
+              millrace submit --kernel sum --input @numbers.json --delay 10m --tag nightly
+              millrace submit report.sql
+            """
+    )
+
+    @Argument(help: "Files with jobs, as the spool directory takes them.")
+    var files: [String] = []
+
+    @OptionGroup(title: "Work") var work: WorkOptions
+    @OptionGroup(title: "How") var terms: TermsOptions
+    @OptionGroup var runner: RunnerOptions
+
+    @Flag(help: "Wait for the end, and print the result.")
+    var wait = false
+
+    @Flag(help: "Print JSON for programs.")
+    var json = false
+
+    func validate() throws {
+        guard [work.sql != nil, work.kernel != nil, !files.isEmpty].filter({ $0 }).count == 1 else {
+            throw ValidationError("Give one of --sql, --kernel, or files.")
+        }
+        guard files.isEmpty || (!work.hasDetails && terms.isEmpty) else {
+            throw ValidationError(
+                "What is in a file tells how its jobs run; leave the options out."
+            )
+        }
+    }
+
+    func run() throws {
+        let client = try runner.client()
+        let ids = try files.isEmpty ? submitOne(client) : submitFiles(client)
+        guard wait else { return }
+        let outcomes = try Waiting(client: client).outcomes(of: ids, timeout: nil)
+        throw try ResultPrinter(raw: json).print(outcomes)
+    }
+
+    private func submitOne(_ client: JobClient) throws -> [JobID] {
+        var job = try work.job()
+        terms.apply(to: &job)
+        let accepted = try client.submit(job)
+        if json && !wait {
+            Console.print([
+                "id": .integer(accepted.id.rawValue), "state": .string(accepted.state.rawValue),
+                "created": .bool(accepted.created),
+            ])
+        } else {
+            tell([accepted.id])
+        }
+        return [accepted.id]
+    }
+
+    /// All files are read before the first job is submitted; those of one file go together.
+    private func submitFiles(_ client: JobClient) throws -> [JobID] {
+        let jobs = try files.map { try JobFiles.jobs(inFile: $0) }
+        var ids: [JobID] = []
+        for jobs in jobs {
+            let some = try client.submit(all: jobs)
+            if !json { tell(some) }
+            ids += some
+        }
+        if json && !wait { Console.print(["ids": .array(ids.map { .integer($0.rawValue) })]) }
+        return ids
+    }
+
+    /// The numbers are data, unless it is the results that were asked for.
+    private func tell(_ ids: [JobID]) {
+        for id in ids {
+            if wait { Console.tell("Job \(id.rawValue)") } else { Console.print("\(id.rawValue)") }
+        }
+    }
+}
+
+/// What the job does.
+struct WorkOptions: ParsableArguments {
+    // Statements may begin with a comment, values with a minus.
+    @Option(parsing: .unconditional, help: "An SQL job: the statement or statements.")
+    var sql: String?
+
+    @Option(help: "The database, by its name in the runner's settings; none is an empty one.")
+    var database: String?
+
+    @Option(parsing: .unconditionalSingleValue, help: "A value for the next ? in the SQL.")
+    var param: [String] = []
+
+    @Option(
+        parsing: .unconditionalSingleValue,
+        help: ArgumentHelp("A value for :NAME in the SQL.", valueName: "name=value")
+    )
+    var named: [String] = []
+
+    @Option(help: "read or write; read unless told.")
+    var mode: String?
+
+    @Option(help: "Of the result: json, jsonl or csv.")
+    var format: String?
+
+    @Option(help: "A compute job: the kernel's name.")
+    var kernel: String?
+
+    @Option(
+        parsing: .unconditional,
+        help: "The kernel's input: JSON, @FILE, or - for standard input."
+    )
+    var input: String?
+
+    @Option(help: "Into how many parts the kernel's work is divided.")
+    var parts: Int64?
+
+    private var hasSQLDetails: Bool {
+        database != nil || !param.isEmpty || !named.isEmpty || mode != nil || format != nil
+    }
+
+    var hasDetails: Bool { hasSQLDetails || input != nil || parts != nil }
+
+    func validate() throws {
+        if sql == nil && hasSQLDetails {
+            throw ValidationError(
+                "--database, --param, --named, --mode and --format go with --sql."
+            )
+        }
+        if kernel == nil && (input != nil || parts != nil) {
+            throw ValidationError("--input and --parts go with --kernel.")
+        }
+    }
+
+    func job() throws -> NewJob {
+        guard let kernel else {
+            let parameters = try Values.parameters(positional: param, named: named)
+            var job = NewJob(.sql(sql ?? "", parameters: parameters))
+            job.database = database
+            job.mode = mode
+            job.format = format
+            return job
+        }
+        var job = NewJob(.kernel(kernel, input: try input.map(Values.input) ?? .null))
+        job.parts = parts
+        return job
+    }
+}
+
+/// When and how often the job runs, and by what it is known.
+struct TermsOptions: ParsableArguments {
+    @Option(help: "The queue; default unless told.")
+    var queue: String?
+
+    @Option(parsing: .unconditional, help: "From -100 to 100; higher first.")
+    var priority: Int64?
+
+    @Option(help: "How long one attempt may take, such as 10m.")
+    var timeout: Pause?
+
+    @Option(help: "How often a failing job is run in all.")
+    var maxAttempts: Int64?
+
+    @Option(help: "How long the job waits before it may start, such as 2h.")
+    var delay: Pause?
+
+    @Option(help: "The same key and the same job again give the same number and run nothing.")
+    var key: String?
+
+    @Option(help: "For people.")
+    var name: String?
+
+    @Option(help: "For people; can be given several times.")
+    var tag: [String] = []
+
+    var isEmpty: Bool {
+        queue == nil && priority == nil && timeout == nil && maxAttempts == nil && delay == nil
+            && key == nil && name == nil && tag.isEmpty
+    }
+
+    func apply(to job: inout NewJob) {
+        job.queue = queue
+        job.priority = priority
+        job.timeoutMs = timeout?.ms
+        job.maxAttempts = maxAttempts
+        job.delayMs = delay?.ms
+        job.key = key
+        job.name = name
+        job.tags = tag
+    }
+}

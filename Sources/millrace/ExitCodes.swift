@@ -1,0 +1,53 @@
+internal import ArgumentParser
+internal import JobClient
+internal import JobCore
+
+/// What the program's end tells other programs. From 64 on as in sysexits.h.
+extension ExitCode {
+    static let jobFailed = ExitCode(1)
+    static let unknownJob = ExitCode(3)
+    static let jobCancelled = ExitCode(4)
+    static let notEnded = ExitCode(5)
+    static let usage = ExitCode(64)
+    static let noRunner = ExitCode(69)
+    static let runnerFault = ExitCode(70)
+    static let tryAgain = ExitCode(75)
+
+    /// The code for a program that ends with this error.
+    init(ending error: any Explained) {
+        switch error {
+        case ClientError.noRunner: self = .noRunner
+        case ClientError.timedOut: self = .tryAgain
+        case ClientError.badReply: self = .runnerFault
+        case ClientError.zeroMQ: self = .usage
+        case ClientError.refused(let refusal): self.init(refusing: refusal.status)
+        default: self = .failure
+        }
+    }
+
+    private init(refusing status: Int) {
+        switch status {
+        case 404, 410: self = .unknownJob
+        case 429, 503: self = .tryAgain
+        case 500...: self = .runnerFault
+        default: self = .usage
+        }
+    }
+
+    /// The code for a job in this state.
+    init(of state: JobState) {
+        switch state {
+        case .succeeded: self = .success
+        case .failed: self = .jobFailed
+        case .cancelled: self = .jobCancelled
+        case .queued, .running: self = .notEnded
+        }
+    }
+
+    /// The code for several jobs: a failure tells most, then a cancellation, then an open end.
+    static func worst(of codes: some Sequence<ExitCode>) -> ExitCode {
+        let order: [ExitCode] = [.jobFailed, .unknownJob, .jobCancelled, .notEnded]
+        let found = Array(codes)
+        return order.first { found.contains($0) } ?? .success
+    }
+}
