@@ -57,6 +57,7 @@ let package = Package(
             dependencies: [
                 "JobClient", "JobCore", "JobRunner", "JobWire",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict
         ),

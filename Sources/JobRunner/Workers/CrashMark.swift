@@ -17,7 +17,8 @@ func installCrashMark(slots: UnsafeMutablePointer<InFlightLedger.Slot>, count: I
     var action = sigaction()
     action.__sigaction_handler.sa_handler = markCrash
     // On its own stack, for the other may be used up; once, so that the second time is final.
-    action.sa_flags = CInt(bitPattern: UInt32(SA_ONSTACK) | UInt32(bitPattern: Int32(SA_RESETHAND)))
+    let flags = UInt32(truncatingIfNeeded: SA_ONSTACK) | UInt32(truncatingIfNeeded: SA_RESETHAND)
+    action.sa_flags = CInt(bitPattern: flags)
     for signal in crashSignals { sigaction(signal, &action, nil) }
 }
 

@@ -30,8 +30,8 @@ struct ServeCommand: ParsableCommand {
     var lockDescriptor: Int32?
 
     func run() throws {
-        let settings = try options.settings()
-        let log = makeLog()
+        let settings = try Settings(reading: options.sources)
+        let log = Logger(label: "millrace")
         if !noSupervise && lockDescriptor == nil {
             let arguments =
                 CommandLine.arguments + ["--lock-descriptor", "\(Supervisor.lockDescriptor)"]
@@ -49,7 +49,7 @@ struct ServeCommand: ParsableCommand {
                 "millrace takes jobs at \(endpoints.joined(separator: ", ")); "
                     + "spool \(settings.spoolDirectory); store \(settings.storePath)"
             )
-            fflush(stdout)
+            fflush(nil)
         }
         if end == .startAgain { throw ExitCode(RunnerExit.startAgain) }
     }
