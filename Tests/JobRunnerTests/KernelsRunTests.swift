@@ -1,9 +1,10 @@
+import Foundation
 import JobWire
 import Testing
 
 @testable import JobRunner
 
-@Suite("Runs that are broken off", .timeLimit(.minutes(1))) struct KernelsRunTests {
+@Suite("Runs that are broken off") struct KernelsRunTests {
     /// More work than these tests have time for.
     static let long: [String: JSON] = [
         "count": ["to": 9_007_199_254_740_992], "primes": ["below": 1_000_000_000_000],
@@ -14,17 +15,17 @@ import Testing
     ]
 
     @Test(arguments: long.keys.sorted())
-    func `a run ends when it is cancelled`(name: String) async throws {
+    func `a run ends when it is cancelled`(name: String) throws {
         let kernel = try #require(KernelRegistry.standard[name])
         let input = KernelInput(try #require(Self.long[name]))
         let run = KernelRun()
-        let ended = Task.detached {
-            #expect(throws: KernelError.brokenOff) { try kernel.compute(input, run) }
+        Thread.detachNewThread {
+            // A sleep tells no progress; there, the cancellation may come before the run.
+            while name != "sleep", run.progress == nil, !run.isCancelled { sched_yield() }
+            run.cancel()
         }
-        // A sleep tells no progress; there, the cancellation may come before the run.
-        while name != "sleep", run.progress == nil { await Task.yield() }
+        #expect(throws: KernelError.brokenOff) { try kernel.compute(input, run) }
         run.cancel()
-        _ = await ended.value
     }
 
     @Test(arguments: long.keys.sorted())
