@@ -89,7 +89,7 @@ struct SumKernel: Kernel {
         return reader.ending().map { (starts, end, $0) }
     }
 
-    /// - Parameter numbers: With a comma, and perhaps white space, at the end or without.
+    /// The numbers may have a comma and white space at their end.
     private func part(_ numbers: ArraySlice<UInt8>) -> KernelInput {
         let isDigit = { (byte: UInt8) in byte &- UInt8(ascii: "0") < 10 }
         let end = numbers.lastIndex(where: isDigit).map { $0 + 1 } ?? numbers.endIndex
