@@ -160,7 +160,7 @@ enum Changes: Int, StatementList {
         case .runningJobs:
             """
             SELECT id FROM jobs
-             WHERE state IN ('running', 'failed', 'cancelled') AND state = 'running'
+             WHERE state <> 'queued' AND state <> 'succeeded' AND state = 'running'
              ORDER BY id
             """
         default:

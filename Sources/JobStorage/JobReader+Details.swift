@@ -33,12 +33,12 @@ extension JobReader {
         let paused = Set(try pausedQueues())
         let before = after?.rawValue ?? .max
         let statement = try listStatement(filter, rare: .listRare, all: .listAll, from: before)
+        defer { statement.reset() }
         var found: [JobDetails] = []
         var next: JobID?
         var seen = 0
         while try statement.step() {
             guard seen < Self.listRows, found.count < limit else {
-                statement.reset()
                 return .listed(try completed(found, paused: paused), next: next)
             }
             seen += 1

@@ -76,7 +76,7 @@ public final class JobStore: Store {
     }
 
     /// How long a commit waits for another program that writes the file, in ms.
-    public func setPatience(ms: Int) { connection.setBusyTimeout(milliseconds: ms) }
+    func setPatience(ms: Int) { connection.setBusyTimeout(milliseconds: ms) }
 
     /// All that `body` writes, or nothing of it, synced. What the store knows by heart follows the
     /// file only when the commit has succeeded.

@@ -109,7 +109,7 @@ enum Questions: Int, StatementList {
         case .listRare:
             """
             SELECT \(Columns.details) FROM jobs
-             WHERE state IN ('running', 'failed', 'cancelled') AND id < :before AND state = :state
+             WHERE state <> 'queued' AND state <> 'succeeded' AND id < :before AND state = :state
              ORDER BY id DESC
             """
         case .selectAll:
@@ -117,7 +117,7 @@ enum Questions: Int, StatementList {
         default:
             """
             SELECT kind, queue, parent_id, id, state FROM jobs
-             WHERE state IN ('running', 'failed', 'cancelled') AND id > :after AND state = :state
+             WHERE state <> 'queued' AND state <> 'succeeded' AND id > :after AND state = :state
              ORDER BY id
             """
         }

@@ -1,7 +1,8 @@
 /// The history of the schema. Append only: a step that was ever released is never edited.
 ///
 /// The number of steps done is the database's `user_version`. Times are ms since 1970, UTC. Each
-/// index is paid for with every job, so there are no more than the statements need.
+/// index is paid for with every job, so there are no more than the statements need. No rule names
+/// more than two values in an `IN`: SQLite makes a table of them for each row that is written.
 enum Schema {
     /// "MILL" in ASCII, by which a store is told from any other database.
     static let applicationID: Int64 = 0x4D49_4C4C
@@ -12,7 +13,8 @@ enum Schema {
         CREATE TABLE jobs (
             id               INTEGER PRIMARY KEY,
             state            TEXT    NOT NULL
-                CHECK (state IN ('queued', 'running', 'succeeded', 'failed', 'cancelled')),
+                CHECK (state = 'queued' OR state = 'running'
+                    OR state = 'succeeded' OR state = 'failed' OR state = 'cancelled'),
             attempt          INTEGER NOT NULL DEFAULT 0 CHECK (attempt >= 0),
             failures         INTEGER NOT NULL DEFAULT 0 CHECK (failures >= 0),
             losses           INTEGER NOT NULL DEFAULT 0 CHECK (losses >= 0),
@@ -56,7 +58,7 @@ enum Schema {
         CREATE INDEX jobs_scheduled ON jobs (ready_at)
             WHERE state = 'queued' AND waits_for = 0 AND ready_at > created_at;
         CREATE INDEX jobs_rare ON jobs (state, id)
-            WHERE state IN ('running', 'failed', 'cancelled');
+            WHERE state <> 'queued' AND state <> 'succeeded';
         CREATE UNIQUE INDEX jobs_key ON jobs (key) WHERE key IS NOT NULL;
         CREATE INDEX jobs_children ON jobs (parent_id, part) WHERE parent_id IS NOT NULL;
 
@@ -161,7 +163,7 @@ enum Schema {
                strftime('%Y-%m-%dT%H:%M:%fZ', started_at / 1000.0, 'unixepoch') AS started_at,
                strftime('%Y-%m-%dT%H:%M:%fZ', finished_at / 1000.0, 'unixepoch') AS finished_at,
                results.total_bytes AS result_bytes, failures.code AS error,
-               failures.message AS message, parent_id, body
+               failures.message AS message, parent_id, jobs.body
           FROM jobs
           LEFT JOIN results ON results.job_id = jobs.id
           LEFT JOIN failures ON failures.job_id = jobs.id;

@@ -101,13 +101,13 @@ extension Row {
     /// A schema's CHECK keeps attempts from being negative; a damaged page does not know it.
     mutating func attempt() throws(SQLiteError) -> Attempt {
         let number = integer()
-        guard number >= 0, let number = Int(exactly: number) else {
+        guard number >= 0, number < Int32.max else {
             throw SQLiteError(
                 extendedCode: SQLiteError.corruptCode,
                 message: "\(number) is not an attempt"
             )
         }
-        return Attempt(rawValue: number)
+        return Attempt(rawValue: Int(number))
     }
 
     private mutating func retry() -> RetryPolicy {

@@ -13,53 +13,63 @@ enum StoreFile {
     private static let patienceMs = 5_000
 
     static func open(path: String) throws(StoreError) -> Connection {
-        do {
-            let connection = try Connection(path: path, mode: .create, cachedStatements: 8)
-            try prepare(connection, path: path)
-            return connection
-        } catch {
-            throw explained(error, path: path)
+        let connection = try naming(path) { () throws(SQLiteError) in
+            try Connection(path: path, mode: .create, cachedStatements: 8)
         }
+        try prepare(connection, path: path)
+        return connection
     }
 
     static func openInMemory() throws(StoreError) -> Connection {
-        do {
-            let connection = try Connection(cachedStatements: 8)
-            try prepare(connection, path: ":memory:")
-            return connection
-        } catch {
-            throw explained(error, path: ":memory:")
+        let path = ":memory:"
+        let connection = try naming(path) { () throws(SQLiteError) in
+            try Connection(cachedStatements: 8)
         }
+        try prepare(connection, path: path)
+        return connection
     }
 
     /// A second connection beside the one that writes.
     static func openForReading(path: String) throws(StoreError) -> Connection {
-        do {
-            let connection = try Connection(path: path, mode: .readOnly, cachedStatements: 8)
-            connection.setBusyTimeout(milliseconds: patienceMs)
-            guard try isStore(connection) else { throw StoreError.notAStore(path: path) }
-            try checkVersion(of: connection)
-            return connection
-        } catch {
-            throw explained(error, path: path)
+        let connection = try naming(path) { () throws(SQLiteError) in
+            try Connection(path: path, mode: .readOnly, cachedStatements: 8)
         }
+        connection.setBusyTimeout(milliseconds: patienceMs)
+        try check(connection, path: path, mayBeEmpty: false)
+        return connection
     }
 
-    private static func explained(_ error: any Error, path: String) -> StoreError {
-        switch error {
-        case let error as StoreError: error
-        case let error as SQLiteError: StoreError(error, path: path)
-        default: preconditionFailure("SQLite throws nothing else")
-        }
-    }
-
-    private static func prepare(_ connection: Connection, path: String) throws {
+    private static func prepare(_ connection: Connection, path: String) throws(StoreError) {
         connection.setBusyTimeout(milliseconds: patienceMs)
         // The check comes first: nobody else's database is changed.
-        guard try isEmpty(connection) || isStore(connection) else {
-            throw StoreError.notAStore(path: path)
+        try check(connection, path: path, mayBeEmpty: true)
+        try naming(path) { () throws(SQLiteError) in
+            try configure(connection)
+            try migrate(connection)
         }
-        try checkVersion(of: connection)
+    }
+
+    private static func check(
+        _ connection: Connection,
+        path: String,
+        mayBeEmpty: Bool
+    ) throws(StoreError) {
+        let (isEmpty, application, version) = try naming(path) { () throws(SQLiteError) in
+            (
+                try number("SELECT count(*) FROM sqlite_schema", in: connection) == 0,
+                try number("PRAGMA application_id", in: connection),
+                try number("PRAGMA user_version", in: connection)
+            )
+        }
+        guard application == Schema.applicationID || (isEmpty && mayBeEmpty) else {
+            throw .notAStore(path: path)
+        }
+        guard version <= Schema.steps.count else {
+            throw .schemaTooNew(found: Int(clamping: version), known: Schema.steps.count)
+        }
+    }
+
+    private static func configure(_ connection: Connection) throws(SQLiteError) {
         try connection.execute(
             script: """
                 PRAGMA journal_mode = WAL;
@@ -69,51 +79,43 @@ enum StoreFile {
                 PRAGMA cache_size = -\(cacheKiB);
                 """
         )
-        try migrate(connection)
     }
 
-    private static func isEmpty(_ connection: Connection) throws -> Bool {
-        try number("SELECT count(*) FROM sqlite_schema", in: connection) == 0
-    }
-
-    private static func isStore(_ connection: Connection) throws -> Bool {
-        try number("PRAGMA application_id", in: connection) == Schema.applicationID
-    }
-
-    private static func checkVersion(of connection: Connection) throws {
-        let version = try number("PRAGMA user_version", in: connection)
-        guard version <= Schema.steps.count else {
-            throw StoreError.schemaTooNew(
-                found: Int(clamping: version),
-                known: Schema.steps.count
+    /// All missing steps and their number in one transaction, so that a crash leaves no half.
+    private static func migrate(_ connection: Connection) throws(SQLiteError) {
+        try connection.transaction { () throws(SQLiteError) in
+            // Read under the lock: another process may have migrated meanwhile.
+            let version = Int(clamping: try number("PRAGMA user_version", in: connection))
+            guard version < Schema.steps.count else { return }
+            for step in Schema.steps.dropFirst(max(version, 0)) {
+                try connection.execute(script: step)
+            }
+            try connection.execute(
+                script: """
+                    PRAGMA application_id = \(Schema.applicationID);
+                    PRAGMA user_version = \(Schema.steps.count);
+                    """
             )
         }
     }
 
-    /// All missing steps and their number in one transaction, so that a crash leaves no half.
-    private static func migrate(_ connection: Connection) throws {
-        try connection.begin()
-        do {
-            // Read under the lock: another process may have migrated meanwhile.
-            let version = try Int(clamping: number("PRAGMA user_version", in: connection))
-            for (step, script) in Schema.steps.enumerated().dropFirst(version) {
-                try connection.execute(script: script)
-                try connection.execute(
-                    script: """
-                        PRAGMA application_id = \(Schema.applicationID);
-                        PRAGMA user_version = \(step + 1);
-                        """
-                )
-            }
-            try connection.commit()
-        } catch {
-            connection.rollBack()
-            throw error
-        }
-    }
-
-    private static func number(_ sql: String, in connection: Connection) throws -> Int64 {
+    private static func number(
+        _ sql: String,
+        in connection: Connection
+    ) throws(SQLiteError) -> Int64 {
         guard case .integer(let number)? = try connection.row(sql)?.first else { return 0 }
         return number
+    }
+
+    /// What goes wrong with SQLite goes wrong with this file.
+    private static func naming<Outcome>(
+        _ path: String,
+        _ body: () throws(SQLiteError) -> Outcome
+    ) throws(StoreError) -> Outcome {
+        do throws(SQLiteError) {
+            return try body()
+        } catch {
+            throw StoreError(error, path: path)
+        }
     }
 }

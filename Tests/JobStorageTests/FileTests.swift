@@ -1,8 +1,9 @@
 import Foundation
 import JobCore
-import JobStorage
 import SQLite
 import Testing
+
+@testable import JobStorage
 
 /// The file: what it refuses, what it keeps, and who may look at it meanwhile.
 @Suite("The store's file") struct FileTests {

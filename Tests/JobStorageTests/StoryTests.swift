@@ -20,7 +20,7 @@ import Testing
             try #require(facts == told, "seed \(seed), step \(step): \(changes)")
             model.now = story.now
             store.now = story.now
-            guard step.isMultiple(of: 10) else { continue }
+            guard step.isMultiple(of: 20) else { continue }
             for query in story.queries {
                 let (answer, expected) = (try store.ask(query), try model.ask(query))
                 try #require(
