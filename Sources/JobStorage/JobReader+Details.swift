@@ -31,8 +31,10 @@ extension JobReader {
         limit: Int
     ) throws(SQLiteError) -> Answer {
         let paused = Set(try pausedQueues())
-        let before = after?.rawValue ?? .max
-        let statement = try listStatement(filter, rare: .listRare, all: .listAll, from: before)
+        var values = Parameters(of: questions[filter.isRare ? .listRare : .listAll])
+        try values.add(after?.rawValue ?? .max)
+        if filter.isRare { try values.add(filter.state?.rawValue) }
+        let statement = values.statement
         defer { statement.reset() }
         var found: [JobDetails] = []
         var next: JobID?
@@ -54,38 +56,17 @@ extension JobReader {
         after: JobID?,
         limit: Int
     ) throws(SQLiteError) -> [JobID] {
-        let after = after?.rawValue ?? .min
-        let statement = try listStatement(filter, rare: .selectRare, all: .selectAll, from: after)
-        defer { statement.reset() }
-        var found: [JobID] = []
-        while found.count < limit, try statement.step() {
-            guard matches(filter, statement) else { continue }
-            found.append(JobID(rawValue: statement.integer(Self.idColumn)))
-        }
-        return found
+        var values = Parameters(of: questions[filter.isRare ? .selectRare : .selectAll])
+        try values.add(after?.rawValue ?? .min)
+        try values.add(filter.state?.rawValue)
+        try values.add(filter.queue?.rawValue)
+        try values.add(filter.kind?.rawValue)
+        try values.add(limit)
+        return try values.statement.all { JobID(rawValue: $0.integer(0)) }
     }
-
-    // MARK: - Filters
 
     /// Where a job's id is in every list; before it stand what filters compare, after it the state.
     private static let idColumn = 3
-
-    /// States that few jobs are in have an index of their own.
-    private func listStatement(
-        _ filter: JobFilter,
-        rare: Questions,
-        all: Questions,
-        from id: Int64
-    ) throws(SQLiteError) -> Statement {
-        switch filter.state {
-        case .running?, .failed?, .cancelled?:
-            let statement = try questions.with(rare, id)
-            try statement.bind(text: filter.state?.rawValue ?? "", at: 2)
-            return statement
-        case .queued?, .succeeded?, nil:
-            return try questions.with(all, id)
-        }
-    }
 
     private func matches(_ filter: JobFilter, _ statement: Statement) -> Bool {
         guard statement.isNull(2) else { return false }  // A child.
@@ -164,6 +145,16 @@ extension JobReader {
                 endedAt: row.moment(),
                 failure: try row.failure()
             )
+        }
+    }
+}
+
+extension JobFilter {
+    /// States that few jobs are in have an index of their own.
+    fileprivate var isRare: Bool {
+        switch state {
+        case .running?, .failed?, .cancelled?: true
+        case .queued?, .succeeded?, nil: false
         }
     }
 }

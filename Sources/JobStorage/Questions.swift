@@ -100,8 +100,8 @@ enum Questions: Int, StatementList {
         }
     }
 
-    /// In the order of the ids. The filter's other fields are compared by the reader, which counts
-    /// what it has looked at.
+    /// In the order of the ids. Of a list, the reader compares the filter's other fields itself and
+    /// counts what it has looked at.
     private var listText: String {
         switch self {
         case .listAll:
@@ -113,14 +113,25 @@ enum Questions: Int, StatementList {
              ORDER BY id DESC
             """
         case .selectAll:
-            "SELECT kind, queue, parent_id, id, state FROM jobs WHERE id > :after ORDER BY id"
+            """
+            SELECT id FROM jobs
+             WHERE id > :after AND (:state IS NULL OR state = :state) AND \(selected)
+            """
         default:
             """
-            SELECT kind, queue, parent_id, id, state FROM jobs
-             WHERE state <> 'queued' AND state <> 'succeeded' AND id > :after AND state = :state
-             ORDER BY id
+            SELECT id FROM jobs
+             WHERE state <> 'queued' AND state <> 'succeeded'
+               AND id > :after AND state = :state AND \(selected)
             """
         }
+    }
+
+    private var selected: String {
+        """
+        (:queue IS NULL OR queue = :queue) AND (:kind IS NULL OR kind = :kind)
+               AND parent_id IS NULL
+             ORDER BY id LIMIT :limit
+        """
     }
 
     private var totalText: String {
