@@ -216,7 +216,8 @@ import Testing
         "a: " + String(repeating: "[", count: 500_000),
         String(repeating: "? ", count: 400_000),
         String(repeating: "- ", count: 400_000),
-        "a: &a [x,x]\nb: &b [*a,*a]\nc: &c [*b,*b]\nd: &d [*c,*c]\n? *d\n: 1\n",
+        (1...40).reduce("a0: &a0 x\n") { $0 + "a\($1): &a\($1) [*a\($1 - 1), *a\($1 - 1)]\n" }
+            + "? *a40\n: 1\n",
     ])
     func `a YAML bomb is refused`(text: String) {
         #expect(throws: JobFileProblem.self) {

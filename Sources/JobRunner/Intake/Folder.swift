@@ -91,17 +91,15 @@ final class Folder {
         return Entry(found)
     }
 
-    /// Renames, but never over an existing file, and syncs both folders.
+    /// Renames, but never over an existing file. What must be sure is synced by `sync`.
     func move(_ name: String, to folder: Folder, as other: String) throws(SpoolError) {
         try call("rename", name) {
             clinux_rename_noreplace(descriptor, name, folder.descriptor, other)
         }
-        try folder.sync()
-        if folder !== self { try sync() }
     }
 
     /// Writes a whole file or nothing of it: under a dot name, synced, then renamed, also over an
-    /// older file of that name.
+    /// older file of that name. The new name is sure after `sync`.
     func write(_ name: String, _ bytes: [UInt8]) throws(SpoolError) {
         let hidden = "." + name
         let flags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC
@@ -117,9 +115,9 @@ final class Folder {
         }
         try call("fsync", hidden) { fsync(file.descriptor) }
         try call("rename", name) { renameat(descriptor, hidden, descriptor, name) }
-        try sync()
     }
 
+    /// Makes the names in it outlive a power cut. One call serves many steps.
     func sync() throws(SpoolError) {
         try call("fsync", "") { fsync(descriptor) }
     }

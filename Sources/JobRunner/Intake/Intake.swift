@@ -1,4 +1,3 @@
-internal import CLinux
 internal import Glibc
 internal import JobCore
 internal import Synchronization
@@ -38,14 +37,16 @@ final class Intake: Sendable {
         let watch = openWatch()
         let directory = try SpoolDirectory(path: settings.path, run: settings.run)
         let loop = IntakeLoop(directory: directory, settings: settings)
+        let start = SuspendingClock.now
+        func now() -> Int64 { Int64((SuspendingClock.now - start) / .milliseconds(1)) }
         while true {
-            loop.turn(now: milliseconds())
+            loop.turn(now: now())
             seen.withLock { $0 = loop.overview }
-            sleep(until: loop.deadline(now: milliseconds()), or: watch)
+            sleep(ms: loop.deadline(now: now()) - now(), or: watch)
             if let watch { loop.hear(watch.events()) }
             for notice in mailbox.takeAll() {
                 if notice == .stop { return }
-                loop.hear(notice, now: milliseconds())
+                loop.hear(notice, now: now())
             }
         }
     }
@@ -60,8 +61,8 @@ final class Intake: Sendable {
         }
     }
 
-    private func sleep(until deadline: Int64, or watch: DirectoryWatch?) {
-        let ms = max(0, min(deadline - milliseconds(), settings.scanMs))
+    private func sleep(ms: Int64, or watch: DirectoryWatch?) {
+        let ms = min(max(0, ms), settings.scanMs)
         // A negative descriptor is passed over.
         var items = [
             pollfd(fd: mailbox.descriptor, events: Int16(POLLIN), revents: 0),
@@ -111,11 +112,4 @@ struct IntakeOverview: Equatable, Sendable {
     var pause: String?
     /// What failed last and is being tried again.
     var failure: String?
-}
-
-/// The monotonic clock.
-private func milliseconds() -> Int64 {
-    var now = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &now)
-    return Int64(now.tv_sec) * 1_000 + Int64(now.tv_nsec) / 1_000_000
 }

@@ -8,12 +8,20 @@ internal import JobCore
 final class IntakeLoop {
     /// Where a file in `taken/` stands.
     private enum Stage {
-        /// To be read and submitted.
+        /// To be read and submitted, once its claim is synced.
         case waiting
         /// Submitted; the broker owes an answer.
         case filed(bytes: Int64)
-        case accepted([JobID])
-        case refused(reason: String)
+        case answered(SpoolDirectory.Ending)
+    }
+
+    /// What may fail without holding up anything else.
+    private enum Step: Hashable {
+        case look
+        case claim(String)
+        case sync
+        case file(SpoolDirectory.Taken)
+        case results(FileID)
     }
 
     private let directory: SpoolDirectory
@@ -24,13 +32,14 @@ final class IntakeLoop {
     /// Files whose jobs have ended and whose results are to be written.
     private var ended: [FileID] = []
     /// The next look at the whole directory.
-    private var nextScan = Int64.min
+    private var nextLook = Int64.min
     /// The last one left something out.
-    private var scanIsPartial = false
+    private var lookWasPartial = false
     /// Nothing is taken or submitted before, for the broker has no room.
     private var pausedUntil = Int64.min
-    /// When what failed is tried again; nil when nothing did.
-    private var retryAt: Int64?
+    /// What failed, and when it is tried again.
+    private var failing: Set<Step> = []
+    private var retryAt = Int64.max
     private(set) var overview = IntakeOverview()
 
     private static let arrivalsMax = 10_000
@@ -52,14 +61,14 @@ final class IntakeLoop {
     func hear(_ events: DirectoryWatch.Events) {
         let isTooMuch = arrivals.count + events.arrivals.count > Self.arrivalsMax
         if !isTooMuch { arrivals += events.arrivals }
-        if events.overflowed || isTooMuch { nextScan = .min }
+        if events.overflowed || isTooMuch { nextLook = .min }
     }
 
     func hear(_ notice: IntakeNotice, now: Int64) {
         switch notice {
         case .accepted(let takenAs, let ids):
             guard let file = SpoolDirectory.Taken(takenAs: takenAs) else { return }
-            inHand[file] = .accepted(ids)
+            inHand[file] = .answered(.kept(ids))
         case .refused(let takenAs, let refusal):
             guard let file = SpoolDirectory.Taken(takenAs: takenAs) else { return }
             if refusal.status == 429 || refusal.status == 503 {
@@ -68,7 +77,7 @@ final class IntakeLoop {
                 pausedUntil = now + min(max(pause, Self.pauses.lowerBound), Self.pauses.upperBound)
                 overview.pause = refusal.summary
             } else {
-                inHand[file] = .refused(reason: refusal.reason)
+                inHand[file] = .answered(.refused(reason: refusal.reason))
             }
         case .ended(let file):
             if !ended.contains(file) { ended.append(file) }
@@ -80,79 +89,89 @@ final class IntakeLoop {
 
     /// Does all that can be done now, on the monotonic clock in ms.
     func turn(now: Int64) {
-        if let due = retryAt, due <= now {
-            retryAt = nil
+        if now >= retryAt {
+            failing.removeAll()
+            retryAt = .max
             overview.failure = nil
         }
-        finish(now: now)
+        if now >= pausedUntil {
+            overview.pause = nil
+            if now >= nextLook || needsRest { look(now: now) }
+            recall(now: now)
+            take(now: now)
+            submit(now: now)
+        }
+        putAway(now: now)
         publish(now: now)
-        guard now >= pausedUntil else { return }
-        overview.pause = nil
-        if now >= nextScan || needsRest { scan(now: now) }
-        for file in waiting where hasRoom { submit(file, now: now) }
-        lookAgain(now: now)
-        take(now: now)
     }
 
     /// When the next turn is due, if nothing is heard before.
     func deadline(now: Int64) -> Int64 {
-        var next = max(nextScan, pausedUntil)
-        if let retryAt { next = min(next, retryAt) }
-        if needsRest, hasRoom { next = max(now, pausedUntil) }
-        if hasRoom, now >= pausedUntil {
+        var next = needsRest && hasRoom ? now : nextLook
+        if hasRoom {
             for sighting in sightings.values {
                 next = min(next, sighting.since + settings.stillnessMs)
             }
         }
-        return next
+        return min(max(next, pausedUntil), retryAt)
     }
 
     /// What the last look left out can be looked at now.
-    private var needsRest: Bool { scanIsPartial && arrivals.isEmpty && sightings.isEmpty }
+    private var needsRest: Bool { lookWasPartial && arrivals.isEmpty && sightings.isEmpty }
 
+    /// Files that were claimed count like files that were submitted.
     private var hasRoom: Bool {
-        var files = 0
+        let files = inHand.values.count { if case .answered = $0 { false } else { true } }
+        return files < Self.filedMax && hasRoomForBytes
+    }
+
+    private var hasRoomForBytes: Bool {
         var sum: Int64 = 0
-        for case .filed(let bytes) in inHand.values {
-            files += 1
-            sum += bytes
-        }
-        return files < Self.filedMax && sum < Self.filedBytesMax
+        for case .filed(let bytes) in inHand.values { sum += bytes }
+        return sum < Self.filedBytesMax
     }
 
-    /// In the order in which they were taken by a run.
-    private var waiting: [SpoolDirectory.Taken] {
-        let files = inHand.filter { if case .waiting = $0.value { true } else { false } }
-        return files.keys.sorted()
-    }
-
-    private func attempt(now: Int64, _ step: () throws(SpoolError) -> Void) {
+    /// True when the step was done. One that failed is left out until everything is tried again.
+    @discardableResult
+    private func attempt(
+        _ step: Step,
+        now: Int64,
+        _ body: () throws(SpoolError) -> Void
+    ) -> Bool {
+        guard !failing.contains(step) else { return false }
         do {
-            try step()
+            try body()
+            return true
         } catch {
+            fail(step, now: now)
             overview.failure = error.summary
-            retryAt = now + settings.scanMs
             settings.log(error.hint.map { "\(error.summary) \($0)" } ?? error.summary)
+            return false
         }
+    }
+
+    private func fail(_ step: Step, now: Int64) {
+        failing.insert(step)
+        retryAt = min(retryAt, now + settings.scanMs)
     }
 }
 
 // MARK: Taking
 
 extension IntakeLoop {
-    private func scan(now: Int64) {
-        nextScan = now + settings.scanMs
-        attempt(now: now) { () throws(SpoolError) in
+    private func look(now: Int64) {
+        nextLook = now + settings.scanMs
+        attempt(.look, now: now) { () throws(SpoolError) in
             for file in try directory.leftovers() where inHand[file] == nil {
                 inHand[file] = .waiting
             }
             let listing = try directory.list()
             overview.unreadableNames = listing.unreadable
             overview.listed.removeAll()
-            scanIsPartial = false
+            lookWasPartial = false
             for name in listing.names where isCandidate(name) {
                 guard arrivals.count < Self.arrivalsMax else {
-                    scanIsPartial = true
+                    lookWasPartial = true
                     break
                 }
                 arrivals.append((name, .found))
@@ -179,23 +198,24 @@ extension IntakeLoop {
         overview.listed[name] = reason
     }
 
-    private func lookAgain(now: Int64) {
+    /// Files that may have been still for long enough.
+    private func recall(now: Int64) {
         for (name, sighting) in sightings where now - sighting.since >= settings.stillnessMs {
             arrivals.append((name, .found))
         }
     }
 
-    /// Looks at what arrived, as far as there is room.
+    /// Claims what arrived, as far as there is room.
     private func take(now: Int64) {
         let batch = arrivals
         arrivals = []
         for (place, file) in batch.enumerated() {
-            guard hasRoom, now >= pausedUntil else {
+            guard hasRoom else {
                 arrivals = Array(batch[place...])
                 return
             }
             guard isCandidate(file.name) else { continue }
-            attempt(now: now) { () throws(SpoolError) in
+            attempt(.claim(file.name), now: now) { () throws(SpoolError) in
                 try look(at: file.name, file.arrival, now: now)
             }
         }
@@ -215,24 +235,30 @@ extension IntakeLoop {
         case .take where entry.kind == .regular && directory.isBeingWritten(name):
             sightings[name] = Sighting(entry: entry, since: now)
         case .take:
-            guard let file = try directory.claim(name) else { return }
-            inHand[file] = .waiting
-            submit(file, now: now)
+            if let file = try directory.claim(name) { inHand[file] = .waiting }
         }
     }
 
-    private func submit(_ file: SpoolDirectory.Taken, now: Int64) {
-        attempt(now: now) { () throws(SpoolError) in
-            let limits = settings.limits
-            switch try directory.read(file, limits: limits, parse: settings.parse) {
-            case nil: inHand[file] = nil
-            case .failure(let problem):
-                inHand[file] = .refused(reason: problem.reason)
-                finish(now: now)
-            case .success(let taken):
-                inHand[file] = .filed(bytes: taken.row.bytes)
-                settings.say(.filed(taken))
-            }
+    /// Reads and submits what was claimed, the oldest first.
+    private func submit(now: Int64) {
+        let files = inHand.filter { if case .waiting = $0.value { true } else { false } }
+        guard !files.isEmpty else { return }
+        let areSure = attempt(.sync, now: now) { () throws(SpoolError) in
+            try directory.syncClaims()
+        }
+        guard areSure else { return }
+        for file in files.keys.sorted() where hasRoomForBytes {
+            attempt(.file(file), now: now) { () throws(SpoolError) in try submit(file) }
+        }
+    }
+
+    private func submit(_ file: SpoolDirectory.Taken) throws(SpoolError) {
+        switch try directory.read(file, limits: settings.limits, parse: settings.parse) {
+        case nil: inHand[file] = nil
+        case .failure(let problem): inHand[file] = .answered(.refused(reason: problem.reason))
+        case .success(let taken):
+            inHand[file] = .filed(bytes: taken.row.bytes)
+            settings.say(.filed(taken))
         }
     }
 }
@@ -240,42 +266,56 @@ extension IntakeLoop {
 // MARK: Ending
 
 extension IntakeLoop {
-    /// The last steps of files that were answered.
-    private func finish(now: Int64) {
-        guard retryAt == nil else { return }
-        for (file, stage) in inHand {
-            attempt(now: now) { () throws(SpoolError) in
-                switch stage {
-                case .waiting, .filed: return
-                case .accepted(let ids): try directory.keep(file, ids: ids)
-                case .refused(let reason): try directory.refuse(file, reason: reason)
-                }
+    /// The last steps of files that were answered: all notes, one sync, all moves.
+    private func putAway(now: Int64) {
+        var noted: [(SpoolDirectory.Taken, SpoolDirectory.Ending)] = []
+        for case (let file, .answered(let ending)) in inHand {
+            let isNoted = attempt(.file(file), now: now) { () throws(SpoolError) in
+                try directory.note(file, ending)
+            }
+            if isNoted { noted.append((file, ending)) }
+        }
+        guard !noted.isEmpty else { return }
+        let areSure = attempt(.sync, now: now) { () throws(SpoolError) in
+            try directory.syncNotes()
+        }
+        for (file, ending) in noted where areSure {
+            attempt(.file(file), now: now) { () throws(SpoolError) in
+                try directory.putAway(file, ending)
                 inHand[file] = nil
+                guard case .refused(let reason) = ending else { return }
+                let first = reason.prefix { $0 != "\n" }
+                settings.log("The file \(quoted(file.name)) was refused. \(first)")
             }
         }
     }
 
     private func publish(now: Int64) {
-        guard retryAt == nil else { return }
-        for file in ended {
-            attempt(now: now) { () throws(SpoolError) in
-                guard let results = settings.results(file) else {
-                    retryAt = now + settings.scanMs
-                    return
-                }
-                try directory.publish(results)
-                ended.removeAll { $0 == file }
-                settings.say(.fileClosed(file))
+        var published: [FileID] = []
+        for file in ended where !failing.contains(.results(file)) {
+            guard let results = settings.results(file) else {
+                fail(.results(file), now: now)
+                continue
             }
+            let isWritten = attempt(.results(file), now: now) { () throws(SpoolError) in
+                try directory.publish(results)
+            }
+            if isWritten { published.append(file) }
         }
+        guard !published.isEmpty else { return }
+        let areSure = attempt(.sync, now: now) { () throws(SpoolError) in
+            try directory.syncResults()
+        }
+        guard areSure else { return }
+        ended.removeAll(where: Set(published).contains)
+        for file in published { settings.say(.fileClosed(file)) }
     }
 }
 
 extension SpoolDirectory.Taken: Comparable {
-    /// The older first; both numbers grow, so a longer one is a later one.
+    /// The older first: by run, then by number.
     static func < (a: SpoolDirectory.Taken, b: SpoolDirectory.Taken) -> Bool {
-        let (left, right) = (a.order, b.order)
-        return left == right ? a.takenAs < b.takenAs : left < right
+        a.order == b.order ? a.takenAs < b.takenAs : a.order < b.order
     }
 
     private var order: (Int64, Int64) {

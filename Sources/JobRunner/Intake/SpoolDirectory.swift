@@ -6,9 +6,9 @@ internal import JobCore
 /// crash between any two calls.
 ///
 /// ```
-/// jobs/NAME ──claim──> taken/<run>-<n>-NAME ──keep──> done/<first id>-NAME, done/NAME.ids
+/// jobs/NAME ──claim──> taken/<run>-<n>-NAME ──kept──> done/<first id>-NAME, done/NAME.ids
 ///                              │                      results/NAME.json, when its jobs have ended
-///                              └─────refuse─────> refused/NAME, refused/NAME.reason.txt
+///                              └────refused────> refused/NAME, refused/NAME.reason.txt
 /// ```
 /// A file in `taken/` is all there is to remember: whoever finds one there submits it again under
 /// the name it has there, and the ledger knows whether it did so before.
@@ -86,7 +86,9 @@ final class SpoolDirectory {
 
     // MARK: Steps
 
-    /// Takes a file out of everybody's reach; nil when it is gone already.
+    /// Takes a file out of everybody's reach; nil when it is gone already. Nothing of it may be
+    /// submitted before `syncClaims`: a power cut would give the file its old name back, and it
+    /// would run again.
     func claim(_ name: String) throws(SpoolError) -> Taken? {
         while true {
             claims += 1
@@ -98,6 +100,11 @@ final class SpoolDirectory {
                 return nil
             } catch  where error.isTaken {}  // By a run of an older store.
         }
+    }
+
+    func syncClaims() throws(SpoolError) {
+        try taken.sync()
+        try root.sync()
     }
 
     /// Reads a taken file whole; nil when somebody has removed it.
@@ -134,30 +141,50 @@ final class SpoolDirectory {
         }
     }
 
-    /// Writes the receipt and moves the file to `done/`, once its jobs are in the store. Repeating
-    /// it does no harm.
-    func keep(_ file: Taken, ids: [JobID]) throws(SpoolError) {
-        guard let first = ids.first else { return }
-        if isNewest(file.name, first) {
-            let receipt = ids.map { "\($0.rawValue)\n" }.joined()
-            try done.write(file.name + ".ids", Array(receipt.utf8))
-        }
-        do {
-            try taken.move(file.takenAs, to: done, as: "\(first.rawValue)-\(file.name)")
-        } catch  where error.isTaken {
-            // The jobs' keys were used before: these are the ids of an older drop.
-            try taken.move(file.takenAs, to: done, as: "\(first.rawValue)-\(file.takenAs)")
-        } catch  where error.isMissing {}  // Moved before.
+    /// How the way of a taken file ends.
+    enum Ending: Equatable {
+        /// Its jobs are in the store.
+        case kept([JobID])
+        case refused(reason: String)
     }
 
-    /// Writes the reason and moves the file to `refused/`. Repeating it does no harm.
-    func refuse(_ file: Taken, reason: String) throws(SpoolError) {
-        let note = file.name + ".reason.txt"
-        try makeRoom(for: file.name, as: "older-\(file.takenAs)")
-        try makeRoom(for: note, as: "older-\(file.takenAs).reason.txt")
-        try refused.write(note, Array(reason.utf8))
+    /// Writes what is to lie beside the file: the receipt, or the reason. Repeating it does no harm.
+    func note(_ file: Taken, _ ending: Ending) throws(SpoolError) {
+        switch ending {
+        case .kept(let ids):
+            guard let first = ids.first, isNewest(file.name, first) else { return }
+            let receipt = ids.map { "\($0.rawValue)\n" }.joined()
+            try done.write(file.name + ".ids", Array(receipt.utf8))
+        case .refused(let reason):
+            let note = file.name + ".reason.txt"
+            try makeRoom(for: file.name, as: "older-\(file.takenAs)")
+            try makeRoom(for: note, as: "older-\(file.takenAs).reason.txt")
+            try refused.write(note, Array(reason.utf8))
+        }
+    }
+
+    /// Makes sure that no file leaves `taken/` without its note.
+    func syncNotes() throws(SpoolError) {
+        try done.sync()
+        try refused.sync()
+    }
+
+    /// Moves the file to its last place. Repeating it does no harm; should a power cut undo it, the
+    /// next start does it again.
+    func putAway(_ file: Taken, _ ending: Ending) throws(SpoolError) {
         do {
-            try taken.move(file.takenAs, to: refused, as: file.name)
+            switch ending {
+            case .kept(let ids):
+                guard let first = ids.first?.rawValue else { return }
+                do {
+                    try taken.move(file.takenAs, to: done, as: "\(first)-\(file.name)")
+                } catch  where error.isTaken {
+                    // The jobs' keys were used before: these are the ids of an older drop.
+                    try taken.move(file.takenAs, to: done, as: "\(first)-\(file.takenAs)")
+                }
+            case .refused:
+                try taken.move(file.takenAs, to: refused, as: file.name)
+            }
         } catch  where error.isMissing {}  // Moved before.
     }
 
@@ -169,7 +196,8 @@ final class SpoolDirectory {
         } catch  where error.isMissing || error.isTaken {}
     }
 
-    /// Writes the results of a file whose jobs have ended. Repeating it does no harm.
+    /// Writes the results of a file whose jobs have ended. Repeating it does no harm. They are sure
+    /// after `syncResults`.
     func publish(_ file: FileResults) throws(SpoolError) {
         guard let first = file.jobs.first?.result.end.id else { return }
         let isNewest = isNewest(file.name, first)
@@ -179,6 +207,8 @@ final class SpoolDirectory {
         }
         try results.write(name + ".json", file.encoded(as: name))
     }
+
+    func syncResults() throws(SpoolError) { try results.sync() }
 
     private func isNewest(_ name: String, _ first: JobID) -> Bool {
         if let known = newest[name], known > first { return false }

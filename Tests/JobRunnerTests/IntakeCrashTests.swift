@@ -1,0 +1,97 @@
+import Foundation
+import JobCore
+import Synchronization
+import Testing
+
+@testable import JobRunner
+
+@Suite("The jobs directory, crash by crash") struct IntakeCrashTests {
+    /// Goal: wherever the world stops, every file's jobs are in the store once, and its receipt and
+    /// results exist in the end. Method: everything is run with a stop after the first call of the
+    /// system, after the second, and so on, until it comes to its end; after each a new run starts.
+    @Test(arguments: [true, false])
+    func `a crash after any call loses nothing and runs nothing twice`(commits: Bool) throws {
+        var calls = 0
+        while true {
+            calls += 1
+            let scratch = try prepared()
+            let ledger = Ledger()
+            ledger.state.withLock { $0.isDeaf = !commits }
+            let crashed = live(in: scratch, ledger, run: 1, crashAfter: calls)
+            ledger.restart()
+            #expect(!live(in: scratch, ledger, run: 2, crashAfter: nil))
+            try check(scratch, ledger, "crash after call \(calls)")
+            guard crashed else { break }
+        }
+        #expect(calls > 50, "the story has that many calls at least")
+    }
+
+    private func prepared() throws -> Scratch {
+        let scratch = try Scratch(inMemory: true)
+        try FileManager.default.createDirectory(
+            atPath: scratch.path + "/refused",
+            withIntermediateDirectories: false,
+            attributes: [.posixPermissions: 0o755]
+        )
+        try scratch.write("earlier", "refused/bad.sql")
+        try scratch.write("earlier reason", "refused/bad.sql.reason.txt")
+        try scratch.write("-- nonsense: 1\nselect 1", "bad.sql")
+        try scratch.write("select 1", "one.sql")
+        try scratch.write("{}\n{}\n", "two.jsonl")
+        return scratch
+    }
+
+    /// One run of the runner. True when it crashed.
+    private func live(
+        in scratch: Scratch,
+        _ ledger: Ledger,
+        run: Int64,
+        crashAfter calls: Int?
+    ) -> Bool {
+        var left = calls ?? .max
+        var crashed = false
+        do throws(SpoolError) {
+            let directory = try SpoolDirectory(
+                path: scratch.path,
+                run: RunID(rawValue: run)
+            ) { call throws(SpoolError) in
+                left -= 1
+                guard left <= 0 else { return }
+                crashed = true
+                throw .system(call: call, path: "crash", code: EIO)
+            }
+            let settings = ledger.settings(scratch.path, run: run)
+            let loop = IntakeLoop(directory: directory, settings: settings)
+            for turn in Int64(0)..<6 where !crashed {
+                loop.turn(now: turn * settings.stillnessMs)
+                for notice in ledger.takeNotices() { loop.hear(notice, now: 0) }
+            }
+        } catch {
+            crashed = true
+        }
+        return crashed
+    }
+
+    private func check(_ scratch: Scratch, _ ledger: Ledger, _ story: Comment) throws {
+        #expect(try scratch.dropped.isEmpty, story)
+        #expect(try scratch.names(in: "taken").isEmpty, story)
+        let state = ledger.state.withLock { $0 }
+        #expect(state.names.values.sorted() == ["one.sql", "two.jsonl"], story)
+        #expect(state.closed == Set(state.names.keys), story)
+        for (takenAs, ids) in state.ids {
+            let name = try #require(SpoolDirectory.Taken(takenAs: takenAs)).name
+            let receipt = ids.map { "\($0.rawValue)\n" }.joined()
+            #expect(scratch.text("done/\(name).ids") == receipt, story)
+            #expect(scratch.text("done/\(ids[0].rawValue)-\(name)") != nil, story)
+            #expect(scratch.text("results/\(name).json")?.contains("succeeded") == true, story)
+        }
+        #expect(scratch.text("results/one.sql.csv") != nil, story)
+        #expect(scratch.text("refused/bad.sql")?.hasPrefix("-- nonsense") == true, story)
+        #expect(scratch.text("refused/bad.sql.reason.txt")?.hasPrefix("Line 1") == true, story)
+        let older = try scratch.names(in: "refused").filter { $0.hasPrefix("older-") }
+        #expect(
+            older.map { scratch.text("refused/\($0)") } == ["earlier", "earlier reason"],
+            story
+        )
+    }
+}
