@@ -89,7 +89,7 @@ let package = Package(
         ),
         .testTarget(
             name: "JobClientTests",
-            dependencies: ["JobClient", "JobWire", "ZeroMQ"],
+            dependencies: ["JobClient", "JobCore", "JobWire", "ZeroMQ"],
             swiftSettings: strict
         ),
         .testTarget(
@@ -99,7 +99,10 @@ let package = Package(
         ),
         .testTarget(
             name: "MillraceTests",
-            dependencies: ["millrace", "JobWire"],
+            dependencies: [
+                "JobClient", "JobCore", "JobRunner", "JobWire", "millrace",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
             swiftSettings: strict
         ),
         .testTarget(name: "TidyTests", swiftSettings: strict),

@@ -37,8 +37,9 @@ public struct JobError: Explained, Equatable, Sendable {
 extension JobClient {
     /// Bytes asked for at once when a result is too large for one reply.
     private static let pieceBytes: Int64 = 8 << 20
-    /// The longest a runner parks one request; a client that waits longer asks again.
-    private static let longestStep = Duration.milliseconds(Limits.waitMs)
+    /// The longest one request waits; a client that waits longer asks again. The runner allows a
+    /// minute, but a runner that was restarted knows nothing of what it was asked before.
+    private static let longestStep = Duration.seconds(5)
 
     /// The end of a job, with its result; nil while it has not ended.
     ///
@@ -99,14 +100,14 @@ extension JobClient {
     /// - Parameters:
     ///   - ids: Jobs that were submitted.
     ///   - timeout: How long; nil is for ever.
-    ///   - step: How often `heard` is called while nothing happens.
+    ///   - step: How often `heard` is called while nothing happens; 5 s at most.
     ///   - heard: Is told how many have ended, and returns false to stop waiting.
     /// - Returns: The ends, as the protocol tells them, of the jobs that have ended.
     /// - Throws: `.refused` when an id is unknown.
     public func wait(
         for ids: [JobID],
         timeout: Duration? = nil,
-        step: Duration = .milliseconds(Limits.waitMs),
+        step: Duration = .seconds(5),
         heard: (Int) -> Bool = { _ in true }
     ) throws(ClientError) -> [JSON] {
         let start = ContinuousClock.now

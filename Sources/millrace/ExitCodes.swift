@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import JobClient
 internal import JobCore
+internal import JobRunner
 
 /// What the program's end tells other programs. From 64 on as in sysexits.h.
 extension ExitCode {
@@ -19,9 +20,10 @@ extension ExitCode {
         case ClientError.noRunner: self = .noRunner
         case ClientError.timedOut: self = .tryAgain
         case ClientError.badReply: self = .runnerFault
-        case ClientError.zeroMQ: self = .usage
         case ClientError.refused(let refusal): self.init(refusing: refusal.status)
-        default: self = .failure
+        case is NoJobs: self = .unknownJob
+        case is SettingsError: self = .failure
+        default: self = .usage
         }
     }
 
@@ -44,9 +46,11 @@ extension ExitCode {
         }
     }
 
-    /// The code for several jobs: a failure tells most, then a cancellation, then an open end.
+    /// The code for several jobs: the first of these that one of them has.
     static func worst(of codes: some Sequence<ExitCode>) -> ExitCode {
-        let order: [ExitCode] = [.jobFailed, .unknownJob, .jobCancelled, .notEnded]
+        let order: [ExitCode] = [
+            .jobFailed, .unknownJob, .jobCancelled, .notEnded, .runnerFault, .tryAgain, .usage,
+        ]
         let found = Array(codes)
         return order.first { found.contains($0) } ?? .success
     }

@@ -35,7 +35,7 @@ import Testing
         #expect(outcome?.attempt == 2)
         #expect(outcome?.format == "csv")
         #expect(outcome?.bytes == Array("a\n1\n".utf8))
-        #expect(runner.heard.map { $0.body["wait_ms"] } == [60_000, 60_000, 60_000])
+        #expect(runner.heard.map { $0.body["wait_ms"] } == [5_000, 5_000, 5_000])
     }
 
     @Test func `a failed job has an error and no bytes`() throws {

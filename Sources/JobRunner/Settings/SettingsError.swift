@@ -5,6 +5,8 @@ public struct SettingsError: Explained, Equatable, Sendable {
     /// One sentence each, at least one.
     public let problems: [String]
 
+    public init(problems: [String]) { self.problems = problems }
+
     public var summary: String {
         problems.count == 1
             ? problems[0] : "The settings have \(problems.count) problems:\n" + lines

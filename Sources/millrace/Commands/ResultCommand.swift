@@ -34,7 +34,7 @@ struct ResultCommand: ParsableCommand {
     func run() throws {
         let client = try runner.client()
         let ids = try arguments.ids(asking: client)
-        let outcomes = try Waiting(client: client).outcomes(of: ids, timeout: wait.duration)
-        throw try ResultPrinter(raw: json, output: output).print(outcomes)
+        let printer = ResultPrinter(raw: json, output: output)
+        throw try Waiting(client: client).results(of: ids, timeout: wait.duration, to: printer)
     }
 }

@@ -53,8 +53,8 @@ struct SubmitCommand: ParsableCommand {
         let client = try runner.client()
         let ids = try files.isEmpty ? submitOne(client) : submitFiles(client)
         guard wait else { return }
-        let outcomes = try Waiting(client: client).outcomes(of: ids, timeout: nil)
-        throw try ResultPrinter(raw: json).print(outcomes)
+        let printer = ResultPrinter(raw: json)
+        throw try Waiting(client: client).results(of: ids, timeout: nil, to: printer)
     }
 
     private func submitOne(_ client: JobClient) throws -> [JobID] {

@@ -1,3 +1,4 @@
+internal import ArgumentParser
 internal import JobClient
 internal import JobCore
 internal import JobWire
@@ -7,7 +8,7 @@ struct Waiting {
     let client: JobClient
 
     /// How often the bar is drawn anew. Nobody watches a pipe.
-    private var step: Duration { Console.errorIsTerminal ? .milliseconds(500) : .seconds(60) }
+    private var step: Duration { Console.errorIsTerminal ? .milliseconds(500) : .seconds(5) }
 
     /// The ends of those that ended in time; nil waits for ever.
     func ends(of ids: [JobID], timeout: Duration?) throws -> [JSON] {
@@ -19,13 +20,13 @@ struct Waiting {
         }
     }
 
-    /// The results too. One job needs no bar and one request less.
-    func outcomes(
-        of ids: [JobID],
-        timeout: Duration?
-    ) throws -> [(id: JobID, outcome: JobOutcome?)] {
-        if ids.count > 1 && timeout != .zero { _ = try ends(of: ids, timeout: timeout) }
-        let wait = ids.count == 1 ? timeout : .zero
-        return try ids.map { (id: $0, outcome: try client.result(of: $0, wait: wait)) }
+    /// Prints the results of those that ended in time, and tells how the program shall end.
+    func results(of ids: [JobID], timeout: Duration?, to printer: ResultPrinter) throws -> ExitCode
+    {
+        let isOne = ids.count == 1
+        if !isOne && timeout != .zero { _ = try ends(of: ids, timeout: timeout) }
+        return try printer.print(ids) { id in
+            try client.result(of: id, wait: isOne ? timeout : .zero)
+        }
     }
 }

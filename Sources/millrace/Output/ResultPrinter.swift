@@ -10,39 +10,56 @@ struct ResultPrinter {
     /// A file instead of standard output.
     var output: String?
 
-    /// Prints all outcomes; with several, a header on standard error before each.
-    func print(_ outcomes: [(id: JobID, outcome: JobOutcome?)]) throws -> ExitCode {
+    /// Fetches and prints one result after the other, with a header for people when there are
+    /// several. What cannot be had of one job does not keep the others back.
+    func print(
+        _ ids: [JobID],
+        fetch: (JobID) throws -> JobOutcome?
+    ) throws -> ExitCode {
         let file = try output.map(OutputFile.init)
-        for (id, outcome) in outcomes {
-            guard let outcome else {
-                Console.tell("Job \(id.rawValue) has not ended.")
-                continue
+        var codes: [ExitCode] = []
+        for id in ids {
+            do {
+                codes.append(try print(try fetch(id), of: id, isOne: ids.count == 1, to: file))
+            } catch let error as ClientError {
+                guard case .refused = error else { throw error }
+                Console.tell(error)
+                codes.append(ExitCode(ending: error))
             }
-            if outcomes.count > 1 && outcome.state == .succeeded {
-                Console.tell("Job \(id.rawValue):")
-            }
-            try print(outcome, to: file)
         }
-        return .worst(of: outcomes.map { $0.outcome.map { ExitCode(of: $0.state) } ?? .notEnded })
+        return .worst(of: codes)
     }
 
-    private func print(_ outcome: JobOutcome, to file: OutputFile?) throws {
+    private func print(
+        _ outcome: JobOutcome?,
+        of id: JobID,
+        isOne: Bool,
+        to file: OutputFile?
+    ) throws -> ExitCode {
+        guard let outcome else {
+            Console.tell("Job \(id.rawValue) has not ended.")
+            return .notEnded
+        }
         guard outcome.state == .succeeded else {
             Console.tell(JobEndError(outcome))
-            return
+            return ExitCode(of: outcome.state)
         }
-        if let file {
-            try file.write(outcome.bytes)
-        } else if !raw, Console.outIsTerminal, let result = ResultTable(outcome.bytes) {
+        if !isOne { Console.tell("Job \(id.rawValue):") }
+        if file == nil, !raw, Console.outIsTerminal, let result = ResultTable(outcome.bytes) {
             Console.print(result.table)
             Console.tell(result.summary)
-        } else {
-            Console.write(outcome.bytes)
-            // So that a prompt or the next result begins a line of its own.
-            if Console.outIsTerminal && outcome.bytes.last != UInt8(ascii: "\n") {
-                Console.print("")
-            }
+            return .success
         }
+        // One result is given byte for byte; what follows it must begin a line of its own.
+        let isFollowed = !isOne || (file == nil && Console.outIsTerminal)
+        let newline = UInt8(ascii: "\n")
+        let ending = isFollowed && outcome.bytes.last != newline ? [newline] : []
+        if let file {
+            try file.write(outcome.bytes + ending)
+        } else {
+            Console.write(outcome.bytes + ending)
+        }
+        return .success
     }
 }
 
