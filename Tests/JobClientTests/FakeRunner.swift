@@ -32,14 +32,17 @@ final class FakeRunner: Sendable {
     /// What was asked so far, pings not counted.
     var heard: [Heard] { notes.all }
 
-    init(_ answer: @escaping @Sendable (Heard) -> [Answer]) throws {
+    init(
+        at place: String = "tcp://127.0.0.1:*",
+        _ answer: @escaping @Sendable (Heard) -> [Answer]
+    ) throws {
         let context = try Context()
         let endpoint = Mutex("")
         let isBound = DispatchSemaphore(value: 0)
         self.context = context
         Thread.detachNewThread { [notes] in
             guard let socket = try? Socket(.router, in: context) else { return }
-            try? socket.bind("tcp://127.0.0.1:*")
+            try? socket.bind(place)
             endpoint.withLock { $0 = (try? socket.lastEndpoint) ?? "" }
             isBound.signal()
             serve(socket, notes: notes, answer: answer)

@@ -1,6 +1,8 @@
+import Foundation
 import JobClient
 import JobCore
 import JobWire
+import Synchronization
 import Testing
 import ZeroMQ
 
@@ -26,6 +28,23 @@ import ZeroMQ
         #expect(keys.count >= 3)
         #expect(keys[0] != nil)
         #expect(Set(keys).count == 1)
+    }
+
+    @Test func `a runner that takes the place of another is found`() throws {
+        let name = "millrace-\(UInt64.random(in: 0 ... .max))"
+        let place = "ipc://\(FileManager.default.temporaryDirectory.path())\(name).sock"
+        // A second bind of the path succeeds, and leaves the first with the clients it has.
+        let second = Mutex<FakeRunner?>(nil)
+        let first = try FakeRunner(at: place) { _ in
+            second.withLock { runner in
+                if runner == nil {
+                    runner = try? FakeRunner(at: place) { _ in [.init(head: ["run": 2])] }
+                }
+            }
+            return []
+        }
+        #expect(try client(of: first).info() == ["run": 2])
+        #expect(second.withLock { $0?.heard.map(\.service) } == ["sys.info"])
     }
 
     @Test func `a key of the caller's own is kept and two submissions get two keys`() throws {
