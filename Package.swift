@@ -74,7 +74,7 @@ let package = Package(
         ),
         .testTarget(
             name: "JobWireTests",
-            dependencies: ["JobWire", "JobTesting"],
+            dependencies: ["JobCore", "JobWire", "JobTesting"],
             swiftSettings: strict
         ),
         .testTarget(

@@ -75,7 +75,7 @@ extension Digest {
     }
 
     /// Adds members with the digests of their values, in the order of their keys' bytes.
-    mutating func add(members: [(key: String, digest: UInt64)]) {
+    private mutating func add(members: [(key: String, digest: UInt64)]) {
         for member in members.sorted(by: { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }) {
             add(member.key)
             add(member.digest)

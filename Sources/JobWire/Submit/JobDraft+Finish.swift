@@ -143,7 +143,10 @@ extension JobDraft {
 
     private var fingerprint: UInt64 {
         var digest = Digest()
-        digest.add(members: given.map { ($0.field.rawValue, $0.digest) })
+        for (name, value) in given.map({ ($0.field.rawValue, $0.digest) }).sorted(by: <) {
+            digest.add(name)
+            digest.add(value)
+        }
         return digest.value
     }
 }

@@ -39,6 +39,7 @@ struct JobDraft {
         text: ArraySlice<UInt8>,
         digest: UInt64
     ) throws(Refusal) {
+        if given.isEmpty { given.reserveCapacity(8) }
         given.append((field, digest))
         if field == .kind || field.kind != nil {
             try takeWork(field, value, text)
