@@ -1,0 +1,108 @@
+import JobCore
+import JobTesting
+import JobWire
+import Testing
+
+/// Random damage to messages is answered or dropped: never worse.
+struct RequestFuzzTests {
+    /// Messages that are heard, of every service, with every field of a job.
+    private static let bodies: [(service: String, body: String, frames: [[UInt8]])] = [
+        ("sys.ping", #"{"request":"r"}"#, []),
+        ("mmi.service", "job.submit", []),
+        ("job.show", #"{"ids":[1,2,3],"request":"r"}"#, []),
+        ("job.result", #"{"id":1,"wait_ms":5,"offset":0,"limit":100}"#, []),
+        ("job.wait", #"{"ids":[1],"wait_ms":10}"#, []),
+        ("job.list", #"{"state":"failed","queue":"q","kind":"sql","after":1,"limit":5}"#, []),
+        ("job.cancel", #"{"state":"queued"}"#, []),
+        ("queue.pause", #"{"queue":"q"}"#, []),
+        (
+            "job.submit",
+            #"{"kind":"sql","sql":"select \u00e9","params":[1,-2.5e3,"x",null,true,{"base64":"AAE="},"#
+                + #"{"real":"inf"},{"$frame":2}],"database":"sales","mode":"write","format":"csv","#
+                + #""wait_ms":5,"request":"r"}"#,
+            [[1, 2, 3]]
+        ),
+        (
+            "job.submit",
+            #"{"jobs":[{"kernel":"sum","input":{"numbers":[1,2,3]},"parts":4,"queue":"q","#
+                + #""priority":-5,"delay_ms":9,"timeout_ms":11,"max_attempts":4},"#
+                + #"{"sql":"a","params":{"a":1},"backoff":{"first_ms":5,"longest_ms":6},"#
+                + #""key":"k","name":"n","tags":["t"],"keep_ms":7,"ready_at":3}]}"#,
+            []
+        ),
+    ]
+
+    @Test func `damaged messages never trap, and what is accepted is valid`() {
+        let ear = Ear(catalog)
+        var random = SeededGenerator(seed: 5)
+        var found = (requests: 0, refusals: 0, drops: 0)
+        for round in 0..<100_000 {
+            let sample = Self.bodies[round % Self.bodies.count]
+            var frames = message(sample.service, Array(sample.body.utf8)) + sample.frames
+            let isWild = round / Self.bodies.count % 2 == 0
+            if isWild { damageFrames(&frames, &random) }
+            for _ in 0..<Int.random(in: 1...3, using: &random) where frames.count > 4 {
+                damageBytes(&frames[4], &random)
+            }
+            switch ear.hear(frames) {
+            case .request(let request, _):
+                found.requests += 1
+                check(request)
+            case .refused(let message):
+                found.refusals += 1
+                if round % 50 == 0 { checkReply(message) }
+            case .dropped: found.drops += 1
+            }
+        }
+        #expect(found.requests > 5_000 && found.refusals > 20_000 && found.drops > 1_000)
+    }
+
+    /// What a client may rely on, of whatever was accepted.
+    private func check(_ request: Request) {
+        guard case .submit(let jobs, _, let waitMs) = request else { return }
+        #expect(!jobs.isEmpty && (0...60_000).contains(waitMs ?? 0))
+        for job in jobs {
+            let spec = job.spec
+            let isBounded =
+                Limits.priorities.contains(spec.priority)
+                && Limits.timeouts.contains(spec.timeoutMs) && Limits.parts.contains(spec.parts)
+                && Limits.attempts.contains(spec.retry.maxAttempts)
+                && spec.retry.firstMs <= spec.retry.longestMs
+            #expect(isBounded)
+            switch spec.kind {
+            case .sql: #expect((try? SQLWork(spec.body, frames: spec.frames)) != nil)
+            case .compute: #expect((try? ComputeWork(spec.body, frames: spec.frames)) != nil)
+            }
+        }
+    }
+
+    /// A refusal is a reply that a client can read.
+    private func checkReply(_ message: Message) {
+        let frames = JobWire.frames(for: message, now: Timestamp(rawValue: 0))
+        #expect((try? Response(Array(frames.dropFirst())).status).map { $0 >= 400 } == true)
+    }
+
+    private func damageFrames(_ frames: inout [[UInt8]], _ random: inout SeededGenerator) {
+        let place = Int.random(in: 0..<frames.count, using: &random)
+        switch Int.random(in: 0..<5, using: &random) {
+        case 0: frames.remove(at: place)
+        case 1: frames.insert([], at: place)
+        case 2: frames.append([7])
+        case 3: frames.swapAt(place, Int.random(in: 0..<frames.count, using: &random))
+        default: damageBytes(&frames[place], &random)
+        }
+    }
+
+    private func damageBytes(_ bytes: inout [UInt8], _ random: inout SeededGenerator) {
+        guard !bytes.isEmpty else { return bytes.append(0x7B) }
+        let place = Int.random(in: 0..<bytes.count, using: &random)
+        switch Int.random(in: 0..<5, using: &random) {
+        case 0: bytes[place] = UInt8.random(in: 0...255, using: &random)
+        case 1: bytes.remove(at: place)
+        case 2:
+            bytes[place] = Array("0123456789-.eE\"{}[],:".utf8).randomElement(using: &random) ?? 0
+        case 3: bytes.insert(contentsOf: bytes[place...].prefix(8), at: place)
+        default: bytes[place] ^= 1 << UInt8.random(in: 0..<8, using: &random)
+        }
+    }
+}
