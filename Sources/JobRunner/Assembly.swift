@@ -20,14 +20,19 @@ struct Assembly {
     private let staff = Staff()
     private let recovery: Recovery
     private let signals: CInt
+    private let storePath: String
 
     /// Opens the store and settles what the last run left, on the writer's own thread.
     init(
-        _ settings: Settings, _ kernels: KernelRegistry, _ directory: StateDirectory, _ log: Logger
+        _ settings: Settings,
+        _ kernels: KernelRegistry,
+        _ directory: StateDirectory,
+        _ log: Logger
     ) throws {
         self.settings = settings
         self.kernels = kernels
         self.log = log
+        storePath = directory.store
         time = RunClock()
         signals = stopSignals()
         ledger = try InFlightLedger(path: directory.ledger)
@@ -111,7 +116,7 @@ struct Assembly {
 
     /// Runs the broker on the calling thread, to the end.
     func run(_ doors: consuming Doors, ready: () -> Void) throws -> Runner.End {
-        try startIntake()
+        let intake = try startIntake()
         var broker = Broker(
             doors,
             Dispatcher(plan),
@@ -126,6 +131,7 @@ struct Assembly {
                 time: time,
                 log: log,
                 signals: signals,
+                tellIntake: { intake.tell(IntakeNotice($0)) },
                 startWorker: startWorker
             )
         )
@@ -164,7 +170,10 @@ struct Assembly {
             log: log
         )
         let worker = post.worker
-        startThread("worker-\(worker.rawValue)", ended: { [inbox] in inbox.put(.event(.died(worker))) }) {
+        startThread(
+            "worker-\(worker.rawValue)",
+            ended: { [inbox] in inbox.put(.event(.died(worker))) }
+        ) {
             WorkerLoop.live(kit, post: post)
         }
     }
@@ -175,7 +184,25 @@ struct Assembly {
         _ = done.wait()
     }
 
-    private func startIntake() throws {}
+    /// The thread that looks after the jobs directory. What ended while nobody looked comes first.
+    private func startIntake() throws -> Intake {
+        let (inbox, log, ledger) = (inbox, log, SpoolLedger(path: storePath, settings.limits, log))
+        let jobs = JobWire.JobReader(catalog)
+        let intake = try Intake(
+            IntakeSettings(
+                path: settings.spoolDirectory,
+                run: recovery.run,
+                limits: settings.limits,
+                parse: { bytes throws(Refusal) in try jobs.job(bytes) },
+                say: { inbox.put(.event($0)) },
+                results: ledger.results,
+                log: { log.warning("\($0)") }
+            )
+        )
+        for file in ledger.endedFiles() { intake.tell(.ended(file)) }
+        intake.start()
+        return intake
+    }
 }
 
 /// The signals that stop a runner, as a descriptor: blocked in this thread and all that it starts.

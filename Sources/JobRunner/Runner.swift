@@ -46,6 +46,7 @@ public struct Runner {
         let directory = try StateDirectory(settings.stateDirectory)
         let held = try lock ?? directory.lock()
         defer { close(held) }
+        try makeDirectories(settings.spoolDirectory)
         let assembly = try Assembly(settings, kernels, directory, log)
         var endpoints: [String] = []
         let doors = try assembly.openDoors(&endpoints)

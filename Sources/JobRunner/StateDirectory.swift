@@ -19,20 +19,6 @@ struct StateDirectory {
         guard chmod(path, 0o700) == 0 else { throw .last("protect \(path)") }
     }
 
-    private func makeDirectories(_ path: String) throws(SystemError) {
-        var current = path.hasPrefix("/") ? "" : "."
-        for part in path.split(separator: "/") {
-            current += "/" + part
-            try makeDirectory(current)
-        }
-    }
-
-    private func makeDirectory(_ path: String) throws(SystemError) {
-        guard mkdir(path, 0o700) == 0 || errno == EEXIST else {
-            throw .last("make the directory \(path)")
-        }
-    }
-
     /// Takes the lock that keeps a second runner away, before anything else is touched. It is held
     /// until the last process that has the descriptor is gone.
     func lock() throws -> CInt {
@@ -45,6 +31,21 @@ struct StateDirectory {
             throw isHeld ? RunnerError.alreadyRunning(path) : error
         }
         return file
+    }
+}
+
+/// Makes a directory and those it lies in, where they are missing.
+func makeDirectories(_ path: String) throws(SystemError) {
+    var current = path.hasPrefix("/") ? "" : "."
+    for part in path.split(separator: "/") {
+        current += "/" + part
+        try makeDirectory(current)
+    }
+}
+
+private func makeDirectory(_ path: String) throws(SystemError) {
+    guard mkdir(path, 0o700) == 0 || errno == EEXIST else {
+        throw .last("make the directory \(path)")
     }
 }
 

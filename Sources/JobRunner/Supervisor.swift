@@ -71,7 +71,14 @@ public struct Supervisor {
         let words = arguments.map { strdup($0) }
         defer { words.forEach { free($0) } }
         var child = pid_t()
-        let failed = posix_spawn(&child, "/proc/self/exe", &actions, &attributes, words + [nil], Glibc.environ)
+        let failed = posix_spawn(
+            &child,
+            "/proc/self/exe",
+            &actions,
+            &attributes,
+            words + [nil],
+            Glibc.environ
+        )
         guard failed == 0 else { throw SystemError(code: failed, action: "start the runner") }
         return child
     }

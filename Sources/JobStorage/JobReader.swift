@@ -29,10 +29,15 @@ public final class JobReader {
     }
 
     public func answer(_ query: Query) throws(StoreError) -> Answer {
+        try reading { () throws(SQLiteError) in try read(query) }
+    }
+
+    /// All that `body` reads is as of one moment.
+    func reading<Answer>(_ body: () throws(SQLiteError) -> Answer) throws(StoreError) -> Answer {
         do throws(SQLiteError) {
             try questions[.begin].run()
             defer { try? questions[.end].run() }  // Nothing was written that could be lost.
-            return try read(query)
+            return try body()
         } catch {
             throw StoreError(error, path: path)
         }

@@ -7,6 +7,7 @@ enum Questions: Int, StatementList {
     case resultHead, resultBody, resultParts, partResults
     case listAll, listRare, selectAll, selectRare
     case queue, queues, counts, pageCount, pageSize
+    case endedFiles, file, fileJobs
 
     var sql: String {
         switch self {
@@ -19,6 +20,7 @@ enum Questions: Int, StatementList {
         case .resultHead, .resultBody, .resultParts, .partResults: resultText
         case .listAll, .listRare, .selectAll, .selectRare: listText
         case .queue, .queues, .counts, .pageCount, .pageSize: totalText
+        case .endedFiles, .file, .fileJobs: fileText
         }
     }
 
@@ -132,6 +134,20 @@ enum Questions: Int, StatementList {
                AND parent_id IS NULL
              ORDER BY id LIMIT :limit
         """
+    }
+
+    private var fileText: String {
+        switch self {
+        case .endedFiles:
+            "SELECT id FROM spool_files WHERE is_closed = 0 AND open_jobs = 0 ORDER BY id"
+        case .file: "SELECT name, first_id, jobs FROM spool_files WHERE id = :id"
+        default:
+            """
+            SELECT id, name FROM jobs
+             WHERE id BETWEEN :first AND :last AND file_id = :file_id
+             ORDER BY id
+            """
+        }
     }
 
     private var totalText: String {

@@ -136,6 +136,8 @@ enum Schema {
             is_closed INTEGER NOT NULL DEFAULT 0 CHECK (is_closed IN (0, 1))
         ) STRICT;
 
+        CREATE INDEX spool_files_ended ON spool_files (id) WHERE is_closed = 0 AND open_jobs = 0;
+
         CREATE TABLE runs (                         -- starts of the runner
             id         INTEGER PRIMARY KEY,
             started_at INTEGER NOT NULL,

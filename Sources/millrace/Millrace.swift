@@ -25,7 +25,8 @@ internal import JobCore
               millrace result last
             """,
         subcommands: [
-            ServeCommand.self, SubmitCommand.self, CheckCommand.self, ShowCommand.self, ResultCommand.self,
+            ServeCommand.self, SubmitCommand.self, CheckCommand.self, ShowCommand.self,
+            ResultCommand.self,
             WaitCommand.self, ListCommand.self, CancelCommand.self, RetryCommand.self,
             DeleteCommand.self, StatisticsCommand.self, QueueCommand.self, DrainCommand.self,
         ]

@@ -16,7 +16,6 @@ struct Staff: Sendable {
     let writer = Mailbox<WriterLetter>()
     let reader = Mailbox<[Decisions.Asked]>()
     let parser = Mailbox<Envelope>()
-    let intake = Mailbox<FileNotice>()
 }
 
 /// The broker's sockets: where clients come in, and where the workers are.
@@ -50,6 +49,7 @@ struct Broker: ~Copyable {
         let log: Logger
         /// Descriptor of the signals that stop the runner; nil when somebody else looks after them.
         let signals: CInt?
+        let tellIntake: (FileNotice) -> Void
         let startWorker: (WorkerPost) -> Void
     }
 
@@ -87,7 +87,9 @@ struct Broker: ~Copyable {
     /// How long nothing may be heard before it is time to look at something.
     private var pause: Duration? {
         var pauses: [Int64] = []
-        if let wake = dispatcher.nextWake() { pauses.append(max(0, wake.ms(since: desk.time.now()))) }
+        if let wake = dispatcher.nextWake() {
+            pauses.append(max(0, wake.ms(since: desk.time.now())))
+        }
         if let ms = dispatcher.watchEveryMs { pauses.append(ms) }
         if !outbox.isEmpty { pauses.append(Self.flushMs) }
         return pauses.min().map { .milliseconds($0) }
@@ -134,7 +136,11 @@ extension Broker {
 
     private mutating func hearWorkers(at now: Timestamp) throws(ZeroMQError) {
         for _ in 0..<Self.messagesARound {
-            guard case .message(let frames) = try doors.workers.receive(limits: .unlimited, waiting: false)
+            guard
+                case .message(let frames) = try doors.workers.receive(
+                    limits: .unlimited,
+                    waiting: false
+                )
             else { return }
             guard let event = WorkerLink.event(frames) else {
                 desk.log.error("A worker said what nobody can read.")
@@ -184,7 +190,7 @@ extension Broker {
         let now = desk.time.now()
         for message in decisions.messages { send(message, at: now) }
         for signal in decisions.signals { carryOut(signal) }
-        for notice in decisions.notices { desk.staff.intake.put(notice) }
+        for notice in decisions.notices { desk.tellIntake(notice) }
     }
 
     /// One message a worker, with all its new orders.

@@ -26,7 +26,10 @@ struct Outbox {
     ///
     /// - Returns: How many messages were dropped: the client is gone.
     mutating func send(
-        _ frames: [[UInt8]], to client: ClientID, on socket: borrowing Socket, at now: Timestamp
+        _ frames: [[UInt8]],
+        to client: ClientID,
+        on socket: borrowing Socket,
+        at now: Timestamp
     ) throws(ZeroMQError) -> Int64 {
         if backlogs[client] == nil {
             switch try socket.send(frames, waiting: false) {
@@ -44,7 +47,8 @@ struct Outbox {
     ///
     /// - Returns: How many messages were dropped, because their clients are gone or took nothing for
     ///   too long.
-    mutating func flush(on socket: borrowing Socket, at now: Timestamp) throws(ZeroMQError) -> Int64 {
+    mutating func flush(on socket: borrowing Socket, at now: Timestamp) throws(ZeroMQError) -> Int64
+    {
         var dropped: Int64 = 0
         for (client, var backlog) in backlogs {
             var sent = 0

@@ -13,7 +13,11 @@ struct WriterStart: Sendable {
     private let log: Logger
 
     init(
-        path: String, _ limits: Limits, _ ledger: InFlightLedger, _ time: any TimeSource, _ log: Logger
+        path: String,
+        _ limits: Limits,
+        _ ledger: InFlightLedger,
+        _ time: any TimeSource,
+        _ log: Logger
     ) {
         self.path = path
         self.limits = limits
@@ -24,7 +28,8 @@ struct WriterStart: Sendable {
 
     /// - Throws: Why the store cannot be used.
     func start(
-        inbox: Mailbox<WriterLetter>, facts: Mailbox<BrokerLetter>
+        inbox: Mailbox<WriterLetter>,
+        facts: Mailbox<BrokerLetter>
     ) throws(StoreError) -> Recovery {
         let opened = Mailbox<Result<Recovery, StoreError>>()
         startThread("writer") { [self] in

@@ -30,8 +30,12 @@ final class WriterLoop {
     private var isHealing = false
 
     init(
-        _ store: JobStore, _ run: RunID, inbox: Mailbox<WriterLetter>,
-        facts: Mailbox<BrokerLetter>, _ time: any TimeSource, _ log: Logger
+        _ store: JobStore,
+        _ run: RunID,
+        inbox: Mailbox<WriterLetter>,
+        facts: Mailbox<BrokerLetter>,
+        _ time: any TimeSource,
+        _ log: Logger
     ) {
         self.store = store
         self.run = run

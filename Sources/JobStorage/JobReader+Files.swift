@@ -1,0 +1,45 @@
+public import JobCore
+internal import SQLite
+
+/// The ledger of the spool, as the thread reads it that writes results beside the files.
+extension JobReader {
+    /// A file of the spool, and how the jobs that it brought have ended, in its order.
+    public struct FileReport: Equatable, Sendable {
+        public var name: String
+        public var jobs: [Job]
+
+        public struct Job: Equatable, Sendable {
+            public var result: JobResult
+            /// As the file called it.
+            public var name: String?
+        }
+    }
+
+    /// Files whose jobs have all ended and whose results do not lie beside them yet.
+    public func endedFiles() throws(StoreError) -> [FileID] {
+        try reading { () throws(SQLiteError) in
+            try questions[.endedFiles].all { FileID(rawValue: $0.integer(0)) }
+        }
+    }
+
+    /// Nil when the ledger does not know the file. Of each result at most `limits.replyBytes` are
+    /// read.
+    public func report(on file: FileID) throws(StoreError) -> FileReport? {
+        try reading { () throws(SQLiteError) in
+            let row = try questions.with(.file, file.rawValue).first {
+                (name: $0.text(0), first: $0.integer(1), count: $0.integer(2))
+            }
+            guard let row else { return nil }
+            let last = row.first + row.count - 1
+            let found = try questions.with(.fileJobs, row.first, last, file.rawValue).all {
+                (id: JobID(rawValue: $0.integer(0)), name: $0.isNull(1) ? nil : $0.text(1))
+            }
+            var jobs: [FileReport.Job] = []
+            for job in found {
+                guard case .result(let result?, _) = try result(job.id, .whole) else { continue }
+                jobs.append(.init(result: result, name: job.name))
+            }
+            return FileReport(name: row.name, jobs: jobs)
+        }
+    }
+}
