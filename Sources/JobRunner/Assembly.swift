@@ -52,13 +52,7 @@ struct Assembly {
         )
     }
 
-    private var catalog: Catalog {
-        Catalog(
-            limits: settings.limits,
-            kernels: Set(kernels.names),
-            databases: settings.databases.mapValues { $0.allowsWriting ? .write : .read }
-        )
-    }
+    private var catalog: Catalog { Runner.catalog(of: settings, kernels: kernels) }
 
     private func startReader(path: String) throws(StoreError) {
         let opened = Mailbox<StoreError?>()

@@ -2,7 +2,7 @@ internal import CLinux
 internal import Glibc
 public import JobCore
 internal import JobStorage
-internal import JobWire
+public import JobWire
 public import Logging
 internal import ZeroMQ
 
@@ -25,6 +25,17 @@ public struct Runner {
     /// Adds a kernel of one's own, before the start.
     public mutating func register(_ kernel: some Kernel) throws(KernelRegistry.RegistrationError) {
         try kernels.register(kernel)
+    }
+
+    /// What jobs may name in a runner with these settings and kernels.
+    public static func catalog(
+        of settings: Settings, kernels: KernelRegistry = .standard
+    ) -> Catalog {
+        Catalog(
+            limits: settings.limits,
+            kernels: Set(kernels.names),
+            databases: settings.databases.mapValues { $0.allowsWriting ? .write : .read }
+        )
     }
 
     /// How a runner has ended.

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import JobCore
 internal import JobRunner
+internal import JobWire
 
 /// `millrace check`: what would be wrong, without doing anything.
 struct CheckCommand: ParsableCommand {
@@ -23,16 +24,16 @@ struct CheckCommand: ParsableCommand {
     @OptionGroup(title: "Settings") var settings: SettingsOptions
 
     func run() throws {
-        guard files.isEmpty else { return try checkFiles() }
-        _ = try Settings(reading: settings.sources)
-        Console.tell("The settings are good.")
+        let settings = try Settings(reading: settings.sources)
+        guard !files.isEmpty else { return Console.tell("The settings are good.") }
+        try checkFiles(by: Runner.catalog(of: settings))
     }
 
-    private func checkFiles() throws {
+    private func checkFiles(by catalog: Catalog) throws {
         var isGood = true
         for file in files {
             do {
-                let count = Int64(try JobFiles.jobs(inFile: file).count)
+                let count = Int64(try JobFiles.check(file: file, by: catalog))
                 Console.tell("\(file): \(Words.count(count, "job")), nothing wrong.")
             } catch let error as any Explained {
                 Console.tell(error)
