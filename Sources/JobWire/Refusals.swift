@@ -4,7 +4,10 @@ internal import JobCore
 /// the client wrote it.
 extension Refusal {
     init(_ error: JSONError) {
-        self.init(400, "malformed_json", error.summary, hint: error.hint)
+        switch error.problem {
+        case .tooDeep, .tooManyValues, .numberTooLong: self = .tooLarge(nil, error.summary)
+        default: self.init(400, "malformed_json", error.summary, hint: error.hint)
+        }
     }
 
     static func wrongType(_ field: String, wants: String, found: JSON) -> Refusal {

@@ -32,11 +32,12 @@ struct RequestFuzzTests {
         ),
     ]
 
-    @Test func `damaged messages never trap, and what is accepted is valid`() {
+    @Test(arguments: [UInt64](1...4))
+    func `damaged messages never trap, and what is accepted is valid`(seed: UInt64) {
         let ear = Ear(catalog)
-        var random = SeededGenerator(seed: 5)
+        var random = SeededGenerator(seed: seed)
         var found = (requests: 0, refusals: 0, drops: 0)
-        for round in 0..<100_000 {
+        for round in 0..<25_000 {
             let sample = Self.bodies[round % Self.bodies.count]
             var frames = message(sample.service, Array(sample.body.utf8)) + sample.frames
             let isWild = round / Self.bodies.count % 2 == 0
@@ -54,7 +55,7 @@ struct RequestFuzzTests {
             case .dropped: found.drops += 1
             }
         }
-        #expect(found.requests > 5_000 && found.refusals > 20_000 && found.drops > 1_000)
+        #expect(found.requests > 1_000 && found.refusals > 5_000 && found.drops > 250)
     }
 
     /// What a client may rely on, of whatever was accepted.

@@ -199,6 +199,8 @@ struct RequestTests {
         #expect(outcome("job.submit", "[1]") == "422 wrong_type -")
         #expect(outcome("job.submit", "") == "400 malformed_json -")
         #expect(outcome("job.list", "{") == "400 malformed_json -")
+        let deep = String(repeating: "[", count: 65)
+        #expect(outcome("job.submit", "{\"input\":\(deep)") == "413 too_large -")
         let message = refusal("job.submit", "{\"sql\":\n \"a\" x}")?.message
         #expect(message?.contains("line 2, column 6") == true, "\(message ?? "")")
     }

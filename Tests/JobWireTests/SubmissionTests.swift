@@ -238,7 +238,9 @@ struct SubmissionTests {
 
     @Test func `a job is read from the middle of other bytes, under a path`() throws {
         let bytes = Array(#"xx {"sql":"a"} yy"#.utf8)
-        #expect(try JobReader(catalog).job(bytes, in: 3..<14).spec.kind == .sql)
+        let found = try JobReader(catalog).job(bytes, in: 3..<14)
+        #expect(found.spec.kind == .sql)
+        #expect(try JobReader(catalog).job(["sql": "a"]) == found)
         #expect {
             try JobReader(catalog).job(Array(#"{"sqll":"a"}"#.utf8), at: "line 3")
         } throws: {

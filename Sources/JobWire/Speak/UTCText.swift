@@ -1,5 +1,6 @@
 public import JobCore
 
+/// Moments in words for people.
 extension Timestamp {
     /// The moment as RFC 3339 writes it, in UTC, to the second: `2026-11-21T10:50:13Z`. Beyond the
     /// years 0 to 9999, which the format cannot say, the milliseconds since 1970.

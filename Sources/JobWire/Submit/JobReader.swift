@@ -31,6 +31,11 @@ public struct JobReader: Sendable {
         }
     }
 
+    /// Reads one job that is there as a value already, whose reals must be finite.
+    public func job(_ value: JSON, at path: String = "") throws(Refusal) -> Submission {
+        try job(value.encoded(), at: path)
+    }
+
     /// Reads `{"jobs": […]}`. Members beside `jobs` are ignored, but for fields of a job.
     public func jobs(
         _ bytes: [UInt8],

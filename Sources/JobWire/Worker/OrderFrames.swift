@@ -3,6 +3,7 @@ public import JobCore
 private let ordersTag = UInt8(ascii: "O")
 private let kinds: [Spec.Kind] = [.sql, .compute]
 
+/// Orders on their way from the broker to a worker.
 extension Order {
     /// One message of any number of orders.
     ///
@@ -70,6 +71,9 @@ extension HeadReader {
         guard kinds.indices.contains(kind) else { throw FrameError("there is no such kind") }
         let timeoutMs = try int64()
         let parts = Int(try int32())
+        guard timeoutMs > 0, Limits.parts.contains(parts) else {
+            throw FrameError("a number is out of bounds")
+        }
         let work = try work()
         var outputs: [[UInt8]] = []
         for _ in 0..<(try count()) { outputs.append(try frame()) }

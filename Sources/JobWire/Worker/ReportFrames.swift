@@ -7,6 +7,7 @@ private enum EndingMark: UInt8 {
     case succeeded, failed, brokenOff, putBack, split
 }
 
+/// Reports on their way from a worker to the broker.
 extension Report {
     /// One message of any number of reports.
     ///
@@ -73,7 +74,7 @@ extension HeadReader {
         let attempt = Attempt(rawValue: try natural())
         let worker = WorkerID(rawValue: try natural())
         let startedAt = Timestamp(rawValue: try int64())
-        let durationMicros = try int64()
+        let durationMicros = Int64(try natural())
         return Report(
             job: job,
             attempt: attempt,
