@@ -11,8 +11,10 @@ func hint(for name: String, among known: some Sequence<String>) -> String? {
     let known = known.sorted()
     let wanted = Array(name.utf8)
     guard !known.isEmpty, wanted.count <= 64 else { return nil }
-    let near = known.map { (name: $0, steps: editSteps(wanted, Array($0.utf8))) }
-        .filter { $0.steps <= max(2, wanted.count / 3) }
+    let most = max(2, wanted.count / 3)
+    let near = known.filter { abs($0.utf8.count - wanted.count) <= most }
+        .map { (name: $0, steps: editSteps(wanted, Array($0.utf8))) }
+        .filter { $0.steps <= most }
         .sorted { ($0.steps, $0.name) < ($1.steps, $1.name) }
         .prefix(3)
     if !near.isEmpty {

@@ -46,6 +46,7 @@ struct RequestTests {
         }
         #expect(outcome("job.show", body(10_000)) == "ok")
         #expect(outcome("job.show", body(10_001)) == "422 out_of_bounds ids")
+        #expect(outcome("job.show", body(20_000)) == "413 too_large -")
     }
 
     @Test func `parts of results are asked for within bounds`() {

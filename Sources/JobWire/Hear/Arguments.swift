@@ -12,8 +12,10 @@ struct Arguments {
             object = JSONObject()
             return
         }
+        // Nothing else is long, so little memory is ever spent on what will be ignored.
+        let bounds = JSONLimits(values: limits.requestIDs + 1_000)
         let value: JSON
-        do { value = try JSON(parsing: body) } catch { throw Refusal(error) }
+        do { value = try JSON(parsing: body, limits: bounds) } catch { throw Refusal(error) }
         guard case .object(let object) = value else {
             throw .wrongType("", wants: "an object", found: value)
         }

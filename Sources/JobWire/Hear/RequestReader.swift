@@ -81,12 +81,12 @@ struct RequestReader {
 
     private func isServed(_ name: String) throws(Refusal) -> Bool {
         if Service(rawValue: name) != nil { return true }
-        let refusal = unserved(name)
-        guard refusal.status == 404 else { throw refusal }
+        if let refusal = planned(name) { throw refusal }
         return false
     }
 
-    private func unserved(_ name: String) -> Refusal {
+    /// The refusal of a service that is known and not built; nil when it is not known.
+    private func planned(_ name: String) -> Refusal? {
         if catalog.kernels.contains(name) {
             var refusal = Refusal.notImplemented(nil, "Direct calls of kernels are not built yet.")
             refusal.hint = "Submit a job with \"kernel\": \(quoted(name)) to job.submit."
@@ -95,11 +95,16 @@ struct RequestReader {
         if plannedServices.contains(name) || name.hasPrefix("mmi.") {
             return .notImplemented(nil, "The service \(quoted(name)) is not built.")
         }
-        return Refusal(
-            404,
-            "unknown_service",
-            "There is no service \(quoted(name)).",
-            hint: hint(for: name, among: Service.allCases.map(\.rawValue))
-        )
+        return nil
+    }
+
+    private func unserved(_ name: String) -> Refusal {
+        planned(name)
+            ?? Refusal(
+                404,
+                "unknown_service",
+                "There is no service \(quoted(name)).",
+                hint: hint(for: name, among: Service.allCases.map(\.rawValue))
+            )
     }
 }
