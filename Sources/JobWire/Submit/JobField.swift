@@ -33,8 +33,3 @@ enum JobField: String, CaseIterable {
 
     static let known = allCases.filter { !$0.isPlanned }.map(\.rawValue)
 }
-
-/// What an SQL job may do to its database.
-public enum SQLMode: String, CaseIterable, Sendable {
-    case read, write
-}

@@ -13,6 +13,11 @@ public enum Work: Equatable, Sendable {
     }
 }
 
+/// What an SQL job may do to its database.
+public enum SQLMode: String, CaseIterable, Sendable {
+    case read, write
+}
+
 public struct SQLWork: Equatable, Sendable {
     /// One statement or several.
     public var sql: String
