@@ -18,7 +18,7 @@ extension JobClient {
         var body = filter.json
         if let after { body = body.with("after", .integer(after.rawValue)) }
         if let limit { body = body.with("limit", .integer(Int64(limit))) }
-        return try call("job.list", body).head
+        return try call("job.list", body).json
     }
 
     /// Calls jobs off. Each of these tells how many jobs it changed.
@@ -57,10 +57,10 @@ extension JobClient {
     }
 
     /// The runner's version, run and limits.
-    public func info() throws(ClientError) -> JSON { try call("sys.info").head }
+    public func info() throws(ClientError) -> JSON { try call("sys.info").json }
 
     /// Counts, rates, times, workers, alarms.
-    public func statistics() throws(ClientError) -> JSON { try call("sys.stats").head }
+    public func statistics() throws(ClientError) -> JSON { try call("sys.stats").json }
 
     /// The runner takes no more jobs, and stops when the running ones have ended.
     public func drain() throws(ClientError) { _ = try call("sys.drain") }

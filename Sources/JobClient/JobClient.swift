@@ -44,21 +44,22 @@ public final class JobClient {
     ///
     /// - Parameters:
     ///   - service: One that takes JSON, such as `job.show`.
-    ///   - body: An object.
-    ///   - frames: Binary frames; the first is `{"$frame": 2}` in the body.
+    ///   - arguments: An object.
+    ///   - frames: Binary frames; the first is `{"$frame": 2}` in the arguments.
     /// - Returns: A reply of status 200 or 300.
     /// - Throws: `.refused` for every status from 400.
     public func call(
         _ service: String,
-        _ body: JSON = [:],
+        _ arguments: JSON = [:],
         frames: [[UInt8]] = []
-    ) throws(ClientError) -> ServiceReply {
+    ) throws(ClientError) -> Response {
         if !hasHeard { try greet() }
-        let waitMs = max(body["wait_ms"]?.integerValue ?? 0, 0)
+        let waitMs = max(arguments["wait_ms"]?.integerValue ?? 0, 0)
         for _ in 0..<max(options.tries, 1) {
             let patience = options.patience + .milliseconds(waitMs)
-            if let reply = try ask(service, body, frames: frames, patience: patience) {
-                return try reply.accepted()
+            if let reply = try ask(service, arguments, frames: frames, patience: patience) {
+                if let refusal = reply.refusal { throw .refused(refusal) }
+                return reply
             }
             try reconnect()
         }
@@ -83,21 +84,19 @@ public final class JobClient {
     /// One try: nil when no reply came in time.
     private func ask(
         _ service: String,
-        _ body: JSON,
+        _ arguments: JSON,
         frames: [[UInt8]],
         patience: Duration
-    ) throws(ClientError) -> ServiceReply? {
+    ) throws(ClientError) -> Response? {
         let name = freshName()
-        let message = requestMessage(
-            service: service,
-            body: body.with("request", .string(name)).encoded(),
-            frames: frames
-        )
+        let call = Call(service, arguments.with("request", .string(name)), frames: frames)
         let deadline = ContinuousClock.now + patience
         return try asClientError { () throws(ZeroMQError) in
-            try connection.send(message)
+            try connection.send([[]] + call.message)
             while let message = try connection.next(until: deadline) {
-                if let reply = reply(in: message, to: service, named: name) { return reply }
+                if let reply = try? Response(message), reply.answers(name, of: service) {
+                    return reply
+                }
             }
             return nil
         }

@@ -1,38 +1,6 @@
 public import JobCore
 public import JobWire
 
-/// How a job ended, and what came of it.
-public struct JobOutcome: Equatable, Sendable {
-    public let id: JobID
-    public let state: JobState
-    public let attempt: Int64
-    /// `json`, `jsonl`, `csv` or `bytes`; nil without a result.
-    public let format: String?
-    /// Rows of an SQL result.
-    public let rows: Int64?
-    /// The whole result.
-    public fileprivate(set) var bytes: [UInt8]
-    /// Why it did not succeed.
-    public let error: JobError?
-}
-
-/// Why a job failed, as the runner tells it.
-public struct JobError: Explained, Equatable, Sendable {
-    /// Such as `sql_error`. Stable: programs may rely on it.
-    public let code: String
-    public let summary: String
-    public let hint: String?
-
-    /// Nil when this is no error of the protocol's.
-    public init?(_ json: JSON?) {
-        guard let code = json?["code"]?.stringValue, let message = json?["message"]?.stringValue
-        else { return nil }
-        self.code = code
-        summary = message
-        hint = json?["hint"]?.stringValue
-    }
-}
-
 /// Waiting for jobs, and fetching what they made.
 extension JobClient {
     /// Bytes asked for at once when a result is too large for one reply.
@@ -48,22 +16,22 @@ extension JobClient {
     ///   - wait: How long to wait for the end; nil is for ever, zero not at all.
     /// - Returns: The outcome, whether good or bad, with the whole result.
     /// - Throws: `.refused` when the id is unknown or the result has expired.
-    public func result(of id: JobID, wait: Duration? = .zero) throws(ClientError) -> JobOutcome? {
+    public func result(of id: JobID, wait: Duration? = .zero) throws(ClientError) -> JobResult? {
         let start = ContinuousClock.now
         while true {
             let rest = wait.map { max($0 - start.duration(to: .now), .zero) }
             let step = min(rest ?? Self.longestStep, Self.longestStep)
-            if let outcome = try outcome(of: id, waitMs: step.milliseconds) { return outcome }
+            if let result = try end(of: id, waitMs: step.milliseconds) { return result }
             if let rest, rest <= step { return nil }
         }
     }
 
-    private func outcome(of id: JobID, waitMs: Int64) throws(ClientError) -> JobOutcome? {
+    private func end(of id: JobID, waitMs: Int64) throws(ClientError) -> JobResult? {
         var body: JSON = ["id": .integer(id.rawValue)]
         if waitMs > 0 { body = body.with("wait_ms", .integer(waitMs)) }
         do throws(ClientError) {
             let reply = try call("job.result", body)
-            return reply.status == 300 ? nil : try JobOutcome(reply, of: id)
+            return reply.status == 300 ? nil : try finished(reply)
         } catch {
             guard case .refused(let refusal) = error, refusal.code == "read_in_pieces" else {
                 throw error
@@ -72,9 +40,14 @@ extension JobClient {
         }
     }
 
+    private func finished(_ reply: Response) throws(ClientError) -> JobResult {
+        guard let result = reply.result else { throw .badReply("it tells of no end of a job") }
+        return result
+    }
+
     /// Reads a large result piece by piece.
-    private func pieces(of id: JobID) throws(ClientError) -> JobOutcome {
-        var whole: JobOutcome?
+    private func pieces(of id: JobID) throws(ClientError) -> JobResult {
+        var whole: JobResult?
         while true {
             let offset = Int64(whole?.bytes.count ?? 0)
             let body: JSON = [
@@ -82,9 +55,8 @@ extension JobClient {
                 "limit": .integer(Self.pieceBytes),
             ]
             let reply = try call("job.result", body)
-            let piece = try JobOutcome(reply, of: id)
-            guard whole.map({ $0.attempt == piece.attempt }) ?? true,
-                try reply.integer("offset") == offset
+            let piece = try finished(reply)
+            guard whole.map({ $0.end.attempt == piece.end.attempt }) ?? true, piece.offset == offset
             else { throw .badReply("the result changed while it was read") }
 
             whole?.bytes += piece.bytes
@@ -127,23 +99,6 @@ extension JobClient {
             guard heard(ends.count), timeout == nil || rest > .zero else { break }
         }
         return ends
-    }
-}
-
-extension JobOutcome {
-    init(_ reply: ServiceReply, of id: JobID) throws(ClientError) {
-        guard let state = reply.head["state"]?.stringValue.flatMap(JobState.init(rawValue:)),
-            state.isFinal
-        else { throw .badReply("it has no final job state") }
-        self.init(
-            id: id,
-            state: state,
-            attempt: try reply.integer("attempt"),
-            format: reply.head["format"]?.stringValue,
-            rows: reply.head["rows"]?.integerValue,
-            bytes: reply.frames.first ?? [],
-            error: JobError(reply.head["error"])
-        )
     }
 }
 

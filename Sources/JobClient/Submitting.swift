@@ -12,11 +12,11 @@ extension JobClient {
     /// - Throws: `.refused` when the job is wrong or there is no room.
     public func submit(_ job: JSON, frames: [[UInt8]] = []) throws(ClientError) -> Accepted {
         let reply = try call("job.submit", keyed(job), frames: frames)
-        guard let state = reply.head["state"]?.stringValue.flatMap(JobState.init(rawValue:)) else {
-            throw .badReply("it has no job state")
+        guard let id = reply.ids.first, let state = reply.state else {
+            throw .badReply("it has no job id and state")
         }
         return Accepted(
-            id: JobID(rawValue: try reply.integer("id")),
+            id: id,
             state: state,
             created: reply.head["created"]?.boolValue ?? true
         )
@@ -27,12 +27,11 @@ extension JobClient {
     /// Submits several jobs, all or none, at most 10 000, and gives their ids in the same order.
     public func submit(all jobs: [JSON], frames: [[UInt8]] = []) throws(ClientError) -> [JobID] {
         let body: JSON = ["jobs": .array(jobs.map(keyed))]
-        let ids = try call("job.submit", body, frames: frames).array("ids")
-        let found = ids.compactMap { $0.integerValue.map(JobID.init(rawValue:)) }
-        guard found.count == jobs.count else {
-            throw .badReply("it has \(found.count) ids for \(jobs.count) jobs")
+        let ids = try call("job.submit", body, frames: frames).ids
+        guard ids.count == jobs.count else {
+            throw .badReply("it has \(ids.count) ids for \(jobs.count) jobs")
         }
-        return found
+        return ids
     }
 
     /// The job with a key, so that it can be sent again after a time-out.

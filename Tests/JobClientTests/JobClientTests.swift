@@ -95,7 +95,7 @@ import ZeroMQ
     {
         let runner = try FakeRunner { _ in [.init(status: 400, request: .null)] }
         let client = try client(of: runner)
-        let refusal = Refusal(400, "unknown", "The runner answered 400, without a reason.")
+        let refusal = Refusal(400, "unknown", "The runner answered 400.")
         #expect(throws: ClientError.refused(refusal)) { try client.statistics() }
     }
 
@@ -103,7 +103,9 @@ import ZeroMQ
         let runner = try FakeRunner { _ in [.init()] }
         let client = try client(of: runner)
         #expect(throws: ClientError.badReply(#"it has no array "queues""#)) { try client.queues() }
-        #expect(throws: ClientError.badReply("it has no job state")) { try client.submit([:]) }
+        #expect(throws: ClientError.badReply("it has no job id and state")) {
+            try client.submit([:])
+        }
         #expect(throws: ClientError.badReply(#"it has no integer "count""#)) {
             try client.delete(.filter(JobFilter()))
         }

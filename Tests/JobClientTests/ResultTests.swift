@@ -14,7 +14,7 @@ import Testing
         return try JobClient(endpoint: runner.endpoint, options: options)
     }
 
-    @Test func `a job that has not ended has no outcome`() throws {
+    @Test func `a job that has not ended has no result`() throws {
         let runner = try FakeRunner { _ in [.init(status: 300, head: ["state": "running"])] }
         let client = try client(of: runner)
         #expect(try client.result(of: Self.id) == nil)
@@ -25,16 +25,18 @@ import Testing
 
     @Test func `a client that waits for ever asks again until the job has ended`() throws {
         let runner = try FakeRunner { request in
-            let head: JSON = ["id": 5, "state": "succeeded", "attempt": 2, "format": "csv"]
+            let head: JSON = [
+                "id": 5, "state": "succeeded", "attempt": 2, "format": "csv", "total_bytes": 4,
+            ]
             return request.number < 2
                 ? [.init(status: 300, head: ["state": "queued"])]
                 : [.init(head: head, frames: [Array("a\n1\n".utf8)])]
         }
-        let outcome = try client(of: runner).result(of: Self.id, wait: nil)
-        #expect(outcome?.state == .succeeded)
-        #expect(outcome?.attempt == 2)
-        #expect(outcome?.format == "csv")
-        #expect(outcome?.bytes == Array("a\n1\n".utf8))
+        let result = try client(of: runner).result(of: Self.id, wait: nil)
+        #expect(result?.end.state == .succeeded)
+        #expect(result?.end.attempt.rawValue == 2)
+        #expect(result?.head == ResultHead(format: .csv, totalBytes: 4))
+        #expect(result?.bytes == Array("a\n1\n".utf8))
         #expect(runner.heard.map { $0.body["wait_ms"] } == [5_000, 5_000, 5_000])
     }
 
@@ -43,11 +45,11 @@ import Testing
         let runner = try FakeRunner { _ in
             [.init(head: ["id": 5, "state": "failed", "attempt": 3, "error": error])]
         }
-        let outcome = try client(of: runner).result(of: Self.id)
-        #expect(outcome?.state == .failed)
-        #expect(outcome?.error?.code == "sql_error")
-        #expect(outcome?.error?.hint == "Make it.")
-        #expect(outcome?.bytes == [])
+        let result = try client(of: runner).result(of: Self.id)
+        #expect(result?.end.state == .failed)
+        #expect(result?.end.failure?.code == .sqlError)
+        #expect(result?.end.failure?.hint == "Make it.")
+        #expect(result?.bytes == [])
     }
 
     /// Answers as a runner that allows `most` bytes in a reply.
@@ -62,7 +64,7 @@ import Testing
             }
             let piece = result.dropFirst(Int(offset)).prefix(most)
             let head: JSON = [
-                "state": "succeeded", "attempt": .integer(attempt(request.number)),
+                "id": 5, "state": "succeeded", "attempt": .integer(attempt(request.number)),
                 "offset": .integer(offset), "eof": .bool(piece.endIndex == result.count),
             ]
             return [.init(head: head, frames: [Array(piece)])]

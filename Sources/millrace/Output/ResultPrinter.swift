@@ -14,7 +14,7 @@ struct ResultPrinter {
     /// several. What cannot be had of one job does not keep the others back.
     func print(
         _ ids: [JobID],
-        fetch: (JobID) throws -> JobOutcome?
+        fetch: (JobID) throws -> JobResult?
     ) throws -> ExitCode {
         let file = try output.map(OutputFile.init)
         var codes: [ExitCode] = []
@@ -31,33 +31,33 @@ struct ResultPrinter {
     }
 
     private func print(
-        _ outcome: JobOutcome?,
+        _ result: JobResult?,
         of id: JobID,
         isOne: Bool,
         to file: OutputFile?
     ) throws -> ExitCode {
-        guard let outcome else {
+        guard let result else {
             Console.tell("Job \(id.rawValue) has not ended.")
             return .notEnded
         }
-        guard outcome.state == .succeeded else {
-            Console.tell(JobEndError(outcome))
-            return ExitCode(of: outcome.state)
+        guard result.end.state == .succeeded else {
+            Console.tell(JobEndError(result.end))
+            return ExitCode(of: result.end.state)
         }
         if !isOne { Console.tell("Job \(id.rawValue):") }
-        if file == nil, !raw, Console.outIsTerminal, let result = ResultTable(outcome.bytes) {
-            Console.print(result.table)
-            Console.tell(result.summary)
+        if file == nil, !raw, Console.outIsTerminal, let rows = ResultTable(result.bytes) {
+            Console.print(rows.table)
+            Console.tell(rows.summary)
             return .success
         }
         // One result is given byte for byte; what follows it must begin a line of its own.
         let isFollowed = !isOne || (file == nil && Console.outIsTerminal)
         let newline = UInt8(ascii: "\n")
-        let ending = isFollowed && outcome.bytes.last != newline ? [newline] : []
+        let ending = isFollowed && result.bytes.last != newline ? [newline] : []
         if let file {
-            try file.write(outcome.bytes + ending)
+            try file.write(result.bytes + ending)
         } else {
-            Console.write(outcome.bytes + ending)
+            Console.write(result.bytes + ending)
         }
         return .success
     }
@@ -68,11 +68,15 @@ struct JobEndError: Explained {
     let summary: String
     let hint: String?
 
-    init(_ outcome: JobOutcome) {
-        let word = outcome.state == .cancelled ? "was cancelled" : "failed"
-        let why = outcome.error.map { outcome.state == .cancelled ? "" : ": \($0.summary)" }
-        summary = "Job \(outcome.id.rawValue) \(word)\(why ?? ".")"
-        hint = outcome.error?.hint
+    init(_ end: JobEnd) {
+        if end.state == .cancelled {
+            summary = "Job \(end.id.rawValue) was cancelled."
+            hint = nil
+        } else {
+            let why = end.failure.map { ": \($0.message)" } ?? "."
+            summary = "Job \(end.id.rawValue) failed\(why)"
+            hint = end.failure?.hint
+        }
     }
 }
 
