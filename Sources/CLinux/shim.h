@@ -1,5 +1,7 @@
 // What Swift's Glibc module leaves out of Linux' headers.
-#define _GNU_SOURCE
+
+// Types that both would define, such as timespec, stay Glibc's.
+#pragma clang module import SwiftGlibc
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -10,6 +12,14 @@
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+// Of the kernel's interface, hidden from programs that do not ask for GNU's extensions.
+#ifndef F_SETLEASE
+#define F_SETLEASE 1024
+#endif
+#ifndef RENAME_NOREPLACE
+#define RENAME_NOREPLACE 1
+#endif
 
 static inline int clinux_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
 
@@ -32,7 +42,7 @@ static inline int clinux_die_with_parent(int signal) { return prctl(PR_SET_PDEAT
 
 // Renames, but never over an existing file.
 static inline int clinux_rename_noreplace(int from, const char *old, int to, const char *new) {
-    return renameat2(from, old, to, new, RENAME_NOREPLACE);
+    return (int)syscall(SYS_renameat2, from, old, to, new, RENAME_NOREPLACE);
 }
 
 // Fails with EAGAIN while somebody has the file open for writing.

@@ -59,7 +59,7 @@ struct Assembly {
         let (inbox, answers, log, limits) = (staff.reader, inbox, log, settings.limits)
         startThread("reader") {
             do throws(StoreError) {
-                let store = try JobReader(path: path, limits: limits)
+                let store = try StoreReader(path: path, limits: limits)
                 opened.put(nil)
                 ReaderLoop(store, inbox: inbox, answers: answers, log: log).run()
             } catch {
@@ -181,7 +181,7 @@ struct Assembly {
     /// The thread that looks after the jobs directory. What ended while nobody looked comes first.
     private func startIntake() throws -> Intake {
         let (inbox, log, ledger) = (inbox, log, SpoolLedger(path: storePath, settings.limits, log))
-        let jobs = JobWire.JobReader(catalog)
+        let jobs = JobReader(catalog)
         let intake = try Intake(
             IntakeSettings(
                 path: settings.spoolDirectory,

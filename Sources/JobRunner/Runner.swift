@@ -29,7 +29,8 @@ public struct Runner {
 
     /// What jobs may name in a runner with these settings and kernels.
     public static func catalog(
-        of settings: Settings, kernels: KernelRegistry = .standard
+        of settings: Settings,
+        kernels: KernelRegistry = .standard
     ) -> Catalog {
         Catalog(
             limits: settings.limits,

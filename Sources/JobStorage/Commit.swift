@@ -7,7 +7,7 @@ internal import SQLite
 /// it has counted, when the transaction does not succeed.
 struct Commit {
     let changes: Prepared<Changes>
-    let reader: JobReader
+    let reader: StoreReader
     let limits: Limits
     let now: Timestamp
     var marks: Marks
@@ -20,7 +20,7 @@ struct Commit {
 
     init(
         changes: Prepared<Changes>,
-        reader: JobReader,
+        reader: StoreReader,
         limits: Limits,
         now: Timestamp,
         marks: Marks

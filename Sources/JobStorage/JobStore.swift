@@ -3,7 +3,7 @@ internal import SQLite
 
 /// The durable record of all jobs: one SQLite file, written by one thread, synced with each commit.
 ///
-/// Deliberately not `Sendable`: the thread that writes owns it. Others read through a `JobReader`.
+/// Deliberately not `Sendable`: the thread that writes owns it. Others read through a `StoreReader`.
 public final class JobStore: Store {
     /// Ids that a start reserves; `Change.reserve` asks for more.
     public static let firstReservation: Int64 = 100_000
@@ -11,7 +11,7 @@ public final class JobStore: Store {
     private let connection: Connection
     private let path: String
     private let changes: Prepared<Changes>
-    private let reader: JobReader
+    private let reader: StoreReader
     private let limits: Limits
     private var marks: Marks
 
@@ -28,7 +28,7 @@ public final class JobStore: Store {
     private init(_ connection: Connection, path: String, limits: Limits) throws(StoreError) {
         do throws(SQLiteError) {
             changes = try Prepared(on: connection)
-            reader = try JobReader(on: connection, path: path, limits: limits)
+            reader = try StoreReader(on: connection, path: path, limits: limits)
             marks = try Marks(by: changes)
         } catch {
             throw StoreError(error, path: path)

@@ -26,7 +26,8 @@ enum JobFiles {
     }
 
     private static func submissions(
-        inFile path: String, parse: @escaping JobFile.JobParser
+        inFile path: String,
+        parse: @escaping JobFile.JobParser
     ) throws -> [Submission] {
         guard let format = JobFile(fileName: path) else {
             throw JobFileError(

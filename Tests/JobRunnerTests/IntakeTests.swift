@@ -1,6 +1,7 @@
 import Foundation
 import JobCore
 import JobWire
+import Synchronization
 import Testing
 
 @testable import JobRunner
@@ -19,7 +20,8 @@ import Testing
             #expect(ledger.wait { $0.closed.count == 100 })
             #expect(try scratch.names(in: "results").count == 200)
             #expect(try scratch.names(in: "done").count == 200)
-            #expect(try scratch.dropped.isEmpty)
+            #expect(try scratch.dropped == [], "\(ledger.state.withLock { $0.log })")
+            #expect(try scratch.names(in: "taken") == [])
         }
     }
 

@@ -53,7 +53,7 @@ import Testing
         try change("PRAGMA user_version = 99")
         let error = StoreError.schemaTooNew(found: 99, known: 1)
         #expect(throws: error) { try JobStore(path: directory.store) }
-        #expect(throws: error) { try JobReader(path: directory.store) }
+        #expect(throws: error) { try StoreReader(path: directory.store) }
         #expect(!error.heals)
     }
 
@@ -62,7 +62,7 @@ import Testing
         let before = try Data(contentsOf: URL(filePath: directory.store))
         let error = StoreError.notAStore(path: directory.store)
         #expect(throws: error) { try JobStore(path: directory.store) }
-        #expect(throws: error) { try JobReader(path: directory.store) }
+        #expect(throws: error) { try StoreReader(path: directory.store) }
         #expect(try Data(contentsOf: URL(filePath: directory.store)) == before)
     }
 
@@ -75,7 +75,7 @@ import Testing
     }
 
     @Test func `there is nothing to read before there is a store`() {
-        #expect(throws: StoreError.self) { try JobReader(path: directory.store) }
+        #expect(throws: StoreError.self) { try StoreReader(path: directory.store) }
         #expect(!FileManager.default.fileExists(atPath: directory.store))
     }
 

@@ -33,7 +33,7 @@ final class StoreUnderTest {
         case .file:
             let place = try TemporaryDirectory()
             let store = try JobStore(path: place.store, limits: limits)
-            let reader = try JobReader(path: place.store, limits: limits)
+            let reader = try StoreReader(path: place.store, limits: limits)
             write = { try store.commit($0, at: $1) }
             read = { try reader.answer($0) }
             directory = place

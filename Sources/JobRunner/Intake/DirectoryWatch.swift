@@ -2,7 +2,7 @@ internal import Glibc
 
 /// Tells what was put into a directory (inotify). A hint only: events may be lost, and the directory
 /// itself is the truth.
-final class DirectoryWatch {
+final class DirectoryWatch: Sendable {
     /// Readable when there are events.
     let descriptor: CInt
 

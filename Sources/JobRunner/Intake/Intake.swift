@@ -1,4 +1,3 @@
-internal import CLinux
 internal import Glibc
 internal import JobCore
 internal import Synchronization
@@ -10,10 +9,20 @@ final class Intake: Sendable {
     private let settings: IntakeSettings
     private let seen = Mutex(IntakeOverview())
 
-    /// Fails when the directory cannot be used, so that a start can say so. Nothing is taken yet.
+    /// Nil where the system has none: the directory is looked at every few seconds in any case.
+    private let watch: DirectoryWatch?
+
+    /// Fails when the directory cannot be used, so that a start can say so. Nothing is taken yet, but
+    /// nothing that comes in from now on is overlooked.
     init(_ settings: IntakeSettings) throws(SpoolError) {
         self.settings = settings
         _ = try SpoolDirectory(path: settings.path, run: settings.run)
+        do {
+            watch = try DirectoryWatch(path: settings.path)
+        } catch {
+            settings.log("\(error.summary) Files are found by looking, which takes longer.")
+            watch = nil
+        }
     }
 
     /// What waits, and what somebody should look at.
@@ -34,8 +43,6 @@ final class Intake: Sendable {
     }
 
     private func run() throws(SpoolError) {
-        // First the watch, then the first look: so nothing can come in between unnoticed.
-        let watch = openWatch()
         let directory = try SpoolDirectory(path: settings.path, run: settings.run)
         let loop = IntakeLoop(directory: directory, settings: settings)
         let start = SuspendingClock.now
@@ -43,7 +50,7 @@ final class Intake: Sendable {
         while true {
             loop.turn(now: now())
             seen.withLock { $0 = loop.overview }
-            sleep(ms: loop.deadline(now: now()) - now(), or: watch)
+            sleep(ms: loop.deadline(now: now()) - now())
             if let watch { loop.hear(watch.events()) }
             for notice in mailbox.takeAll() {
                 if notice == .stop { return }
@@ -52,17 +59,7 @@ final class Intake: Sendable {
         }
     }
 
-    /// Without a watch the directory is looked at every few seconds.
-    private func openWatch() -> DirectoryWatch? {
-        do {
-            return try DirectoryWatch(path: settings.path)
-        } catch {
-            settings.log("\(error.summary) Files are found by looking, which takes longer.")
-            return nil
-        }
-    }
-
-    private func sleep(ms: Int64, or watch: DirectoryWatch?) {
+    private func sleep(ms: Int64) {
         let ms = min(max(0, ms), settings.scanMs)
         // A negative descriptor is passed over.
         var items = [
@@ -105,7 +102,7 @@ struct IntakeSettings: Sendable {
 
 /// What the directory shows to people who ask.
 struct IntakeOverview: Equatable, Sendable {
-    /// Files that are left where they are, with the reason; some thousand of them at most.
+    /// Files that are left where they are, with the reason; at most a thousand of them.
     var listed: [String: String] = [:]
     /// Names that are not UTF-8 and are left where they are.
     var unreadableNames = 0

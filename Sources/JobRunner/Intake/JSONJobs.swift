@@ -24,8 +24,7 @@ extension JobCollector {
     }
 
     mutating func readLines() throws(JobFileProblem) {
-        for line in text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: true)
-        where line.contains(where: { !isSpace($0) }) {
+        for line in lines where line.contains(where: { !isSpace($0) }) {
             try add(try job(in: line.indices))
         }
     }

@@ -48,6 +48,9 @@ struct JobCollector {
         }
     }
 
+    /// One after the other, for a hostile file is nothing but line feeds.
+    var lines: Lines { Lines(rest: text[...]) }
+
     func problem(_ text: String, at spot: Spot, hint: String? = nil) -> JobFileProblem {
         JobFileProblem(text, at: place(spot), hint: hint)
     }
@@ -139,5 +142,22 @@ enum WrittenDuration {
         }
         let (ms, overflowed) = count.multipliedReportingOverflow(by: found.ms)
         return overflowed ? nil : ms
+    }
+}
+
+/// The lines of a text, without their ends.
+struct Lines: Sequence, IteratorProtocol {
+    private var rest: ArraySlice<UInt8>?
+
+    init(rest: ArraySlice<UInt8>) { self.rest = rest }
+
+    mutating func next() -> ArraySlice<UInt8>? {
+        guard let text = rest else { return nil }
+        guard let end = text.firstIndex(of: UInt8(ascii: "\n")) else {
+            rest = nil
+            return text
+        }
+        rest = text[(end + 1)...]
+        return text[..<end]
     }
 }

@@ -20,7 +20,7 @@ package enum JobFile: String, CaseIterable, Sendable {
 
     /// The largest file, in bytes.
     package static let bytesMax = 16 << 20
-    /// The largest YAML file, in bytes: its tree takes about a hundred times as much memory.
+    /// The largest YAML file, in bytes: its tree takes many times as much memory.
     package static let yamlBytesMax = 1 << 20
 
     /// The extensions that mean a format, for sentences.

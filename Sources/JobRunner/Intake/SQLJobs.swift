@@ -23,7 +23,7 @@ extension JobCollector {
         var raw = RawJob(at: .byte(0))
         var parameters = JSONObject()
         var sqlStart = text.endIndex
-        for line in text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false) {
+        for line in lines {
             guard let start = line.firstIndex(where: { !isSpace($0) }) else { continue }
             guard line[start...].starts(with: "--".utf8) else {
                 sqlStart = start

@@ -31,10 +31,10 @@ struct SpoolLedger: Sendable {
     }
 
     private func reading<Answer>(
-        _ body: (JobStorage.JobReader) throws(StoreError) -> Answer
+        _ body: (StoreReader) throws(StoreError) -> Answer
     ) -> Answer? {
         do throws(StoreError) {
-            return try body(JobStorage.JobReader(path: path, limits: limits))
+            return try body(StoreReader(path: path, limits: limits))
         } catch {
             log.error("The store cannot be read.", metadata: ["reason": "\(error.summary)"])
             return nil

@@ -5,13 +5,13 @@ internal import Logging
 /// The reader's thread: answers the dispatcher's queries on its own read-only connection, so that
 /// neither the front door nor a commit waits for a list or a large result.
 final class ReaderLoop {
-    private let store: JobReader
+    private let store: StoreReader
     private let inbox: Mailbox<[Decisions.Asked]>
     private let answers: Mailbox<BrokerLetter>
     private let log: Logger
 
     init(
-        _ store: JobReader,
+        _ store: StoreReader,
         inbox: Mailbox<[Decisions.Asked]>,
         answers: Mailbox<BrokerLetter>,
         log: Logger

@@ -3,7 +3,7 @@ internal import SQLite
 
 /// What waits for workers. Costs the same with ten jobs waiting as with ten million: all of it is
 /// seeks in the index of ready jobs, a few for each queue and priority.
-extension JobReader {
+extension StoreReader {
     /// Bytes of specs after which a load counts as full.
     static let loadBytes = 8 << 20
 

@@ -3,7 +3,7 @@ internal import JobCore
 internal import SQLite
 
 /// Queues and figures. Counts are kept with every commit, so reading them is cheap at any size.
-extension JobReader {
+extension StoreReader {
     func queues(_ name: QueueName?) throws(SQLiteError) -> [QueueDetails] {
         let statement = questions[name == nil ? .queues : .queue]
         if let name { try statement.bind(text: name.rawValue, at: 1) }

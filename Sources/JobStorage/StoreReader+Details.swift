@@ -2,7 +2,7 @@ internal import JobCore
 internal import SQLite
 
 /// All about single jobs, and pages of them.
-extension JobReader {
+extension StoreReader {
     /// Rows that one page looks at. A page may so be short, even empty, though more follow: `next`
     /// tells.
     static let listRows = 10_000

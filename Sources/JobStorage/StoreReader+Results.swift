@@ -2,7 +2,7 @@ internal import JobCore
 internal import SQLite
 
 /// Results: their heads, their bytes, and pieces of them.
-extension JobReader {
+extension StoreReader {
     /// At most `limits.replyBytes` are read: whoever wants all of a larger one asks again.
     func result(_ id: JobID, _ range: ByteRange) throws(SQLiteError) -> Answer {
         let isIssued = try areIssued([id]).contains(true)

@@ -5,7 +5,7 @@ internal import SQLite
 ///
 /// Deliberately not `Sendable`: each thread that reads opens one of its own. Reading waits for
 /// nobody, and nobody waits for it.
-public final class JobReader {
+public final class StoreReader {
     let connection: Connection
     let questions: Prepared<Questions>
     let limits: Limits

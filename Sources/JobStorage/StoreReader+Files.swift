@@ -2,7 +2,7 @@ public import JobCore
 internal import SQLite
 
 /// The ledger of the spool, as the thread reads it that writes results beside the files.
-extension JobReader {
+extension StoreReader {
     /// A file of the spool, and how the jobs that it brought have ended, in its order.
     public struct FileReport: Equatable, Sendable {
         public var name: String
