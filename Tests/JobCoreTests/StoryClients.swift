@@ -1,0 +1,183 @@
+import JobTesting
+
+@testable import JobCore
+
+/// What clients of a story ask, and how the runner begins again.
+extension StoryWorld {
+    private static let queues = ["a", "b", "c"].compactMap(QueueName.init(rawValue:))
+    private static let heavyFrame = Spec.Frame(number: 0, bytes: [UInt8](repeating: 7, count: 5 << 20))
+
+    mutating func ask() throws(Violation) {
+        let ids = (0..<Int.random(in: 1...3, using: &chance)).map { _ in anyJob() }
+        let first = ids.first ?? JobID(rawValue: 1)
+        let queue = Bool.random(using: &chance) ? nil : anyQueue()
+        let isPatient = Bool.random(using: &chance)
+        let waitMs = Int64([0, 1, 50, 400, 60_000].randomElement(using: &chance) ?? 0)
+        let request: Request? =
+            switch Int.random(in: 0..<100, using: &chance) {
+            case 0..<48: submission()
+            case 48..<57: .cancel(.ids(ids))
+            case 57..<59: .cancel(.filter(anyFilter()))
+            case 59..<66: .retry(.ids(ids))
+            case 66: .retry(.filter(JobFilter(state: .failed)))
+            case 67..<70: .delete(.ids(ids))
+            case 70: .delete(.filter(JobFilter(state: .cancelled, queue: queue)))
+            case 71..<78: .result(first, range: .whole, waitMs: isPatient ? waitMs : nil)
+            case 78..<86: .wait(ids, waitMs: waitMs)
+            case 86..<89: .show(ids, isBatch: isPatient)
+            case 89: .list(anyFilter(), after: nil, limit: 5)
+            case 90..<92: .pauseQueue(queue)
+            case 92..<96: .resumeQueue(queue)
+            case 96..<98: .statistics
+            case 98: .ping
+            default: Int.random(in: 0..<6, using: &chance) == 0 ? .drain : nil
+            }
+        if let request { try ask(request) }
+    }
+
+    mutating func ask(_ request: Request) throws(Violation) {
+        guard !hasExited else { return }
+        lastRequest += 1
+        let name = "r\(lastRequest)"
+        let client = ClientID(rawValue: [UInt8.random(in: 0..<4, using: &chance)])
+        var asking = StoryLedger.Asking(request: request)
+        for job in jobs(of: request) where ledger.heardFinal.contains(job) {
+            if ledger.final[job] != nil {
+                asking.endedBefore[job] = ledger.openings[job, default: 0]
+            }
+        }
+        ledger.open[name] = asking
+        let before = unwritten.count
+        try hear(.asked(request, by: Caller(client: client, service: [1], request: name)))
+        guard changesSomething(request) else { return }
+        ledger.open[name]?.ticket = unwritten.dropFirst(before).lazy.compactMap(\.ticket).first
+    }
+
+    private func jobs(of request: Request) -> [JobID] {
+        switch request {
+        case .result(let job, _, _): [job]
+        case .wait(let jobs, _): jobs
+        default: []
+        }
+    }
+
+    private func changesSomething(_ request: Request) -> Bool {
+        switch request {
+        case .submit, .cancel(.ids), .retry(.ids), .delete(.ids), .pauseQueue, .resumeQueue: true
+        default: false
+        }
+    }
+
+    private mutating func anyJob() -> JobID {
+        let newest = highestUsedID + 1
+        let oldest = Bool.random(using: &chance) ? max(1, newest - 8) : 1
+        return JobID(rawValue: Int64.random(in: oldest...newest, using: &chance))
+    }
+
+    private mutating func anyQueue() -> QueueName {
+        Self.queues.randomElement(using: &chance) ?? .standard
+    }
+
+    private mutating func anyFilter() -> JobFilter {
+        let states: [JobState?] = [nil, .queued, .running, .failed]
+        return JobFilter(
+            state: states.randomElement(using: &chance) ?? nil,
+            queue: Bool.random(using: &chance) ? anyQueue() : nil
+        )
+    }
+
+    // MARK: Submissions
+
+    private mutating func submission() -> Request {
+        let count = Int.random(in: 0..<4, using: &chance) == 0 ? 3 : 1
+        let jobs = (0..<count).map { _ in job() }
+        let waits = count == 1 && Int.random(in: 0..<3, using: &chance) == 0
+        let waitMs = Int64.random(in: 0...500, using: &chance)
+        return .submit(jobs, isBatch: count > 1, waitMs: waits ? waitMs : nil)
+    }
+
+    private mutating func job() -> Submission {
+        var spec = Spec(
+            kind: .sql,
+            body: [1],
+            timeoutMs: Int64.random(in: 300...1_500, using: &chance)
+        )
+        spec.queue = anyQueue()
+        spec.priority = Int.random(in: -1...1, using: &chance)
+        spec.sort = UInt64.random(in: 0...3, using: &chance)
+        let tries = Int.random(in: 1...3, using: &chance)
+        spec.retry = RetryPolicy(maxAttempts: tries, firstMs: 40, longestMs: 100)
+        switch Int.random(in: 0..<20, using: &chance) {
+        case 0..<5: spec.writes = Bool.random(using: &chance) ? "x" : "y"
+        case 5..<8:
+            spec.kind = .compute
+            spec.parts = Int.random(in: 2...4, using: &chance)
+        case 8: spec.name = "killer"
+        default: break
+        }
+        if hasHeavyJobs && Int.random(in: 0..<3, using: &chance) == 0 {
+            spec.frames = [Self.heavyFrame]
+        }
+        let hasKey = Int.random(in: 0..<3, using: &chance) == 0
+        let key = hasKey ? "k\(Int.random(in: 0..<12, using: &chance))" : nil
+        let print = UInt64.random(in: 0..<8, using: &chance) == 0 ? 2 : 1 as UInt64
+        var job = Submission(spec: spec, key: key, fingerprint: print)
+        if Int.random(in: 0..<6, using: &chance) == 0 {
+            job.start = .after(ms: Int64.random(in: 0...300, using: &chance))
+        }
+        return job
+    }
+
+    // MARK: Starts
+
+    /// The runner begins, after a crash or a clean end: recovery is the normal start.
+    mutating func recover(cleanly: Bool) throws(Violation) {
+        if cleanly && !unwritten.isEmpty && !weather.diskIsFull {
+            let written = store.commit(unwritten, at: now)
+            try learn(unwritten, written)
+        }
+        try settleRunning(cleanly: cleanly)
+        ledger.restart()
+        (unwritten, facts, questions, answers, whispers) = ([], [], [], [], [])
+        workers = [:]
+        hasExited = false
+        isDraining = false
+        run += 1
+
+        let free = cleanly ? highestUsedID : max(highestUsedID, reservedUpTo)
+        let ids = (free + 1)...(free + Int64.random(in: 1...9, using: &chance))
+        try learn([], store.commit([.reserve(upTo: ids.upperBound)], at: now))
+        note("run \(run) begins with ids \(ids), \(cleanly ? "cleanly" : "after a crash")")
+        dispatcher = Self.dispatcher(run: run, workerCount, limits, now, ids: ids)
+        dispatcher.begin(at: now)
+        try carryOut(dispatcher.decide(at: now))
+    }
+
+    /// Who was running is to blame, or was put back, as the in-flight marks tell.
+    private mutating func settleRunning(cleanly: Bool) throws(Violation) {
+        var changes: [Change] = []
+        if !cleanly {
+            for (worker, order) in ledger.running.sorted(by: { $0.key < $1.key }) {
+                guard ledger.killers.contains(order.job) || Bool.random(using: &chance) else {
+                    continue
+                }
+                changes.append(.lose(order.job, order.attempt, worker, reason: "A crash."))
+            }
+        }
+        try learn(changes, store.commit(changes, at: now))
+        let left = ledger.kept.compactMap { details($0)?.job }.filter { $0.state == .running }
+        let back = left.map { job in
+            Change.settle(
+                Report(
+                    job: job.id,
+                    attempt: job.attempt,
+                    worker: WorkerID(rawValue: 0),
+                    ending: .putBack,
+                    startedAt: now,
+                    durationMicros: 0
+                )
+            )
+        }
+        try learn(back, store.commit(back, at: now))
+    }
+}

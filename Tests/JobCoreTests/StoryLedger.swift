@@ -1,0 +1,111 @@
+@testable import JobCore
+
+/// What an observer of a story knows of all that was written, told and begun.
+struct StoryLedger {
+    /// An order that was given and has neither been reported nor taken back.
+    struct Holder {
+        let worker: WorkerID
+        let run: Run
+        let sequence: UInt32
+        var turns: Set<Turn> = []
+        var isCalledOff = false
+    }
+
+    struct Asking {
+        let request: Request
+        /// Jobs asked for whose end had been heard of by then, and how often each had been reopened.
+        var endedBefore: [JobID: Int] = [:]
+        /// Of the change that was wanted at once.
+        var ticket: Ticket?
+    }
+
+    // Written:
+    var specs: [JobID: Spec] = [:]
+    var deleted: Set<JobID> = []
+    var children: [JobID: [JobID]] = [:]
+    var ends: [JobID: [JobEnd]] = [:]
+    var final: [JobID: JobEnd] = [:]
+    var openings: [JobID: Int] = [:]
+    var outcomes: [JobID: Outcome] = [:]
+    var paused: Set<QueueName> = []
+    var killers: Set<JobID> = []
+    // Delivered to the dispatcher:
+    var heardTickets: Set<Ticket> = []
+    var heardInserted: [Ticket: [Accepted]] = [:]
+    var heardAccepted: Set<JobID> = []
+    var heardFinal: Set<JobID> = []
+    var heardPaused: Set<QueueName> = []
+    // With workers:
+    var holders: [JobID: [Holder]] = [:]
+    var running: [WorkerID: Order] = [:]
+    var lastBegun: [JobID: Attempt] = [:]
+    // With clients:
+    var open: [String: Asking] = [:]
+    var acknowledged: Set<JobID> = []
+    var keys: [String: JobID] = [:]
+    var told: [JobID: [UInt8]] = [:]
+    var statisticsSum: Int64?
+    var isWoken = false
+
+    /// What was written and is kept.
+    var kept: [JobID] { specs.keys.filter { !deleted.contains($0) }.sorted() }
+
+    mutating func delivered(_ fact: Fact) {
+        switch fact {
+        case .inserted(let ticket, let accepted, _):
+            heardTickets.insert(ticket)
+            heardInserted[ticket] = accepted
+            heardAccepted.formUnion(accepted.map(\.id))
+        case .ended(let ended): heardFinal.insert(ended.end.id)
+        case .queued(let job): heardFinal.remove(job.id)
+        case .changed(let ticket, _, _), .refused(let ticket, _): heardTickets.insert(ticket)
+        case .paused(let isPaused, let queues, let ticket):
+            heardTickets.insert(ticket)
+            if isPaused { heardPaused.formUnion(queues) } else { heardPaused.subtract(queues) }
+        case .split, .cancelRequested, .cameLate, .reserved, .fileEnded: break
+        }
+    }
+
+    // MARK: Workers
+
+    mutating func ended(_ worker: WorkerID, _ order: Order) {
+        if running[worker]?.sequence == order.sequence { running[worker] = nil }
+    }
+
+    mutating func reported(_ report: Report) {
+        holders[report.job]?.removeAll {
+            $0.worker == report.worker && $0.run.attempt == report.attempt
+        }
+    }
+
+    mutating func takenBack(_ worker: WorkerID, _ orders: Range<UInt32>) {
+        for job in holders.keys {
+            holders[job]?.removeAll { $0.worker == worker && orders.contains($0.sequence) }
+        }
+    }
+
+    mutating func calledOff(_ worker: WorkerID, _ run: Run) {
+        guard specs[run.job]?.writes == nil else { return }
+        for place in holders[run.job, default: []].indices
+        where holders[run.job]?[place].worker == worker {
+            holders[run.job]?[place].isCalledOff = true
+        }
+    }
+
+    mutating func gone(_ worker: WorkerID) {
+        running[worker] = nil
+        for job in holders.keys { holders[job]?.removeAll { $0.worker == worker } }
+    }
+
+    /// The runner ends: its threads, and whom it owed an answer, with it.
+    mutating func restart() {
+        holders = [:]
+        running = [:]
+        lastBegun = [:]
+        open = [:]
+        heardFinal = Set(final.keys)
+        heardPaused = paused
+        heardTickets = []
+        heardInserted = [:]
+    }
+}

@@ -1,0 +1,22 @@
+import Testing
+
+/// Whole lives of a runner, each by one seed: every promise is looked at in every step.
+@Suite("Stories") struct StoryTests {
+    @Test func `two hundred stories keep every promise`() {
+        for seed in UInt64(1)...200 { tell(seed) }
+    }
+
+    @Test func `two hundred stories that nobody has read yet keep every promise`() {
+        for _ in 0..<200 { tell(UInt64.random(in: .min ... .max)) }
+    }
+
+    private func tell(_ seed: UInt64) {
+        var world = StoryWorld(seed: seed)
+        do {
+            try world.tell()
+        } catch {
+            let story = world.log.suffix(30).joined(separator: "\n")
+            Issue.record("Seed \(seed): not so that \(error.sentence).\n\(story)")
+        }
+    }
+}

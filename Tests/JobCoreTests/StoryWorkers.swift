@@ -1,0 +1,211 @@
+import JobTesting
+
+@testable import JobCore
+
+/// A worker of a story: takes its orders one after the other, by the rules of the worker's post.
+struct StoryWorker {
+    enum Step { case born, working, gone }
+
+    struct Current {
+        let order: Order
+        let startedAt: Timestamp
+        let fate: Fate
+    }
+
+    /// What comes of a run when nobody breaks it off.
+    enum Fate { case succeeds, fails, failsForGood, dies, isStuck, takesLong }
+
+    var step = Step.born
+    var isGivenUp = false
+    var orders: [Order] = []
+    var current: Current?
+    /// The last order that began, and the last of those that were taken back.
+    var begun: UInt32 = 0
+    var void: UInt32 = 0
+    var startedAt = Timestamp(rawValue: 0)
+    var brokenOff: [Run: BreakOffReason] = [:]
+    var reports: [Report] = []
+
+    var isBusy: Bool { step != .gone && (current != nil || !orders.isEmpty || !reports.isEmpty) }
+
+    mutating func recall(upTo last: UInt32) -> Range<UInt32> {
+        guard begun < last else { return last..<last }
+        void = last
+        return begun + 1..<last + 1
+    }
+
+    /// Whatever it has not begun is void; what it has begun may still go on.
+    mutating func giveUp() {
+        isGivenUp = true
+        void = .max
+    }
+
+    func mark(_ worker: WorkerID) -> WorkerMark? {
+        guard begun > 0 else { return nil }
+        return WorkerMark(worker: worker, sequence: begun, startedAt: startedAt)
+    }
+}
+
+extension StoryWorld {
+    // MARK: Orders
+
+    mutating func give(_ given: Decisions.Given) throws(Violation) {
+        let order = given.order
+        note("order \(order.sequence) to worker \(given.worker.rawValue): \(words(order))")
+        try check(given)
+        let turns = turns(of: order.job)
+        for holder in ledger.holders.values.joined() {
+            try check(
+                holder.turns.isDisjoint(with: turns),
+                "\(words(order)) takes turns with job \(holder.run.job.rawValue)"
+            )
+        }
+        workers[given.worker]?.orders.append(order)
+        ledger.holders[order.job, default: []].append(
+            StoryLedger.Holder(
+                worker: given.worker,
+                run: Run(job: order.job, attempt: order.attempt),
+                sequence: order.sequence,
+                turns: turns
+            )
+        )
+    }
+
+    mutating func letAWorkerAct() throws(Violation) {
+        let able = workers.filter { $0.value.step == .born || $0.value.isBusy }.keys.sorted()
+        guard let worker = able.randomElement(using: &chance) else { return }
+        guard var actor = workers[worker] else { return }
+        if actor.step == .born {
+            workers[worker]?.step = .working
+            return try hear(.ready(worker))
+        }
+        if let current = actor.current {
+            try goOn(current, worker)
+        } else if !actor.orders.isEmpty, !(weather.faults && sendsNow(actor)) {
+            let order = actor.orders.removeFirst()
+            workers[worker] = actor
+            if order.sequence > actor.void { try begin(order, worker) }
+        } else if !actor.reports.isEmpty {
+            try sendReports(worker)
+        }
+    }
+
+    private mutating func sendsNow(_ actor: StoryWorker) -> Bool {
+        !actor.reports.isEmpty && Bool.random(using: &chance)
+    }
+
+    private mutating func begin(_ order: Order, _ worker: WorkerID) throws(Violation) {
+        try checkBegin(order, worker)
+        workers[worker]?.begun = order.sequence
+        workers[worker]?.startedAt = now
+        let fate = fate(of: order)
+        workers[worker]?.current = .init(order: order, startedAt: now, fate: fate)
+        note("worker \(worker.rawValue) begins \(words(order))")
+    }
+
+    private mutating func fate(of order: Order) -> StoryWorker.Fate {
+        if ledger.killers.contains(order.job) { return .dies }
+        guard weather.faults else { return .succeeds }
+        return switch Int.random(in: 0..<100, using: &chance) {
+        case 0..<10: .fails
+        case 10..<13: .failsForGood
+        case 13..<16: .dies
+        case 16..<19: .isStuck
+        case 19..<35: .takesLong
+        default: .succeeds
+        }
+    }
+
+    private mutating func goOn(
+        _ current: StoryWorker.Current,
+        _ worker: WorkerID
+    ) throws(Violation) {
+        let run = Run(job: current.order.job, attempt: current.order.attempt)
+        let reason = workers[worker]?.brokenOff[run]
+        switch current.fate {
+        case .dies: try die(worker)
+        case .isStuck:
+            guard workers[worker]?.isGivenUp == true, Bool.random(using: &chance) else { return }
+            end(worker, current, .succeeded(outcome(of: current.order)))
+        case .takesLong where reason == nil:
+            guard !weather.faults || Int.random(in: 0..<8, using: &chance) == 0 else { return }
+            end(worker, current, success(of: current.order))
+        case .takesLong:
+            end(worker, current, reason == .cancelled ? .brokenOff : .putBack)
+        case .fails, .failsForGood:
+            let failure = Failure(
+                .kernelError,
+                "It went wrong.",
+                isPermanent: current.fate == .failsForGood
+            )
+            switch reason {
+            case .cancelled: end(worker, current, .brokenOff)
+            case .stopping: end(worker, current, .putBack)
+            case nil: end(worker, current, .failed(failure))
+            }
+        case .succeeds: end(worker, current, success(of: current.order))
+        }
+    }
+
+    private func success(of order: Order) -> Report.Ending {
+        guard order.phase == .split else { return .succeeded(outcome(of: order)) }
+        return .split((0..<order.parts).map { Part(body: Array("part \($0)".utf8)) })
+    }
+
+    private func outcome(of order: Order) -> Outcome {
+        let text = "\(order.job.rawValue)/\(order.attempt.rawValue) in run \(run)"
+        return Outcome(format: .bytes, bytes: Array(text.utf8))
+    }
+
+    private mutating func end(
+        _ worker: WorkerID,
+        _ current: StoryWorker.Current,
+        _ ending: Report.Ending
+    ) {
+        let order = current.order
+        note("worker \(worker.rawValue) ends \(words(order)): \(words(ending))")
+        workers[worker]?.brokenOff[Run(job: order.job, attempt: order.attempt)] = nil
+        workers[worker]?.current = nil
+        let ranMs = now.ms(since: current.startedAt)
+        workers[worker]?.reports.append(
+            Report(
+                job: order.job,
+                attempt: order.attempt,
+                worker: worker,
+                ending: ending,
+                startedAt: current.startedAt,
+                durationMicros: ranMs * 1_000 + Int64.random(in: 20...400, using: &chance)
+            )
+        )
+        ledger.ended(worker, order)
+    }
+
+    private mutating func sendReports(_ worker: WorkerID) throws(Violation) {
+        guard let reports = workers[worker]?.reports else { return }
+        workers[worker]?.reports = []
+        for report in reports { ledger.reported(report) }
+        note("worker \(worker.rawValue) reports \(reports.count)")
+        try hear(.reported(reports))
+    }
+
+    /// The thread ends; the broker has looked at its mark once more before it says so.
+    private mutating func die(_ worker: WorkerID) throws(Violation) {
+        note("worker \(worker.rawValue) dies")
+        guard let actor = workers[worker] else { return }
+        if !actor.isGivenUp {
+            try sendReports(worker)
+            if let mark = actor.mark(worker) { try hear(.seen([mark])) }
+        }
+        workers[worker]?.step = .gone
+        ledger.gone(worker)
+        if workers[worker]?.isGivenUp != true { try hear(.died(worker)) }
+    }
+
+    /// The broker looks at the marks.
+    mutating func look() throws(Violation) {
+        guard dispatcher.isWatching else { return }
+        let marks = workers.filter { $0.value.step == .working && !$0.value.isGivenUp }
+            .sorted { $0.key < $1.key }.compactMap { $0.value.mark($0.key) }
+        if !marks.isEmpty { try hear(.seen(marks)) }
+    }
+}

@@ -1,0 +1,309 @@
+import JobTesting
+
+@testable import JobCore
+
+/// A broken promise, in words.
+struct Violation: Error {
+    let sentence: String
+}
+
+/// A small world that runs on one seed: a store, a dispatcher, workers and clients, and everything
+/// between them that may be late, reordered or lost as the real threads may do it.
+struct StoryWorld {
+    /// What goes wrong in this world, and how often.
+    struct Weather {
+        var faults = true
+        var diskIsFull = false
+        var isReadable = true
+    }
+
+    var chance: SeededGenerator
+    var now = Timestamp(rawValue: 1_000_000)
+    var store: ModelStore
+    var dispatcher: Dispatcher
+    var weather = Weather()
+    let limits: Limits
+    let workerCount: Int
+    let hasHeavyJobs: Bool
+
+    // The writer: changes in order, and facts on their way back.
+    var unwritten: [Change] = []
+    var facts: [[Fact]] = []
+    // The reader: questions in order, and answers on their way back.
+    var questions: [Decisions.Asked] = []
+    var answers: [Event] = []
+    /// What workers' posts and threads say by the side.
+    var whispers: [Event] = []
+    var workers: [WorkerID: StoryWorker] = [:]
+
+    var run: Int64 = 0
+    var hasExited = false
+    var isDraining = false
+    var highestUsedID: Int64 = 0
+    var reservedUpTo: Int64 = 0
+    var lastRequest = 0
+    var ledger = StoryLedger()
+    var log: [String] = []
+
+    init(seed: UInt64) {
+        chance = SeededGenerator(seed: seed)
+        var limits = Limits()
+        limits.waits = 12
+        limits.waitsPerClient = 5
+        self.limits = limits
+        store = ModelStore(limits: limits)
+        workerCount = Int.random(in: 1...4, using: &chance)
+        hasHeavyJobs = Int.random(in: 0..<5, using: &chance) == 0
+        dispatcher = Self.dispatcher(run: 1, workerCount, limits, now, ids: 1...3)
+    }
+
+    static func dispatcher(
+        run: Int64,
+        _ workers: Int,
+        _ limits: Limits,
+        _ now: Timestamp,
+        ids: ClosedRange<Int64>
+    ) -> Dispatcher {
+        let about = About(
+            run: RunID(rawValue: run),
+            workers: workers,
+            limits: limits,
+            kernels: [],
+            databases: []
+        )
+        let plan = Dispatcher.Plan(
+            about: about,
+            startedAt: now,
+            drainMs: 300,
+            stuckMs: 200,
+            reserved: ids
+        )
+        return Dispatcher(plan)
+    }
+
+    // MARK: The course of a story
+
+    /// Some hundred steps of trouble, then calm until all jobs have ended.
+    mutating func tell() throws(Violation) {
+        try recover(cleanly: false)
+        for _ in 0..<Int.random(in: 150...450, using: &chance) { try step() }
+        try calmDown()
+    }
+
+    mutating func step() throws(Violation) {
+        if hasExited { return try recover(cleanly: unwritten.isEmpty) }
+        switch Int.random(in: 0..<100, using: &chance) {
+        case 0..<16: try ask()
+        case 16..<34: try write()
+        case 34..<48: try deliverFacts()
+        case 48..<56: read()
+        case 56..<64: try deliverAnswer()
+        case 64..<82: try letAWorkerAct()
+        case 82..<87: try look()
+        case 87..<91: try deliverWhispers()
+        case 91..<97: try passTime(ms: Int64.random(in: 0...60, using: &chance))
+        case 97: try change()
+        case 98: try passTime(ms: Int64.random(in: 0...3_000, using: &chance))
+        default: if Int.random(in: 0..<4, using: &chance) == 0 { try disturb() }
+        }
+    }
+
+    /// The disk fills or empties, the store becomes readable or not.
+    private mutating func change() throws(Violation) {
+        if Int.random(in: 0..<3, using: &chance) == 0 {
+            weather.isReadable.toggle()
+            note("the store is \(weather.isReadable ? "" : "un")readable")
+        } else {
+            weather.diskIsFull.toggle()
+            note("the disk is \(weather.diskIsFull ? "full" : "fine")")
+        }
+    }
+
+    /// A crash, or an operator's stop.
+    private mutating func disturb() throws(Violation) {
+        if Bool.random(using: &chance) {
+            note("the runner is killed")
+            return try recover(cleanly: false)
+        }
+        try hear(.stop)
+    }
+
+    private mutating func calmDown() throws(Violation) {
+        note("the world calms down")
+        weather = Weather(faults: false)
+        if isDraining || hasExited {
+            for _ in 0..<300 where !hasExited { try turn() }
+            try check(hasExited, "a stop ends within reasonable time")
+            try recover(cleanly: true)
+        }
+        try ask(.resumeQueue(nil))
+        for _ in 0..<3_000 {
+            if hasExited { try recover(cleanly: true) }
+            try turn()
+            if isQuiet, try allHaveEnded() { return try checkTheEnd() }
+        }
+        try check(false, "every accepted job ends: \(unended()) did not")
+    }
+
+    /// A round in which everybody does all that they can.
+    private mutating func turn() throws(Violation) {
+        try write()
+        try deliverFacts()
+        while !questions.isEmpty { read() }
+        while !answers.isEmpty { try deliverAnswer() }
+        for _ in 0..<6 { try letAWorkerAct() }
+        try look()
+        try deliverWhispers()
+        try passTime(ms: 100)
+    }
+
+    private var isQuiet: Bool {
+        unwritten.isEmpty && facts.isEmpty && questions.isEmpty && answers.isEmpty
+            && whispers.isEmpty && workers.values.allSatisfy { !$0.isBusy || $0.isGivenUp }
+    }
+
+    // MARK: The dispatcher's rounds
+
+    /// One round: events are heard, and all that was decided is carried out.
+    mutating func hear(_ event: Event) throws(Violation) {
+        guard !hasExited else { return }
+        note(event)
+        if case .stop = event { isDraining = true }
+        if case .asked(.drain, _) = event { isDraining = true }
+        dispatcher.hear(event, at: now)
+        try carryOut(dispatcher.decide(at: now))
+    }
+
+    mutating func carryOut(_ decisions: Decisions) throws(Violation) {
+        unwritten += decisions.changes
+        questions += decisions.queries
+        for message in decisions.messages {
+            note("client \(name(message.to)) hears \(words(message.reply))")
+            try check(message)
+        }
+        for given in decisions.orders { try give(given) }
+        for signal in decisions.signals { try carryOut(signal) }
+        if let wake = dispatcher.nextWake() {
+            ledger.isWoken = wake <= now
+        }
+    }
+
+    private mutating func carryOut(_ signal: Signal) throws(Violation) {
+        note("signal: \(words(signal))")
+        switch signal {
+        case .start(let worker): workers[worker] = StoryWorker()
+        case .recall(let worker, let last):
+            let range = workers[worker]?.recall(upTo: last) ?? last..<last
+            whispers.append(.recalled(worker, range))
+        case .breakOff(let worker, let job, let attempt, let reason):
+            workers[worker]?.brokenOff[Run(job: job, attempt: attempt)] = reason
+            if reason == .cancelled {
+                ledger.calledOff(worker, Run(job: job, attempt: attempt))
+            }
+        case .abandon(let worker):
+            workers[worker]?.giveUp()
+            ledger.gone(worker)
+            isDraining = isDraining || dispatcher.stop.isDraining
+        case .exit:
+            hasExited = true
+            try checkExit()
+        }
+    }
+
+    // MARK: The writer and the reader
+
+    mutating func write() throws(Violation) {
+        guard !unwritten.isEmpty else { return }
+        if weather.diskIsFull {
+            let refused = unwritten.compactMap(\.ticket).map {
+                Fact.refused($0, Refusal(503, "disk_full", "The disk is full."))
+            }
+            unwritten.removeAll { $0.ticket != nil }
+            if !refused.isEmpty { facts.append(refused) }
+            return note("the disk refuses \(refused.count) changes")
+        }
+        let count = weather.faults ? Int.random(in: 1...unwritten.count, using: &chance) : unwritten.count
+        let changes = Array(unwritten.prefix(count))
+        unwritten.removeFirst(count)
+        let written = store.commit(changes, at: now)
+        note("commit: \(changes.map(words).joined(separator: ", "))")
+        try learn(changes, written)
+        if !written.isEmpty { facts.append(written) }
+    }
+
+    mutating func deliverFacts() throws(Violation) {
+        guard !facts.isEmpty else { return }
+        let batch = facts.removeFirst()
+        for fact in batch { ledger.delivered(fact) }
+        try hear(.wrote(batch))
+    }
+
+    mutating func read() {
+        guard !questions.isEmpty else { return }
+        let asked = questions.removeFirst()
+        let answer: Answer =
+            weather.isReadable
+            ? store.answer(asked.query) : .unreadable(Refusal(500, "unreadable", "No."))
+        answers.append(.answered(asked.ticket, answer))
+    }
+
+    mutating func deliverAnswer() throws(Violation) {
+        guard !answers.isEmpty else { return }
+        let answer = answers.removeFirst()
+        if case .answered(_, .statistics(let found)) = answer {
+            ledger.statisticsSum = found.counts.sum
+        }
+        try hear(answer)
+    }
+
+    mutating func deliverWhispers() throws(Violation) {
+        while !whispers.isEmpty {
+            let whisper = whispers.removeFirst()
+            if case .recalled(let worker, let orders) = whisper {
+                ledger.takenBack(worker, orders)
+            }
+            try hear(whisper)
+            if weather.faults && Bool.random(using: &chance) { return }
+        }
+    }
+
+    mutating func passTime(ms: Int64) throws(Violation) {
+        now = now.adding(ms: ms)
+        if let wake = dispatcher.nextWake(), wake <= now { try hear(.timePassed) }
+    }
+
+    // MARK: Words
+
+    func check(_ holds: Bool, _ sentence: @autoclosure () -> String) throws(Violation) {
+        if !holds { throw Violation(sentence: sentence()) }
+    }
+
+    mutating func note(_ line: String) { log.append("\(now.rawValue - 1_000_000) \(line)") }
+
+    mutating func note(_ event: Event) {
+        switch event {
+        case .wrote(let facts): note("facts: \(facts.map(words).joined(separator: ", "))")
+        case .asked(let request, let caller): note("client \(name(caller)) asks \(words(request))")
+        case .seen, .timePassed: break
+        default: note("event: \(words(event))")
+        }
+    }
+}
+
+/// One attempt of one job.
+struct Run: Hashable {
+    let job: JobID
+    let attempt: Attempt
+}
+
+extension Change {
+    var ticket: Ticket? {
+        switch self {
+        case .insert(let insertion): insertion.ticket
+        case .cancel(_, let ticket), .retry(_, let ticket), .delete(_, let ticket),
+            .setPaused(_, _, let ticket):
+            ticket
+        case .start, .settle, .split, .lose, .reserve, .closeFile: nil
+        }
+    }
+}
