@@ -23,12 +23,13 @@ public struct RetryPolicy: Hashable, Sendable {
     public func pause(afterFailures failures: Int, of job: JobID, _ attempt: Attempt) -> Int64? {
         guard failures < maxAttempts else { return nil }
 
-        let doublings = min(max(failures - 1, 0), 40)  // 2^40 ms are 35 years
+        let doublings = min(max(failures, 1) - 1, 40)  // 2^40 ms are 35 years
         let (doubled, overflowed) = firstMs.multipliedReportingOverflow(by: 1 << doublings)
         let whole = overflowed ? longestMs : min(doubled, longestMs)
         let seed = UInt64(bitPattern: job.rawValue) ^ (UInt64(attempt.rawValue) << 48)
         let chance = Int64(scrambled(seed) >> 54)  // 0...1023
-        return whole - whole / 4 * chance / 1_024
+        let (parts, rest) = (whole / 4).quotientAndRemainder(dividingBy: 1_024)
+        return whole - parts * chance - rest * chance / 1_024
     }
 }
 

@@ -15,6 +15,8 @@ struct Crew {
         let sequence: UInt32
         let job: Waiting
         var expectedMicros: Double?
+        /// When the worker was told to break it off, because the job was called off.
+        var brokenOffAt: Timestamp?
     }
 
     struct Member {
@@ -24,8 +26,6 @@ struct Crew {
         var mark: WorkerMark?
         var isRecorded = false
         var isRecalled = false
-        /// When the running job was told to break off, with a reason.
-        var brokenOffAt: Timestamp?
 
         /// The order that is running, as far as is known.
         var running: Outstanding? {
@@ -89,21 +89,23 @@ struct Crew {
     mutating func finish(_ worker: WorkerID, _ job: JobID, _ attempt: Attempt) -> Waiting? {
         guard var member = members.removeValue(forKey: worker) else { return nil }
         defer { members[worker] = member }
-        guard
-            let place = member.orders.firstIndex(where: {
-                $0.job.id == job && $0.job.next == attempt
-            })
-        else { return nil }
+        guard let place = member.place(of: job, attempt) else { return nil }
         if place == 0 {
             member.isRecorded = false
             member.isRecalled = false
-            member.brokenOffAt = nil
         }
         return member.orders.remove(at: place).job
     }
 
-    /// - Returns: The jobs of these orders, which the worker will not begin.
-    mutating func takeBack(from worker: WorkerID, _ orders: Range<UInt32>) -> [Waiting] {
+    /// Notes that the worker was told to break this attempt off.
+    mutating func breakOff(_ job: JobID, _ attempt: Attempt, on worker: WorkerID, at now: Timestamp)
+    {
+        guard let place = members[worker]?.place(of: job, attempt) else { return }
+        members[worker]?.orders[place].brokenOffAt = now
+    }
+
+    /// - Returns: These orders, which the worker will not begin.
+    mutating func takeBack(from worker: WorkerID, _ orders: Range<UInt32>) -> [Outstanding] {
         guard var member = members[worker] else { return [] }
         let back = member.orders.filter { orders.contains($0.sequence) }
         member.orders.removeAll { orders.contains($0.sequence) }
@@ -111,21 +113,23 @@ struct Crew {
         // What runs was thought to be short and is not: nothing more is put behind it.
         if !member.orders.isEmpty { member.orders[0].expectedMicros = nil }
         members[worker] = member
-        return back.map(\.job)
+        return back
     }
 
     /// The worker that has this attempt.
     func holder(of job: JobID, _ attempt: Attempt) -> (worker: WorkerID, member: Member)? {
-        for (worker, member) in members {
-            if member.orders.contains(where: { $0.job.id == job && $0.job.next == attempt }) {
-                return (worker, member)
-            }
+        for (worker, member) in members where member.place(of: job, attempt) != nil {
+            return (worker, member)
         }
         return nil
     }
 }
 
 extension Crew.Member {
+    fileprivate func place(of job: JobID, _ attempt: Attempt) -> Int? {
+        orders.firstIndex { $0.job.id == job && $0.job.next == attempt }
+    }
+
     /// Idle, or with nothing but short jobs ahead, in sum no longer than the credit.
     fileprivate var hasCredit: Bool {
         guard !orders.isEmpty else { return true }

@@ -3,17 +3,19 @@
 extension Dispatcher {
     mutating func hear(_ answer: Answer, to ticket: Ticket, at now: Timestamp) {
         guard let purpose = pending.removeValue(forKey: ticket) else { return }
-        if case .unreadable(let refusal) = answer { return unreadable(refusal, purpose, at: now) }
+        if case .unreadable(let refusal) = answer { return unreadable(refusal, purpose, ticket, now) }
 
         switch (purpose, answer) {
         case (.load(let queue), .loaded(_, let jobs, let isAll)):
-            let split = jobs.filter { $0.isSplit && active[$0.id] == nil }
-            lanes.loaded(jobs.filter { !$0.isSplit }, of: queue, isAll: isAll) {
-                [active, leaving] in active[$0] != nil || leaving.contains($0)
+            let divided = lanes.loaded(jobs, of: queue, isAll: isAll) {
+                [active, leaving, returning] in
+                active[$0] != nil || leaving[$0] != nil || returning[$0] != nil
             }
-            for job in split { gather(job) }
+            for job in divided { gather(job) }
         case (.survey, .surveyed(let survey)): surveyed(survey)
-        case (.gather(let job), .gathered(_, let outputs)): gathered(job, outputs)
+        case (.gather(let job), .gathered(_, let outputs)):
+            guard gathering[job.id] == ticket else { return }  // Cancelled meanwhile.
+            gathered(job, outputs)
         case (.show(let caller, let isBatch), .shown(let found, let isIssued)):
             show(found, isIssued, isBatch: isBatch, caller, at: now)
         case (.result(let caller, let range), .result(let found, let isIssued)):
@@ -37,6 +39,7 @@ extension Dispatcher {
         if !isSurveying, needsSurvey || (nextReadyAt.map { $0 <= now } ?? false) {
             isSurveying = true
             needsSurvey = false
+            hasPausedSinceSurvey = false
             nextReadyAt = nil
             ask(.survey(now: now), for: .survey)
         }
@@ -48,33 +51,47 @@ extension Dispatcher {
 
     private mutating func surveyed(_ survey: Survey) {
         isSurveying = false
-        for queue in survey.paused { lanes.setPaused(true, queue) }
+        if !knowsPaused && hasPausedSinceSurvey {
+            needsSurvey = true
+        } else if !knowsPaused {
+            knowsPaused = true
+            for queue in survey.paused { lanes.setPaused(true, queue) }
+        }
         for queue in survey.ready { lanes.markIncomplete(queue) }
         if let next = survey.nextReadyAt {
             nextReadyAt = min(nextReadyAt ?? .distantFuture, next)
         }
     }
 
-    private mutating func gather(_ job: Waiting) {
+    mutating func gather(_ job: Waiting) {
         active[job.id] = job.next
-        ask(.gather(job.id), for: .gather(job))
+        gathering[job.id] = ask(.gather(job.id), for: .gather(job))
     }
 
     private mutating func gathered(_ job: Waiting, _ outputs: [[UInt8]]) {
-        guard active[job.id] == job.next else { return }  // Cancelled meanwhile.
         active[job.id] = nil
+        gathering[job.id] = nil
         var job = job
         job.outputs = outputs
-        lanes.add(job)
+        admit(job)
     }
 
-    private mutating func unreadable(_ refusal: Refusal, _ purpose: Purpose, at now: Timestamp) {
+    private mutating func unreadable(
+        _ refusal: Refusal,
+        _ purpose: Purpose,
+        _ ticket: Ticket,
+        _ now: Timestamp
+    ) {
         switch purpose {
         case .load(let queue): lanes.loadFailed(queue)
         case .survey:
             isSurveying = false
-            nextReadyAt = now.adding(ms: 1_000)
-        case .gather(let job): active[job.id] = nil
+            surveyLater(now)
+        case .gather(let job):
+            guard gathering[job.id] == ticket else { return }
+            active[job.id] = nil
+            gathering[job.id] = nil
+            surveyLater(now)
         case .parked(let wait):
             if let wait = waits.remove(wait) { say(.refused(refusal), to: wait.caller) }
         case .show(let caller, _), .result(let caller, _), .list(let caller), .queues(let caller),
@@ -83,6 +100,10 @@ extension Dispatcher {
         case .page(let campaign): say(.refused(refusal), to: campaign.caller)
         case .submission, .file, .pause, .step: break
         }
+    }
+
+    private mutating func surveyLater(_ now: Timestamp) {
+        nextReadyAt = min(nextReadyAt ?? .distantFuture, now.adding(ms: 1_000))
     }
 
     // MARK: For clients
@@ -138,6 +159,7 @@ extension Dispatcher {
 
     private mutating func parked(_ ticket: Ticket, _ ends: [JobEnd?], _ isIssued: [Bool]) {
         guard let jobs = waits[ticket]?.jobs else { return }
+        waits.hasLooked(ticket)
         for ((job, end), isIssued) in zip(zip(jobs, ends), isIssued) {
             if let end, end.state.isFinal {
                 for wait in waits.ended(end) { tell(wait) }
@@ -163,15 +185,19 @@ extension Dispatcher {
     /// Clients whose time is up hear how far it is.
     mutating func expireWaits(at now: Timestamp) {
         for wait in waits.expired(at: now) {
-            switch wait.purpose {
-            case .ends:
-                let ends = wait.jobs.compactMap { wait.ends[$0] }
-                say(.ended(ends, all: false), to: wait.caller)
-            case .result:
-                guard let job = wait.jobs.first else { continue }
-                let state: JobState = active[job] == nil ? .queued : .running
-                say(.pending(job, state, retryAfterMs: Self.askAgainMs), to: wait.caller)
-            }
+            sayNotYet(wait)
+        }
+    }
+
+    mutating func sayNotYet(_ wait: Waits.Wait) {
+        switch wait.purpose {
+        case .ends:
+            let ends = wait.jobs.compactMap { wait.ends[$0] }
+            say(.ended(ends, all: false), to: wait.caller)
+        case .result:
+            guard let job = wait.jobs.first else { return }
+            let state: JobState = active[job] == nil ? .queued : .running
+            say(.pending(job, state, retryAfterMs: Self.askAgainMs), to: wait.caller)
         }
     }
 
@@ -187,9 +213,10 @@ extension Dispatcher {
             let sinceMs = running == nil ? nil : member.mark.map { now.ms(since: $0.startedAt) }
             return WorkerDetails(worker: worker, job: running?.job.id, runningMs: sinceMs)
         }
-        let volatile = Int64(crew.members.values.count { $0.running != nil && !$0.isRecorded })
+        let begun = crew.members.values.count { $0.running != nil && !$0.isRecorded }
+        let volatile = min(Int64(begun), found.counts.queued)  // Parts run, but are not counted.
         found.counts.running += volatile
-        found.counts.queued = max(0, found.counts.queued - volatile)
+        found.counts.queued -= volatile
         say(.statistics(found), to: caller)
     }
 }

@@ -2,17 +2,22 @@
 
 extension Dispatcher {
     mutating func hear(_ fact: Fact, at now: Timestamp) {
+        if case .refused = fact {} else { unwritable = nil }
         switch fact {
         case .inserted(let ticket, let accepted, let file):
             inserted(ticket, accepted, file, at: now)
         case .ended(let ended): hear(ended, at: now)
         case .queued(let job):
+            // A load may have shown it before, and its last run may be under way already.
+            guard active[job.id] != job.next else { return }
             settled(job.id)
             queue(job, at: now)
         case .split(let parent, let children):
             settled(parent)
             for child in children { queue(child, at: now) }
-        case .cancelRequested(let job, let attempt): breakOff(job, attempt, at: now)
+        case .cancelRequested(let job, let attempt):
+            breakOff(job, attempt, at: now)
+            if active[job] == nil { settleUnbegun(job, attempt, at: now) }
         case .cameLate(let job, let attempt): if active[job] == attempt { settled(job) }
         case .changed(let ticket, let count, let unfit): changed(ticket, count, unfit)
         case .paused(let isPaused, let queues, let ticket): paused(isPaused, queues, ticket)
@@ -29,18 +34,22 @@ extension Dispatcher {
     /// The job's run is written down: whatever comes of the job is in the store now.
     private mutating func settled(_ job: JobID) {
         active[job] = nil
+        gathering[job] = nil
         lanes.ended(job)
+    }
+
+    /// Takes in a ready job, unless a load has shown it before its fact, or it is being called off.
+    mutating func admit(_ job: Waiting) {
+        guard active[job.id] == nil, leaving[job.id] == nil else { return }
+        if job.lacksOutputs { gather(job) } else { lanes.add(job) }
     }
 
     /// A job that waits in the store: for a moment, or for a worker.
     private mutating func queue(_ job: Waiting, at now: Timestamp) {
         if job.readyAt > now {
             nextReadyAt = min(nextReadyAt ?? .distantFuture, job.readyAt)
-        } else if job.isSplit && job.outputs.isEmpty {
-            active[job.id] = job.next
-            ask(.gather(job.id), for: .gather(job))
         } else {
-            lanes.add(job)
+            admit(job)
         }
     }
 
@@ -58,6 +67,11 @@ extension Dispatcher {
             take(in: jobs, accepted, at: now)
             guard let waitMs, waitMs > 0, let job = accepted.first else {
                 return say(.accepted(accepted, isBatch: isBatch), to: caller)
+            }
+            if waitRefusal(caller.client) != nil {
+                // The others came first. The job is accepted all the same.
+                ask(.result(job.id, .whole), for: .result(caller, .whole))
+                return
             }
             // What this very commit created cannot have ended: there is nothing to look up.
             park([job.id], .result(.whole), for: waitMs, caller, at: now, looking: !job.created)
@@ -87,7 +101,6 @@ extension Dispatcher {
     private mutating func hear(_ ended: Ended, at now: Timestamp) {
         let job = ended.end.id
         lanes.remove(job)
-        leaving.remove(job)
         if let attempt = active[job], crew.holder(of: job, attempt) != nil {
             // It ended in spite of its run: cancelled, or with its parent.
             breakOff(job, attempt, at: now)
@@ -101,7 +114,8 @@ extension Dispatcher {
             return say(.ended(wait.jobs.compactMap { wait.ends[$0] }, all: true), to: wait.caller)
         }
         guard range == .whole, ended.end.state != .succeeded || ended.outcome != nil else {
-            return ask(.result(ended.end.id, range), for: .result(wait.caller, range))
+            ask(.result(ended.end.id, range), for: .result(wait.caller, range))
+            return
         }
         let result = JobResult(
             end: ended.end,
@@ -131,7 +145,7 @@ extension Dispatcher {
     private mutating func changed(_ ticket: Ticket, _ count: Int, _ unfit: Unfit?) {
         guard case .step(var campaign) = pending.removeValue(forKey: ticket) else { return }
         campaign.count += count
-        leaving.subtract(campaign.jobs)
+        stepEnded(campaign)
         if campaign.filter != nil { return nextPage(of: campaign) }
         if let unfit, campaign.count == 0 {
             say(.refused(unfit.refusal(of: campaign.verb)), to: campaign.caller)
@@ -140,7 +154,16 @@ extension Dispatcher {
         }
     }
 
+    private mutating func stepEnded(_ campaign: Campaign) {
+        switch campaign.verb {
+        case .cancel: for job in campaign.jobs { leaving.countDown(job) }
+        case .retry: for job in campaign.jobs { returning.countDown(job) }
+        case .delete: break
+        }
+    }
+
     private mutating func paused(_ isPaused: Bool, _ queues: [QueueName], _ ticket: Ticket) {
+        hasPausedSinceSurvey = true
         for queue in queues {
             lanes.setPaused(isPaused, queue)
             if !isPaused { lanes.markIncomplete(queue) }
@@ -153,15 +176,37 @@ extension Dispatcher {
 
     private mutating func refused(_ ticket: Ticket, _ refusal: Refusal) {
         guard let purpose = pending.removeValue(forKey: ticket) else { return }
+        if refusal.status == 503 { storeRefuses(refusal) }
         switch purpose {
         case .step(let campaign):
             // Nothing was written: what was taken out of the lanes waits in the store.
-            leaving.subtract(campaign.jobs)
+            stepEnded(campaign)
             needsSurvey = true
             say(.refused(refusal), to: campaign.caller)
         case .pause(let caller, _): say(.refused(refusal), to: caller)
         default: refuse(purpose, refusal)
         }
+    }
+
+    /// As long as nothing can be written no ids can be reserved: nobody shall wait for them.
+    private mutating func storeRefuses(_ refusal: Refusal) {
+        unwritable = refusal
+        let events = held
+        held = []
+        for event in events {
+            switch event {
+            case .asked(_, let caller): say(.refused(refusal), to: caller)
+            case .filed(let file): refuse(.file(file), refusal)
+            default: break
+            }
+        }
+    }
+}
+
+extension [JobID: Int] {
+    fileprivate mutating func countDown(_ job: JobID) {
+        guard let count = self[job] else { return }
+        self[job] = count > 1 ? count - 1 : nil
     }
 }
 

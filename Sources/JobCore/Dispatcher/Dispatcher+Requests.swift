@@ -39,6 +39,7 @@ extension Dispatcher {
             return refuse(purpose, refusal)
         }
         guard let range = ids.take(jobs.count) else {
+            if let unwritable { return refuse(purpose, unwritable) }
             return held.append(purpose.asEvent)
         }
         let ticket = ticket(for: purpose)
@@ -66,7 +67,8 @@ extension Dispatcher {
         at now: Timestamp
     ) {
         guard let waitMs, waitMs > 0 else {
-            return ask(.result(job, range), for: .result(caller, range))
+            ask(.result(job, range), for: .result(caller, range))
+            return
         }
         park([job], .result(range), for: waitMs, caller, at: now)
     }
@@ -84,14 +86,13 @@ extension Dispatcher {
         lastTicket += 1
         let ticket = Ticket(rawValue: lastTicket)
         let deadline = now.adding(ms: min(max(ms, 0), Limits.waitMs))
-        waits.park(
-            Waits.Wait(caller: caller, purpose: purpose, jobs: jobs, deadline: deadline),
-            as: ticket
-        )
+        var wait = Waits.Wait(caller: caller, purpose: purpose, jobs: jobs, deadline: deadline)
+        wait.isLooking = looking
+        waits.park(wait, as: ticket)
         if looking { ask(.ends(jobs), for: .parked(ticket)) }
     }
 
-    private func waitRefusal(_ client: ClientID) -> Refusal? {
+    func waitRefusal(_ client: ClientID) -> Refusal? {
         guard
             waits.count >= plan.limits.waits
                 || waits.count(of: client) >= plan.limits.waitsPerClient
@@ -135,11 +136,13 @@ extension Dispatcher {
         case .cancel:
             for job in jobs {
                 lanes.remove(job)
-                leaving.insert(job)
+                leaving[job, default: 0] += 1
             }
             let targets = jobs.map { Target($0, active: active[$0]) }
             decisions.changes.append(.cancel(targets, ticket))
-        case .retry: decisions.changes.append(.retry(jobs, ticket))
+        case .retry:
+            for job in jobs { returning[job, default: 0] += 1 }
+            decisions.changes.append(.retry(jobs, ticket))
         case .delete: decisions.changes.append(.delete(jobs, ticket))
         }
     }

@@ -3,7 +3,7 @@
 extension Dispatcher {
     /// Gives ready jobs to workers that have credit.
     mutating func startJobs() {
-        guard !stop.isDraining else { return }
+        guard !stop.isDraining, knowsPaused else { return }
         while let worker = crew.mostFree() {
             guard let job = lanes.take() else { return }
             active[job.id] = job.next
@@ -53,7 +53,7 @@ extension Dispatcher {
             crew[mark.worker]?.isRecorded = true
             record(running.job, mark)
         }
-        giveUpIfStuck(mark.worker, running.job, ranMs: ranMs, at: now)
+        giveUpIfStuck(mark, running, at: now)
     }
 
     private mutating func record(_ job: Waiting, _ mark: WorkerMark) {
@@ -65,41 +65,45 @@ extension Dispatcher {
 
     /// Asks the worker that has this run to end it.
     mutating func breakOff(_ job: JobID, _ attempt: Attempt, at now: Timestamp) {
-        guard let (worker, member) = crew.holder(of: job, attempt) else { return }
-        if member.running?.job.id == job { crew[worker]?.brokenOffAt = now }
+        guard let (worker, _) = crew.holder(of: job, attempt) else { return }
+        crew.breakOff(job, attempt, on: worker, at: now)
         decisions.signals.append(.breakOff(worker, job, attempt, .cancelled))
     }
 
     /// A thread that ignores its time-out or a cancel is replaced; its late report is fenced.
     private mutating func giveUpIfStuck(
-        _ worker: WorkerID,
-        _ job: Waiting,
-        ranMs: Int64,
+        _ mark: WorkerMark,
+        _ running: Crew.Outstanding,
         at now: Timestamp
     ) {
-        let isOverdue = ranMs > job.spec.timeoutMs.addingClamped(plan.stuckMs)
-        let ignoresMs = crew[worker]?.brokenOffAt.map { now.ms(since: $0) } ?? 0
+        let ranMs = now.ms(since: mark.startedAt)
+        let isOverdue = ranMs > running.job.spec.timeoutMs.addingClamped(plan.stuckMs)
+        // An order may be broken off before it begins.
+        let ignoresMs = running.brokenOffAt.map { min(ranMs, now.ms(since: $0)) } ?? 0
         guard isOverdue || ignoresMs > plan.stuckMs else { return }
-        decisions.signals.append(.abandon(worker))
+        decisions.signals.append(.abandon(mark.worker))
         abandoned += 1
         if abandoned > plan.about.workers { restart(at: now) }
-        workerGone(worker, reason: "The worker did not stop when it was told to.")
+        let reason = "The worker did not stop when it was told to."
+        workerGone(mark.worker, reason: reason, at: now)
     }
 
     // MARK: Workers that are gone
 
-    mutating func workerDied(_ worker: WorkerID) {
-        workerGone(worker, reason: "The worker's thread ended in the middle of the run.")
+    mutating func workerDied(_ worker: WorkerID, at now: Timestamp) {
+        let reason = "The worker's thread ended in the middle of the run."
+        workerGone(worker, reason: reason, at: now)
     }
 
-    private mutating func workerGone(_ worker: WorkerID, reason: String) {
+    private mutating func workerGone(_ worker: WorkerID, reason: String, at now: Timestamp) {
         guard let member = crew.leave(worker) else { return }
         for order in member.orders {
-            lanes.giveBack(turnsOf: order.job)
             if order.sequence != member.running?.sequence {
-                active[order.job.id] = nil
-                lanes.add(order.job)
-            } else if active[order.job.id] == order.job.next {
+                isBack(order, at: now)
+                continue
+            }
+            lanes.giveBack(turnsOf: order.job)
+            if active[order.job.id] == order.job.next {
                 decisions.changes.append(
                     .lose(order.job.id, order.job.next, worker, reason: reason)
                 )
@@ -108,12 +112,38 @@ extension Dispatcher {
         if !stop.isDraining { decisions.signals.append(.start(crew.newWorker())) }
     }
 
-    mutating func takeBack(from worker: WorkerID, _ orders: Range<UInt32>) {
-        for job in crew.takeBack(from: worker, orders) {
-            lanes.giveBack(turnsOf: job)
-            guard active.removeValue(forKey: job.id) != nil else { continue }
-            lanes.add(job)
+    mutating func takeBack(from worker: WorkerID, _ orders: Range<UInt32>, at now: Timestamp) {
+        for order in crew.takeBack(from: worker, orders) { isBack(order, at: now) }
+    }
+
+    /// An order will not begin: its job may start elsewhere, unless it has ended, or begun anew,
+    /// meanwhile.
+    private mutating func isBack(_ order: Crew.Outstanding, at now: Timestamp) {
+        let job = order.job
+        lanes.giveBack(turnsOf: job)
+        guard active[job.id] == job.next else { return }
+        active[job.id] = nil
+        if order.brokenOffAt == nil {
+            admit(job)
+        } else {
+            settleUnbegun(job.id, job.next, at: now)
         }
+    }
+
+    /// The store takes this attempt to be running and called off, but no worker will begin it: a
+    /// report is made up, so that the job can end.
+    mutating func settleUnbegun(_ job: JobID, _ attempt: Attempt, at now: Timestamp) {
+        lanes.remove(job)
+        active[job] = attempt
+        let report = Report(
+            job: job,
+            attempt: attempt,
+            worker: WorkerID(rawValue: 0),
+            ending: .brokenOff,
+            startedAt: now,
+            durationMicros: 0
+        )
+        decisions.changes.append(.settle(report))
     }
 }
 

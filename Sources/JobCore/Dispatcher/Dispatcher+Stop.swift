@@ -69,16 +69,17 @@ extension Dispatcher {
     /// The last word, once no worker has anything and everything said is written.
     mutating func exitIfDone() {
         guard stop.isDraining, stop.step != .exited, crew.isIdle, active.isEmpty,
-            decisions.changes.isEmpty, !hasPendingChanges
+            decisions.changes.isEmpty, !somebodyWillHear
         else { return }
         exit()
     }
 
-    private var hasPendingChanges: Bool {
+    /// True while a fact or an answer is under way that somebody waits for.
+    private var somebodyWillHear: Bool {
         pending.values.contains { purpose in
             switch purpose {
-            case .submission, .file, .step, .pause: true
-            default: false
+            case .load, .survey, .gather: false
+            default: true
             }
         }
     }
@@ -86,9 +87,7 @@ extension Dispatcher {
     private mutating func exit() {
         stop.step = .exited
         stop.nextStep = nil
-        for wait in waits.expired(at: .distantFuture) {
-            say(.refused(.draining), to: wait.caller)
-        }
+        for wait in waits.removeAll() { sayNotYet(wait) }
         decisions.signals.append(.exit(startAgain: stop.startsAgain))
     }
 }

@@ -45,13 +45,25 @@ public struct Dispatcher: Sendable {
     var pending: [Ticket: Purpose] = [:]
     /// Jobs that a worker has, or whose report is being written, with the attempt.
     var active: [JobID: Attempt] = [:]
-    /// Jobs to be called off whose change is being written: no load may bring them back.
-    var leaving: Set<JobID> = []
+    /// Divided jobs whose children's results are being read, and the query.
+    var gathering: [JobID: Ticket] = [:]
+    /// Jobs to be called off, and how many such changes are being written: until then nothing may
+    /// bring them back.
+    var leaving: [JobID: Int] = [:]
+    /// Jobs to be retried, likewise: until then no load may bring them, whose end is perhaps not
+    /// heard of yet.
+    var returning: [JobID: Int] = [:]
     /// Submissions that wait for more ids to be reserved.
     var held: [Event] = []
     /// When the next job of the store becomes ready, as far as is known.
     var nextReadyAt: Timestamp?
     var isSurveying = false
+    /// False until it is known which queues are paused: nothing starts before.
+    var knowsPaused = false
+    /// True when a queue was paused or resumed while a survey was under way, which may not know.
+    var hasPausedSinceSurvey = false
+    /// Why the store refused the last change, while it cannot be written.
+    var unwritable: Refusal?
     /// True when the store may hold ready jobs of queues that are not known here.
     var needsSurvey = true
     var lastTicket: UInt64 = 0
@@ -80,9 +92,9 @@ public struct Dispatcher: Sendable {
         case .answered(let ticket, let answer): hear(answer, to: ticket, at: now)
         case .reported(let reports): for report in reports { hear(report, at: now) }
         case .ready(let worker): crew.join(worker)
-        case .died(let worker): workerDied(worker)
+        case .died(let worker): workerDied(worker, at: now)
         case .seen(let marks): for mark in marks { hear(mark, at: now) }
-        case .recalled(let worker, let orders): takeBack(from: worker, orders)
+        case .recalled(let worker, let orders): takeBack(from: worker, orders, at: now)
         case .stop: stopRequested(at: now)
         case .timePassed: timePassed(at: now)
         }
@@ -119,8 +131,11 @@ public struct Dispatcher: Sendable {
         return ticket
     }
 
-    mutating func ask(_ query: Query, for purpose: Purpose) {
-        decisions.queries.append(.init(ticket: ticket(for: purpose), query: query))
+    @discardableResult
+    mutating func ask(_ query: Query, for purpose: Purpose) -> Ticket {
+        let ticket = ticket(for: purpose)
+        decisions.queries.append(.init(ticket: ticket, query: query))
+        return ticket
     }
 
     mutating func say(_ reply: Reply, to caller: Caller) {

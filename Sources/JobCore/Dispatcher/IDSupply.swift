@@ -6,6 +6,8 @@ struct IDSupply {
     private var next: Int64
     private var last: Int64
     private var askedUpTo: Int64
+    /// The most that could not be given at once since the last reservation.
+    private var short: Int64 = 0
 
     init(_ reserved: ClosedRange<Int64>) {
         next = reserved.lowerBound
@@ -15,7 +17,10 @@ struct IDSupply {
 
     /// - Returns: Nil when so many are not reserved yet.
     mutating func take(_ count: Int) -> ClosedRange<Int64>? {
-        guard count > 0, last - next + 1 >= Int64(count) else { return nil }
+        guard count > 0, last - next + 1 >= Int64(count) else {
+            short = max(short, Int64(count))
+            return nil
+        }
         defer { next += Int64(count) }
         return next...(next + Int64(count) - 1)
     }
@@ -23,8 +28,11 @@ struct IDSupply {
     /// - Returns: The change that should be asked for, before the ids run out; nil when there are
     ///   enough or it was asked for already.
     mutating func reservation() -> Change? {
-        guard last - next < Self.block / 2, askedUpTo == last else { return nil }
-        askedUpTo = last + Self.block
+        let wanted = max(Self.block / 2, short)
+        // The store may have reserved more than was asked for: for an earlier run.
+        guard last - next < wanted, askedUpTo <= last else { return nil }
+        askedUpTo = last + max(Self.block, short)
+        short = 0
         return .reserve(upTo: askedUpTo)
     }
 

@@ -26,11 +26,14 @@ struct Lanes {
     private var bytes = 0
     private var taken: Set<Turn> = []
     private var paused: Set<QueueName> = []
-    private var loading: Set<QueueName> = []
+    /// Loads under way, with the number of the moment at which each was asked for.
+    private var loading: [QueueName: Int] = [:]
+    private var moment = 0
     /// Queues of which a load that is under way may not show everything.
     private var missedByLoad: Set<QueueName> = []
-    /// Jobs that went while a load was under way, which may therefore still show them.
-    private var goneSinceLoad: Set<JobID> = []
+    /// Jobs that went while a load was under way, and when: loads that were asked for before may
+    /// still show them.
+    private var gone: [JobID: Int] = [:]
 
     func contains(_ job: JobID) -> Bool { present[job] != nil }
 
@@ -39,7 +42,7 @@ struct Lanes {
         guard present[job.id] == nil else { return }
         let queue = job.spec.queue
         let hasRoom =
-            present.count < Self.allJobs && bytes < Self.allBytes
+            !paused.contains(queue) && present.count < Self.allJobs && bytes < Self.allBytes
             && (lanes[queue]?.count ?? 0) < Self.queueJobs
         guard hasRoom else { return markIncomplete(queue) }
         let entry = Present(
@@ -58,7 +61,7 @@ struct Lanes {
     mutating func markIncomplete(_ queue: QueueName) {
         openLane(queue)
         lanes[queue]?.isComplete = false
-        if loading.contains(queue) { missedByLoad.insert(queue) }
+        if loading[queue] != nil { missedByLoad.insert(queue) }
     }
 
     private mutating func openLane(_ queue: QueueName) {
@@ -69,7 +72,7 @@ struct Lanes {
 
     /// The job was cancelled or deleted, here or in the store alone.
     mutating func remove(_ job: JobID) {
-        if !loading.isEmpty { goneSinceLoad.insert(job) }
+        ended(job)
         guard let entry = present.removeValue(forKey: job) else { return }
         bytes -= entry.weight
         lanes[entry.queue]?.remove(entry.place, turn: entry.turn)
@@ -113,8 +116,20 @@ struct Lanes {
     /// The run has ended or was not begun: others may have its turns.
     mutating func giveBack(turnsOf job: Waiting) { taken.subtract(job.turns) }
 
+    /// A paused queue takes no room: its jobs are left to the store.
     mutating func setPaused(_ isPaused: Bool, _ queue: QueueName) {
-        if isPaused { paused.insert(queue) } else { paused.remove(queue) }
+        guard isPaused else {
+            paused.remove(queue)
+            return
+        }
+        paused.insert(queue)
+        guard lanes[queue] != nil else { return }
+        for (job, entry) in present where entry.queue == queue {
+            present[job] = nil
+            bytes -= entry.weight
+        }
+        lanes[queue] = QueueLane()
+        markIncomplete(queue)
     }
 
     // MARK: Loads
@@ -124,34 +139,51 @@ struct Lanes {
         guard bytes < Self.allBytes, present.count < Self.allJobs else { return [] }
         let found = order.filter { queue in
             guard let lane = lanes[queue], !lane.isComplete else { return false }
-            return lane.count < Self.refillBelow && !loading.contains(queue)
+            return lane.count < Self.refillBelow && loading[queue] == nil
                 && !paused.contains(queue)
         }
-        loading.formUnion(found)
+        moment += 1
+        for queue in found { loading[queue] = moment }
         return found
     }
 
     /// Takes in what the store found, but for jobs that are here, running, or went meanwhile.
+    ///
+    /// - Returns: The jobs that need what their children made before they can be taken in.
     mutating func loaded(
         _ jobs: [Waiting],
         of queue: QueueName,
         isAll: Bool,
         isActive: (JobID) -> Bool
-    ) {
-        loading.remove(queue)
+    ) -> [Waiting] {
+        guard let askedAt = loading[queue] else { return [] }
         let hasMissed = missedByLoad.remove(queue) != nil
         lanes[queue]?.isComplete = isAll && !hasMissed
-        for job in jobs where !isActive(job.id) && !goneSinceLoad.contains(job.id) { add(job) }
-        if loading.isEmpty { goneSinceLoad.removeAll() }
+        let found = jobs.filter { job in
+            present[job.id] == nil && !isActive(job.id) && gone[job.id] ?? -1 < askedAt
+        }
+        loadEnded(queue)
+        for job in found where !job.lacksOutputs { add(job) }
+        return found.filter(\.lacksOutputs)
     }
 
     /// A load that failed is tried again when the next one is due.
-    mutating func loadFailed(_ queue: QueueName) { loading.remove(queue) }
+    mutating func loadFailed(_ queue: QueueName) { loadEnded(queue) }
+
+    private mutating func loadEnded(_ queue: QueueName) {
+        loading[queue] = nil
+        if loading.isEmpty { gone.removeAll() }
+    }
 
     /// Call for every job whose run was written down as ended: a load may still show it.
     mutating func ended(_ job: JobID) {
-        if !loading.isEmpty { goneSinceLoad.insert(job) }
+        if !loading.isEmpty { gone[job] = moment }
     }
+}
+
+extension Waiting {
+    /// True before the last run of a divided job until its children's results were gathered.
+    var lacksOutputs: Bool { isSplit && outputs.isEmpty }
 }
 
 extension Spec {

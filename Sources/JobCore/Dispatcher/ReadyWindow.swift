@@ -58,10 +58,16 @@ extension ReadyWindow.Lane {
     mutating func insert(_ job: Waiting) {
         let slot = Slot(readyAt: job.readyAt, id: job.id, job: job)
         // Nearly always at the end: jobs come in the order in which they are ready.
-        guard let last = slots.last, (slot.readyAt, slot.id) < (last.readyAt, last.id) else {
+        guard let last = slots.last, (slot.readyAt, slot.id) <= (last.readyAt, last.id), !isEmpty
+        else {
             return slots.append(slot)
         }
-        slots.insert(slot, at: index(of: slot.readyAt, slot.id))
+        let place = index(of: slot.readyAt, slot.id)
+        if slots[place].id == slot.id && slots[place].readyAt == slot.readyAt {
+            slots[place] = slot  // It went and is back.
+        } else {
+            slots.insert(slot, at: place)
+        }
     }
 
     mutating func remove(_ job: Waiting.Place) -> Bool {

@@ -13,6 +13,9 @@ struct Waits {
         let jobs: [JobID]
         let deadline: Timestamp
         var ends: [JobID: JobEnd] = [:]
+        /// True until the store has said which of the jobs had ended before: the client hears that
+        /// even when its time is up.
+        var isLooking = false
 
         var isDone: Bool { ends.count == Set(jobs).count }
     }
@@ -28,7 +31,11 @@ struct Waits {
     subscript(ticket: Ticket) -> Wait? { waits[ticket] }
 
     /// The earliest deadline, found by looking at all: there are at most 10 000.
-    var nextDeadline: Timestamp? { waits.values.lazy.map(\.deadline).min() }
+    var nextDeadline: Timestamp? {
+        waits.values.lazy.filter { !$0.isLooking }.map(\.deadline).min()
+    }
+
+    mutating func hasLooked(_ ticket: Ticket) { waits[ticket]?.isLooking = false }
 
     mutating func park(_ wait: Wait, as ticket: Ticket) {
         waits[ticket] = wait
@@ -50,8 +57,13 @@ struct Waits {
     }
 
     mutating func expired(at now: Timestamp) -> [Wait] {
-        let tickets = waits.filter { $0.value.deadline <= now }.map(\.key)
+        let tickets = waits.filter { $0.value.deadline <= now && !$0.value.isLooking }.map(\.key)
         return tickets.sorted { $0.rawValue < $1.rawValue }.compactMap { remove($0) }
+    }
+
+    /// Gives up all waits.
+    mutating func removeAll() -> [Wait] {
+        waits.keys.sorted { $0.rawValue < $1.rawValue }.compactMap { remove($0) }
     }
 
     @discardableResult
