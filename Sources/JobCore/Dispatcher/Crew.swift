@@ -27,11 +27,18 @@ struct Crew {
         var isRecorded = false
         var isRecalled = false
 
-        /// The order that is running, as far as is known.
-        var running: Outstanding? {
-            guard let first = orders.first, mark?.sequence == first.sequence else { return nil }
-            return first
+        /// The order that is running, as far as is known. Orders before it have ended: the worker
+        /// has not said so yet.
+        var running: Outstanding? { orders.first { $0.sequence == mark?.sequence } }
+
+        /// True when orders wait behind the one that is running.
+        var hasAhead: Bool {
+            guard let mark, let last = orders.last else { return false }
+            return last.sequence > mark.sequence
         }
+
+        /// Whether the worker has begun this order, as far as is known.
+        func hasBegun(_ order: Outstanding) -> Bool { order.sequence <= mark?.sequence ?? 0 }
     }
 
     private(set) var members: [WorkerID: Member] = [:]
@@ -90,10 +97,6 @@ struct Crew {
         guard var member = members.removeValue(forKey: worker) else { return nil }
         defer { members[worker] = member }
         guard let place = member.place(of: job, attempt) else { return nil }
-        if place == 0 {
-            member.isRecorded = false
-            member.isRecalled = false
-        }
         return member.orders.remove(at: place).job
     }
 
@@ -111,7 +114,7 @@ struct Crew {
         member.orders.removeAll { orders.contains($0.sequence) }
         member.isRecalled = false
         // What runs was thought to be short and is not: nothing more is put behind it.
-        if !member.orders.isEmpty { member.orders[0].expectedMicros = nil }
+        if let last = member.orders.indices.last { member.orders[last].expectedMicros = nil }
         members[worker] = member
         return back
     }

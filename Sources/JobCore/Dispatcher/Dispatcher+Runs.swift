@@ -45,7 +45,7 @@ extension Dispatcher {
         guard let running = member.running else { return }
 
         let ranMs = now.ms(since: mark.startedAt)
-        if ranMs >= Crew.recallAfterMs, member.orders.count > 1, !member.isRecalled {
+        if ranMs >= Crew.recallAfterMs, member.hasAhead, !member.isRecalled {
             crew[mark.worker]?.isRecalled = true
             decisions.signals.append(.recall(mark.worker, upTo: member.sequence))
         }
@@ -98,7 +98,7 @@ extension Dispatcher {
     private mutating func workerGone(_ worker: WorkerID, reason: String, at now: Timestamp) {
         guard let member = crew.leave(worker) else { return }
         for order in member.orders {
-            if order.sequence != member.running?.sequence {
+            if !member.hasBegun(order) {
                 isBack(order, at: now)
                 continue
             }

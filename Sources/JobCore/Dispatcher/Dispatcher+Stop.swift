@@ -87,7 +87,9 @@ extension Dispatcher {
     private mutating func exit() {
         stop.step = .exited
         stop.nextStep = nil
-        for wait in waits.removeAll() { sayNotYet(wait) }
+        for wait in waits.removeAll() {
+            wait.isLooking ? say(.refused(.draining), to: wait.caller) : sayNotYet(wait)
+        }
         decisions.signals.append(.exit(startAgain: stop.startsAgain))
     }
 }

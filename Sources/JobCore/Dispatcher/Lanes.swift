@@ -142,7 +142,7 @@ struct Lanes {
             return lane.count < Self.refillBelow && loading[queue] == nil
                 && !paused.contains(queue)
         }
-        moment += 1
+        if !found.isEmpty { moment += 1 }
         for queue in found { loading[queue] = moment }
         return found
     }
