@@ -75,7 +75,8 @@ import Testing
                 list.removeAll { $0 == known }
             case 3:
                 if let best = window.best { window.remove(best.place) }
-                list.removeAll { $0 == list.min(by: isBefore) }
+                let best = list.min(by: isBefore)
+                list.removeAll { $0 == best }
             default: break
             }
             #expect(window.best == list.min(by: isBefore))

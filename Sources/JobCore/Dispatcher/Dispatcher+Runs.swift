@@ -81,6 +81,8 @@ extension Dispatcher {
         // An order may be broken off before it begins.
         let ignoresMs = running.brokenOffAt.map { min(ranMs, now.ms(since: $0)) } ?? 0
         guard isOverdue || ignoresMs > plan.stuckMs else { return }
+        // What waits behind the run is taken back first: the thread may still come to it.
+        guard crew[mark.worker]?.hasAhead != true else { return }
         decisions.signals.append(.abandon(mark.worker))
         abandoned += 1
         if abandoned > plan.about.workers { restart(at: now) }
