@@ -181,6 +181,8 @@ struct StoryWorld {
             note("client \(name(message.to)) hears \(words(message.reply))")
             try check(message)
         }
+        // Whoever is given up from now on does not count as running.
+        for case .abandon(let worker) in decisions.signals { ledger.gone(worker) }
         for given in decisions.orders { try give(given) }
         for signal in decisions.signals { try carryOut(signal) }
         if let wake = dispatcher.nextWake() {

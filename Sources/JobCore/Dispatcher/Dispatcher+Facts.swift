@@ -69,7 +69,11 @@ extension Dispatcher {
                 return say(.accepted(accepted, isBatch: isBatch), to: caller)
             }
             if waitRefusal(caller.client) != nil {
-                // The others came first. The job is accepted all the same.
+                // Others came first. The job is accepted all the same.
+                guard job.state.isFinal else {
+                    let again = Self.askAgainMs
+                    return say(.pending(job.id, job.state, retryAfterMs: again), to: caller)
+                }
                 ask(.result(job.id, .whole), for: .result(caller, .whole))
                 return
             }
