@@ -17,6 +17,9 @@
 #ifndef F_SETLEASE
 #define F_SETLEASE 1024
 #endif
+#ifndef F_SETSIG
+#define F_SETSIG 10
+#endif
 #ifndef RENAME_NOREPLACE
 #define RENAME_NOREPLACE 1
 #endif
@@ -49,6 +52,11 @@ static inline int clinux_rename_noreplace(int from, const char *old, int to, con
 static inline int clinux_take_read_lease(int fd) { return fcntl(fd, F_SETLEASE, F_RDLCK); }
 
 static inline int clinux_release_lease(int fd) { return fcntl(fd, F_SETLEASE, F_UNLCK); }
+
+// Which signal tells that somebody wants the file: the default one would end the process.
+static inline int clinux_set_lease_signal(int fd, int signal) { return fcntl(fd, F_SETSIG, signal); }
+
+static inline int clinux_thread_id(void) { return (int)syscall(SYS_gettid); }
 
 // Raises the calling thread's nice value alone: on Linux it belongs to the thread.
 static inline int clinux_nice_thread(int by) {

@@ -139,7 +139,11 @@ enum Questions: Int, StatementList {
     private var fileText: String {
         switch self {
         case .endedFiles:
-            "SELECT id FROM spool_files WHERE is_closed = 0 AND open_jobs = 0 ORDER BY id"
+            """
+            SELECT id FROM spool_files
+             WHERE is_closed = 0 AND open_jobs = 0 AND id > 0
+             ORDER BY id
+            """
         case .file: "SELECT name, first_id, jobs FROM spool_files WHERE id = :id"
         default:
             """

@@ -185,7 +185,7 @@ extension Folder {
         let opened = openat(descriptor, name, readingFlags)
         guard opened >= 0 else { return false }
         let file = OpenFile(opened)
-        guard fcntl(file.descriptor, F_SETSIG, SIGURG) == 0 else { return false }
+        guard clinux_set_lease_signal(file.descriptor, SIGURG) == 0 else { return false }
         if clinux_take_read_lease(file.descriptor) == 0 {
             _ = clinux_release_lease(file.descriptor)
             return false

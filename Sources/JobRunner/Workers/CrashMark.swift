@@ -23,7 +23,7 @@ func installCrashMark(slots: UnsafeMutablePointer<InFlightLedger.Slot>, count: I
 }
 
 private func markCrash(_ signal: CInt) {
-    let thread = gettid()
+    let thread = clinux_thread_id()
     if let ledger {
         for slot in 0..<ledgerCount
         where ledger[slot].thread == thread && ledger[slot].state == .running {

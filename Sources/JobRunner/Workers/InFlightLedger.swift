@@ -83,7 +83,7 @@ final class InFlightLedger: Sendable {
         let slot = claimed.withLock { claimed in
             (0..<Self.slotCount).first { claimed.insert($0).inserted }
         }
-        if let slot { slots[slot].thread = gettid() }
+        if let slot { slots[slot].thread = clinux_thread_id() }
         return slot
     }
 
