@@ -1,6 +1,4 @@
-import Foundation // DEBUG
 import Testing
-@testable import JobCore // DEBUG
 
 /// Whole lives of a runner, each by one seed: every promise is looked at in every step.
 @Suite("Stories") struct StoryTests {
@@ -17,7 +15,6 @@ import Testing
         do {
             try world.tell()
         } catch {
-            try? (world.log.joined(separator: "\n") + "\nactive \(world.dispatcher.active)\nleaving \(world.dispatcher.leaving) \(world.dispatcher.returning)\nlanes \(world.dispatcher.lanes)\n\(error)").write(toFile: "/tmp/stories/\(seed).txt", atomically: true, encoding: .utf8) // DEBUG
             let story = world.log.suffix(30).joined(separator: "\n")
             Issue.record("Seed \(seed): not so that \(error.sentence).\n\(story)")
         }

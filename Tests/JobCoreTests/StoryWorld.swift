@@ -181,8 +181,14 @@ struct StoryWorld {
             note("client \(name(message.to)) hears \(words(message.reply))")
             try check(message)
         }
-        // Whoever is given up from now on does not count as running.
-        for case .abandon(let worker) in decisions.signals { ledger.gone(worker) }
+        for signal in decisions.signals {
+            switch signal {  // Who is given up or called off now does not count as running.
+            case .abandon(let worker): ledger.gone(worker)
+            case .breakOff(let worker, let job, let attempt, .cancelled):
+                ledger.calledOff(worker, Run(job: job, attempt: attempt))
+            default: break
+            }
+        }
         for given in decisions.orders { try give(given) }
         for signal in decisions.signals { try carryOut(signal) }
         if let wake = dispatcher.nextWake() {
@@ -199,12 +205,8 @@ struct StoryWorld {
             whispers.append(.recalled(worker, range))
         case .breakOff(let worker, let job, let attempt, let reason):
             workers[worker]?.brokenOff[Run(job: job, attempt: attempt)] = reason
-            if reason == .cancelled {
-                ledger.calledOff(worker, Run(job: job, attempt: attempt))
-            }
         case .abandon(let worker):
             workers[worker]?.giveUp()
-            ledger.gone(worker)
             isDraining = isDraining || dispatcher.stop.isDraining
         case .exit:
             hasExited = true
