@@ -71,8 +71,14 @@ import Testing
         }
     }
 
-    @Test func `a failed job waits for its pause, and fails when it has had all its attempts`() throws {
-        var job = Job(id: one, readyAt: now, retry: RetryPolicy(maxAttempts: 3, firstMs: 8, longestMs: 8))
+    @Test func `a failed job waits for its pause, and fails when it has had all its attempts`()
+        throws
+    {
+        var job = Job(
+            id: one,
+            readyAt: now,
+            retry: RetryPolicy(maxAttempts: 3, firstMs: 8, longestMs: 8)
+        )
         for attempt in 1...3 {
             try job.apply(.failed(Attempt(rawValue: attempt), permanent: false), at: now)
             #expect(job.failures == attempt)

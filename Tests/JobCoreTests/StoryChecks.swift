@@ -83,7 +83,10 @@ extension StoryWorld {
         let isPaused = ledger.heardPaused.contains(spec.queue) && ledger.paused.contains(spec.queue)
         try check(!isPaused, "a paused queue starts nothing")
         try check(!isDraining, "a stop starts nothing")
-        try check(workers[given.worker]?.step == .working, "an order goes to a worker that is there")
+        try check(
+            workers[given.worker]?.step == .working,
+            "an order goes to a worker that is there"
+        )
         if let details = details(job) {
             try check(details.job.readyAt <= now, "job \(job.rawValue) does not start early")
         }

@@ -5,7 +5,10 @@ import JobTesting
 /// What clients of a story ask, and how the runner begins again.
 extension StoryWorld {
     private static let queues = ["a", "b", "c"].compactMap(QueueName.init(rawValue:))
-    private static let heavyFrame = Spec.Frame(number: 0, bytes: [UInt8](repeating: 7, count: 5 << 20))
+    private static let heavyFrame = Spec.Frame(
+        number: 0,
+        bytes: [UInt8](repeating: 7, count: 5 << 20)
+    )
 
     mutating func ask() throws(Violation) {
         let ids = (0..<Int.random(in: 1...3, using: &chance)).map { _ in anyJob() }

@@ -17,8 +17,9 @@ func words(_ answer: Answer) -> String {
     case .surveyed(let survey):
         "ready \(survey.ready.map(\.rawValue)), paused \(survey.paused.map(\.rawValue))"
     case .gathered(let job, let outputs): "\(outputs.count) parts of \(job.rawValue)"
-    case .ends(let ends, _): ends.map { "\($0?.id.rawValue ?? 0) \($0?.state.rawValue ?? "none")" }
-        .joined(separator: ", ")
+    case .ends(let ends, _):
+        ends.map { "\($0?.id.rawValue ?? 0) \($0?.state.rawValue ?? "none")" }
+            .joined(separator: ", ")
     case .selected(let jobs): "selected \(jobs.map(\.rawValue))"
     case .unreadable: "unreadable"
     case .shown, .result, .listed, .queues, .statistics: "for a client"
@@ -63,7 +64,8 @@ func words(_ change: Change) -> String {
 func words(_ fact: Fact) -> String {
     switch fact {
     case .inserted(_, let accepted, _):
-        "inserted " + accepted.map { "\($0.id.rawValue)\($0.created ? "" : "!")" }.joined(separator: " ")
+        "inserted "
+            + accepted.map { "\($0.id.rawValue)\($0.created ? "" : "!")" }.joined(separator: " ")
     case .ended(let ended): "ended \(ended.end.id.rawValue) \(ended.end.state)"
     case .queued(let job):
         "queued \(job.id.rawValue), next \(job.next.rawValue)\(job.isSplit ? ", to reduce" : "")"
@@ -98,7 +100,8 @@ func words(_ request: Request) -> String {
     guard case .submit(let jobs, _, let waitMs) = request else { return short("\(request)") }
     let all = jobs.map { job in
         let spec = job.spec
-        return "(\(spec.queue.rawValue) \(job.key ?? "") \(spec.writes ?? "") \(spec.parts) \(job.start))"
+        return
+            "(\(spec.queue.rawValue) \(job.key ?? "") \(spec.writes ?? "") \(spec.parts) \(job.start))"
     }
     return "submit \(all.joined()) wait \(waitMs ?? -1)"
 }

@@ -226,7 +226,8 @@ struct StoryWorld {
             if !refused.isEmpty { facts.append(refused) }
             return note("the disk refuses \(refused.count) changes")
         }
-        let count = weather.faults ? Int.random(in: 1...unwritten.count, using: &chance) : unwritten.count
+        let count =
+            weather.faults ? Int.random(in: 1...unwritten.count, using: &chance) : unwritten.count
         let changes = Array(unwritten.prefix(count))
         unwritten.removeFirst(count)
         let written = store.commit(changes, at: now)

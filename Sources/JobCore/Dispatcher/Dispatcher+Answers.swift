@@ -3,7 +3,9 @@
 extension Dispatcher {
     mutating func hear(_ answer: Answer, to ticket: Ticket, at now: Timestamp) {
         guard let purpose = pending.removeValue(forKey: ticket) else { return }
-        if case .unreadable(let refusal) = answer { return unreadable(refusal, purpose, ticket, now) }
+        if case .unreadable(let refusal) = answer {
+            return unreadable(refusal, purpose, ticket, now)
+        }
 
         switch (purpose, answer) {
         case (.load(let queue), .loaded(_, let jobs, let isAll)):
