@@ -71,7 +71,14 @@ extension StoryWorld {
         }
     }
 
+    /// Often the same job again, so that changes to one job meet.
     private mutating func anyJob() -> JobID {
+        if Int.random(in: 0..<5, using: &chance) < 3 { return favourite }
+        favourite = someJob()
+        return favourite
+    }
+
+    private mutating func someJob() -> JobID {
         let newest = highestUsedID + 1
         let oldest = Bool.random(using: &chance) ? max(1, newest - 8) : 1
         return JobID(rawValue: Int64.random(in: oldest...newest, using: &chance))

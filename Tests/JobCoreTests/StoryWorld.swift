@@ -42,6 +42,8 @@ struct StoryWorld {
     var highestUsedID: Int64 = 0
     var reservedUpTo: Int64 = 0
     var lastRequest = 0
+    /// The job that clients have asked about last.
+    var favourite = JobID(rawValue: 1)
     var ledger = StoryLedger()
     var log: [String] = []
 
@@ -86,7 +88,7 @@ struct StoryWorld {
     /// Some hundred steps of trouble, then calm until all jobs have ended.
     mutating func tell() throws(Violation) {
         try recover(cleanly: false)
-        for _ in 0..<Int.random(in: 150...450, using: &chance) { try step() }
+        for _ in 0..<Int.random(in: 250...650, using: &chance) { try step() }
         try calmDown()
     }
 
