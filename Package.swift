@@ -64,6 +64,14 @@ let package = Package(
 
         // Ours alone: what tests share.
         .target(name: "JobTesting", dependencies: ["JobCore"], swiftSettings: strict),
+        .executableTarget(
+            name: "millrace-test-runner",
+            dependencies: [
+                "JobCore", "JobRunner", "JobWire",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict
+        ),
 
         .testTarget(name: "ZeroMQTests", dependencies: ["ZeroMQ"], swiftSettings: strict),
         .testTarget(name: "SQLiteTests", dependencies: ["SQLite"], swiftSettings: strict),
@@ -103,6 +111,14 @@ let package = Package(
                 "JobClient", "JobCore", "JobRunner", "JobWire", "millrace",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "SystemTests",
+            dependencies: [
+                "JobTesting", "JobWire", "SQLite", "ZeroMQ", "millrace", "millrace-test-runner",
+            ],
+            exclude: ["foreign_client.py"],
             swiftSettings: strict
         ),
         .testTarget(name: "TidyTests", swiftSettings: strict),

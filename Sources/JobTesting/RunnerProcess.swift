@@ -1,0 +1,141 @@
+internal import Foundation
+public import Glibc
+
+/// The built program, running as users run it: a supervisor and its child, in a state directory of
+/// their own, on a port and a socket of their own.
+public final class RunnerProcess {
+    public struct Options {
+        /// Beside the test bundle.
+        public var program = "millrace"
+        public var workers = 2
+        public var supervised = true
+        /// Names and paths, as `--database` takes them. `@` is the runner's temporary directory.
+        public var databases: [String] = []
+        /// Settings by the names of their variables, without `MILLRACE_`.
+        public var settings: [String: String] = [:]
+
+        public init() {}
+    }
+
+    public let directory: TemporaryDirectory
+    public let options: Options
+    public let port: UInt16
+    public private(set) var process: ChildProcess
+
+    public var state: String { directory.path + "/state" }
+    public var spool: String { directory.path + "/jobs" }
+    public var tcp: String { "tcp://127.0.0.1:\(port)" }
+    public var ipc: String { "ipc://\(state)/run/millrace.sock" }
+
+    /// Starts it, and waits until it takes jobs.
+    public init(_ options: Options = Options()) throws {
+        self.options = options
+        directory = try TemporaryDirectory()
+        port = try freePort()
+        process = try Self.start(options, in: directory, port: port)
+        try waitUntilReady()
+    }
+
+    deinit {
+        for child in process.children { kill(child, SIGKILL) }
+    }
+
+    /// Starts it again on the same state, after it has ended.
+    public func restart() throws {
+        process = try Self.start(options, in: directory, port: port)
+        try waitUntilReady()
+    }
+
+    /// A second one on the same state. It is not waited for.
+    public func rival() throws -> ChildProcess {
+        try Self.start(options, in: directory, port: try freePort())
+    }
+
+    private static func start(
+        _ options: Options,
+        in directory: TemporaryDirectory,
+        port: UInt16
+    ) throws -> ChildProcess {
+        let path = directory.path
+        var arguments = ["serve", "--state", path + "/state", "--spool", path + "/jobs"]
+        arguments += ["--listen", "ipc://\(path)/state/run/millrace.sock"]
+        arguments += ["--listen", "tcp://127.0.0.1:\(port)", "--workers", "\(options.workers)"]
+        if !options.supervised { arguments.append("--no-supervise") }
+        for database in options.databases {
+            arguments += ["--database", database.replacingOccurrences(of: "@", with: path)]
+        }
+        var environment = Self.environment
+        for (name, value) in options.settings { environment["MILLRACE_" + name] = value }
+        return try ChildProcess(
+            built(options.program),
+            arguments,
+            environment: environment,
+            directory: path
+        )
+    }
+
+    /// Ours, without what is meant for a runner of the user's.
+    public static var environment: [String: String] {
+        ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("MILLRACE_") }
+    }
+
+    /// Path of a program that was built together with the tests.
+    public static func built(_ program: String) -> String {
+        let ours = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
+        let beside = URL(filePath: ours).deletingLastPathComponent().appending(path: program).path()
+        if FileManager.default.isExecutableFile(atPath: beside) { return beside }
+        return CommandLine.arguments[0].split(separator: "/").dropLast().reduce("") { $0 + "/" + $1 }
+            + "/" + program
+    }
+
+    // MARK: Events
+
+    /// Lines that said "ready" since the last start or `restart`.
+    public var readyCount: Int {
+        process.output.split(separator: "\n").count { $0.hasPrefix("millrace takes jobs at ") }
+    }
+
+    /// Waits until it has said so often that it takes jobs; more than once after a crash.
+    public func waitUntilReady(times: Int = 1) throws {
+        try eventually("the runner says that it is ready:\n\(process.errors)") { () -> Void? in
+            readyCount >= times ? () : nil
+        }
+    }
+
+    /// The process that does the work; the supervisor's child, or the only one.
+    public func worker() throws -> pid_t {
+        guard options.supervised else { return process.pid }
+        return try eventually("the supervisor has a child") { process.children.first }
+    }
+
+    /// Waits until the process is gone that `worker` named.
+    public func waitForEnd(of pid: pid_t) throws {
+        try eventually("process \(pid) ends") { () -> Void? in kill(pid, 0) == 0 ? nil : () }
+    }
+
+    /// Kills supervisor and runner, with no chance to do anything.
+    public func killAll() throws {
+        let worker = try worker()
+        process.signal(SIGKILL)
+        try process.waitForEnd()
+        try waitForEnd(of: worker)
+    }
+}
+
+/// A port below those that the system gives to outgoing connections.
+private func freePort() throws -> UInt16 {
+    try eventually("a port is free") {
+        let port = UInt16.random(in: 15_000..<32_000)
+        let socket = Glibc.socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
+        defer { close(socket) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = port.bigEndian
+        address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
+        let size = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let bound = withUnsafePointer(to: &address) { address in
+            address.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(socket, $0, size) }
+        }
+        return bound == 0 ? port : nil
+    }
+}

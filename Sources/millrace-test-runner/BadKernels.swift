@@ -1,0 +1,50 @@
+internal import Glibc
+internal import JobRunner
+internal import JobWire
+
+/// `trap`: crashes in the thread that runs it.
+struct TrapKernel: Kernel {
+    let name = "trap"
+
+    func compute(_ input: KernelInput, _ run: KernelRun) throws(KernelError) -> KernelOutput {
+        let numbers = input.raw.map(Int.init)
+        return .json(.integer(Int64(numbers[numbers.count + 1])))
+    }
+}
+
+/// `exit`: ends the process without a crash, as a library may that calls `exit`.
+struct ExitKernel: Kernel {
+    let name = "exit"
+
+    func compute(_ input: KernelInput, _ run: KernelRun) throws(KernelError) -> KernelOutput {
+        _exit(3)
+    }
+}
+
+/// `end-thread`: ends its thread, the first time in this process; then it computes `true`.
+struct EndThreadKernel: Kernel {
+    let name = "end-thread"
+
+    func compute(_ input: KernelInput, _ run: KernelRun) throws(KernelError) -> KernelOutput {
+        if access(path(input), F_OK) == 0 { return .json(true) }
+        close(creat(path(input), 0o600))
+        pthread_exit(nil)
+    }
+
+    /// A file that says that a thread was ended already.
+    private func path(_ input: KernelInput) -> String {
+        (try? input.json())?["once"]?.stringValue ?? "/dev/full"
+    }
+}
+
+/// `deaf`: blocks for `{"ms": n}`, whatever it is told meanwhile, and then computes `"late"`.
+struct DeafKernel: Kernel {
+    let name = "deaf"
+
+    func compute(_ input: KernelInput, _ run: KernelRun) throws(KernelError) -> KernelOutput {
+        let ms = try input.fields(["ms"]).integer("ms", in: 0...600_000)
+        let deadline = ContinuousClock.now + .milliseconds(ms)
+        while ContinuousClock.now < deadline { usleep(1_000) }
+        return .json("late")
+    }
+}

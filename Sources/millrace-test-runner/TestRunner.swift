@@ -1,0 +1,67 @@
+internal import Foundation
+internal import Glibc
+internal import JobCore
+internal import JobRunner
+internal import Logging
+
+/// `millrace serve` with kernels that misbehave, for tests alone. It takes the same flags, as far as
+/// tests use them.
+@main struct TestRunner {
+    static func main() throws {
+        let arguments = Arguments(CommandLine.arguments.dropFirst())
+        let settings = try Settings(reading: arguments.sources)
+        let log = Logger(label: "millrace-test-runner")
+        if !arguments.isAlone && arguments.lock == nil {
+            let words = CommandLine.arguments + ["--lock-descriptor", "\(Supervisor.lockDescriptor)"]
+            let supervisor = Supervisor(
+                stateDirectory: settings.stateDirectory,
+                arguments: words,
+                log: log
+            )
+            exit(try supervisor.run())
+        }
+        if arguments.lock != nil { dieWithSupervisor() }
+        var runner = Runner(settings, log: log)
+        try runner.register(TrapKernel())
+        try runner.register(ExitKernel())
+        try runner.register(EndThreadKernel())
+        try runner.register(DeafKernel())
+        let end = try runner.run(lock: arguments.lock) { endpoints in
+            print("millrace takes jobs at \(endpoints.joined(separator: ", ")).")
+            fflush(nil)
+        }
+        exit(end == .startAgain ? RunnerExit.startAgain : RunnerExit.stopped)
+    }
+}
+
+/// The flags of `millrace serve` that `RunnerProcess` gives.
+private struct Arguments {
+    var sources: SettingsSources
+    var lock: CInt?
+    var isAlone = false
+
+    init(_ words: ArraySlice<String>) {
+        sources = SettingsSources(
+            environment: ProcessInfo.processInfo.environment,
+            workingDirectory: FileManager.default.currentDirectoryPath,
+            cores: 2
+        )
+        var words = words.dropFirst()
+        while let name = words.popFirst() {
+            if name == "--no-supervise" {
+                isAlone = true
+                continue
+            }
+            guard let value = words.popFirst() else { return }
+            switch name {
+            case "--state": sources.flags.state = value
+            case "--spool": sources.flags.spool = value
+            case "--listen": sources.flags.listen.append(value)
+            case "--workers": sources.flags.workers = Int(value)
+            case "--database": sources.flags.databases.append(value)
+            case "--lock-descriptor": lock = CInt(value)
+            default: preconditionFailure("tests give no flag \(name)")
+            }
+        }
+    }
+}

@@ -1,0 +1,201 @@
+import Glibc
+import JobTesting
+import JobWire
+import Testing
+
+/// What happens to jobs when the process, or a thread of it, ends under them.
+@Suite struct CrashTests {
+    private func start(workers: Int = 2, stuckMs: Int = 10_000) throws -> RunnerProcess {
+        var options = RunnerProcess.Options()
+        options.program = "millrace-test-runner"
+        options.workers = workers
+        options.settings = ["STUCK_MS": "\(stuckMs)", "DRAIN_MS": "200"]
+        return try RunnerProcess(options)
+    }
+
+    @Test func `the supervisor starts a killed runner again and its jobs go on`() throws {
+        let runner = try start()
+        let client = try Conversation(runner.ipc)
+        let running = try client.submit(#"{"kernel":"sleep","input":{"ms":300}}"#)
+        let waiting = try client.submit(#"{"kernel":"echo","input":1,"delay_ms":200}"#)
+        try client.waitUntilRunning(running)
+        let first = try runner.worker()
+        kill(first, SIGKILL)
+        try runner.waitUntilReady(times: 2)
+
+        let again = try Conversation(runner.tcp)
+        #expect(try again.result(running).text == #"{"slept_ms":300}"#)
+        let shown = try again.show(running)
+        #expect(shown["attempt"] == 2)
+        #expect(shown["attempts"]?.arrayValue?.map { $0["error"]?["code"] } == ["lost"])
+        #expect(try again.result(waiting).text == "1")
+        #expect(try again.run == 2)
+        #expect(try runner.worker() != first)
+    }
+
+    @Test func `the runner dies with its supervisor, and a new one works at once`() throws {
+        let runner = try start()
+        let client = try Conversation(runner.ipc)
+        let running = try client.submit(#"{"kernel":"sleep","input":{"ms":300}}"#)
+        try client.waitUntilRunning(running)
+        try runner.killAll()
+        try runner.restart()
+        let again = try Conversation(runner.ipc)
+        #expect(try again.result(running).state == "succeeded")
+        #expect(try again.result(again.submit(#"{"sql":"select 1"}"#)).state == "succeeded")
+    }
+
+    @Test(arguments: ["trap", "exit"])
+    func `what ends the process three times is poisoned, and nobody else is`(kernel: String) throws {
+        let runner = try start()
+        let client = try Conversation(runner.ipc)
+        let beside = try client.submit(#"{"kernel":"sleep","input":{"ms":1500}}"#)
+        try client.waitUntilRunning(beside)
+        let guilty = try client.submit(#"{"kernel":"\#(kernel)","input":1}"#)
+        let waiting = try client.submit(#"{"kernel":"echo","input":1,"delay_ms":100}"#)
+        try runner.waitUntilReady(times: 4)
+
+        let again = try Conversation(runner.ipc)
+        let said = try again.result(guilty)
+        #expect(said.state == "failed")
+        #expect(said.errorCode == "poisoned")
+        let attempts = try again.show(guilty)["attempts"]?.arrayValue ?? []
+        #expect(attempts.count == 3, "\(attempts)")
+        #expect(try again.result(beside).text == #"{"slept_ms":1500}"#)
+        #expect(try again.result(waiting).text == "1")
+        #expect(try again.run == 4, "It crashed three times and no more.")
+    }
+
+    @Test func `a crash is blamed on the job that crashed alone`() throws {
+        let runner = try start(workers: 3)
+        let client = try Conversation(runner.ipc)
+        let beside = try (0..<2).map { _ in
+            try client.submit(#"{"kernel":"sleep","input":{"ms":600000}}"#)
+        }
+        for id in beside { try client.waitUntilRunning(id) }
+        let guilty = try client.submit(#"{"kernel":"trap","input":1,"queue":"other"}"#)
+        try runner.waitUntilReady(times: 4)
+        let again = try Conversation(runner.ipc)
+        #expect(try again.result(guilty).errorCode == "poisoned")
+        for id in beside {
+            try again.waitUntilRunning(id)
+            #expect(try again.ask("job.cancel", #"{"id":\#(id)}"#)["count"] == 1)
+        }
+    }
+
+    @Test func `a poisoned job can be retried and is judged anew`() throws {
+        let runner = try start()
+        let client = try Conversation(runner.ipc)
+        let guilty = try client.submit(#"{"kernel":"trap","input":1}"#)
+        try runner.waitUntilReady(times: 4)
+        let again = try Conversation(runner.ipc)
+        #expect(try again.result(guilty).errorCode == "poisoned")
+        _ = try again.ask("job.retry", #"{"id":\#(guilty)}"#)
+        try runner.waitUntilReady(times: 7)
+        let third = try Conversation(runner.ipc)
+        #expect(try third.result(guilty).errorCode == "poisoned")
+        #expect(try third.show(guilty)["attempt"] == 6)
+    }
+
+    @Test func `a worker whose thread ends is replaced and its job is tried again`() throws {
+        let runner = try start(workers: 1)
+        let client = try Conversation(runner.ipc)
+        let id = try client.submit(
+            #"{"kernel":"end-thread","input":{"once":"\#(runner.directory.path)/ended"}}"#
+        )
+        let said = try client.result(id)
+        #expect(said.text == "true")
+        #expect(said["attempt"] == 2)
+        let attempts = try client.show(id)["attempts"]?.arrayValue
+        #expect(attempts?.map { $0["error"]?["code"] } == ["lost"])
+        #expect(try client.run == 1, "The process went on.")
+        #expect(try client.result(client.submit(#"{"kernel":"echo","input":1}"#)).text == "1")
+        #expect(try client.ask("sys.stats")["workers"]?.arrayValue?.count == 1)
+    }
+
+    @Test func `a job that ends every thread is poisoned and the runner goes on`() throws {
+        let runner = try start(workers: 1)
+        let client = try Conversation(runner.ipc)
+        let id = try client.submit(#"{"kernel":"end-thread","input":{}}"#)
+        let said = try client.result(id)
+        #expect(said.errorCode == "poisoned")
+        #expect(try client.run == 1)
+        #expect(try client.result(client.submit(#"{"kernel":"echo","input":1}"#)).text == "1")
+    }
+
+    @Test func `a deaf job's worker is given up and replaced, and its late report is fenced`() throws {
+        let runner = try start(workers: 1, stuckMs: 150)
+        let client = try Conversation(runner.ipc)
+        let id = try client.submit(
+            #"{"kernel":"deaf","input":{"ms":2000},"timeout_ms":100,"backoff":{"first_ms":600000}}"#
+        )
+        // The only worker is out: whoever runs this is a new one.
+        let next = try client.submit(#"{"kernel":"echo","input":1,"delay_ms":300}"#)
+        #expect(try client.result(next).text == "1")
+        let lost = try client.show(id)
+        #expect(lost["attempts"]?.arrayValue?.first?["error"]?["code"] == "lost", "\(lost.head)")
+        #expect(lost.state != "succeeded")
+        #expect(try client.ask("job.cancel", #"{"id":\#(id)}"#).code == "200")
+        let end = try client.result(id)
+        #expect(end.state == "cancelled")
+        // By now the first thread has long reported "late".
+        let after = try client.submit(#"{"kernel":"sleep","input":{"ms":2000}}"#)
+        _ = try client.result(after)
+        #expect(try client.result(id).state == "cancelled")
+        #expect(try client.ask("sys.stats")["counts"]?["cancelled"] == 1)
+    }
+
+    @Test func `a cancelled job that is deaf ends for its client at once`() throws {
+        let runner = try start(workers: 1, stuckMs: 200)
+        let client = try Conversation(runner.ipc)
+        let id = try client.submit(#"{"kernel":"deaf","input":{"ms":60000}}"#)
+        try client.waitUntilRunning(id)
+        #expect(try client.ask("job.cancel", #"{"id":\#(id)}"#)["count"] == 1)
+        #expect(try client.result(id).state == "cancelled")
+        #expect(try client.result(client.submit(#"{"kernel":"echo","input":1}"#)).text == "1")
+    }
+
+    @Test func `with more threads given up than workers the process starts afresh`() throws {
+        let runner = try start(workers: 1, stuckMs: 100)
+        let client = try Conversation(runner.ipc)
+        for _ in 0..<2 {
+            let id = try client.submit(#"{"kernel":"deaf","input":{"ms":600000}}"#)
+            try client.waitUntilRunning(id)
+            _ = try client.ask("job.cancel", #"{"id":\#(id)}"#)
+        }
+        try runner.waitUntilReady(times: 2)
+        let again = try Conversation(runner.ipc)
+        #expect(try again.run == 2)
+        #expect(try again.result(again.submit(#"{"kernel":"echo","input":1}"#)).text == "1")
+    }
+
+    @Test func `a kill of the operator's poisons nobody, however often`() throws {
+        let runner = try start(workers: 1)
+        var client = try Conversation(runner.ipc)
+        let id = try client.submit(#"{"kernel":"sleep","input":{"ms":600000}}"#)
+        for _ in 0..<4 {
+            try client.waitUntilRunning(id)
+            runner.process.signal(SIGTERM)
+            #expect(try runner.process.waitForEnd() == 0)
+            try runner.restart()
+            client = try Conversation(runner.ipc)
+        }
+        try client.waitUntilRunning(id)
+    }
+
+    @Test func `a store that is no store is refused with a sentence and left alone`() throws {
+        let runner = try start()
+        runner.process.signal(SIGTERM)
+        try runner.process.waitForEnd()
+        let path = runner.state + "/millrace.db"
+        for suffix in ["-wal", "-shm"] { unlink(path + suffix) }
+        let file = open(path, O_WRONLY | O_TRUNC)
+        write(file, "This is not a database, but somebody's diary.\n", 46)
+        close(file)
+        let other = try runner.rival()
+        let code = try other.waitForEnd()
+        #expect(code != 0)
+        #expect(other.errors.contains("millrace.db"), "\(other.errors)")
+        #expect(other.output == "")
+    }
+}

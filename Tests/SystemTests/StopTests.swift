@@ -1,0 +1,175 @@
+import Glibc
+import JobTesting
+import JobWire
+import Testing
+
+/// How the runner stops when it is asked, once or twice, and what it leaves to the next run.
+@Suite struct StopTests {
+    private func start(
+        workers: Int = 1,
+        drainMs: Int = 30_000,
+        program: String = "millrace",
+        stuckMs: Int = 10_000
+    ) throws -> RunnerProcess {
+        var options = RunnerProcess.Options()
+        options.workers = workers
+        options.program = program
+        options.settings = ["DRAIN_MS": "\(drainMs)", "STUCK_MS": "\(stuckMs)"]
+        return try RunnerProcess(options)
+    }
+
+    @Test(arguments: [true, false])
+    func `a stop lets running jobs finish and keeps waiting ones`(supervised: Bool) throws {
+        var options = RunnerProcess.Options()
+        options.workers = 1
+        options.supervised = supervised
+        let runner = try RunnerProcess(options)
+        let client = try Conversation(runner.ipc)
+        let running = try client.submit(#"{"kernel":"sleep","input":{"ms":500}}"#)
+        let waiting = try client.submit(#"{"kernel":"echo","input":1}"#)
+        try client.waitUntilRunning(running)
+        runner.process.signal(SIGTERM)
+        #expect(try runner.process.waitForEnd() == 0)
+
+        try runner.restart()
+        let again = try Conversation(runner.ipc)
+        #expect(try again.result(running).text == #"{"slept_ms":500}"#)
+        #expect(try again.show(running)["attempt"] == 1)
+        #expect(try again.result(waiting).text == "1")
+        #expect(try again.show(waiting)["attempts"] == [])
+        #expect(try again.run == 2)
+    }
+
+    @Test func `a client that waits hears of the job that finishes in a drain`() throws {
+        let runner = try start()
+        let client = try Conversation(dealer: runner.tcp)
+        try client.say("job.submit", #"{"kernel":"sleep","input":{"ms":600},"wait_ms":30000}"#)
+        let other = try Conversation(runner.ipc)
+        _ = try eventually("it runs") {
+            try other.ask("sys.stats")["counts"]?["running"] == 1 ? true : nil
+        }
+        runner.process.signal(SIGTERM)
+        let said = try client.hear()
+        #expect(said.code == "200", "\(said.head)")
+        #expect(said.text == #"{"slept_ms":600}"#)
+        #expect(try runner.process.waitForEnd() == 0)
+    }
+
+    @Test func `new jobs are refused while it drains, and questions answered`() throws {
+        let runner = try start()
+        let client = try Conversation(runner.ipc)
+        let running = try client.submit(#"{"kernel":"sleep","input":{"ms":700}}"#)
+        try client.waitUntilRunning(running)
+        runner.process.signal(SIGTERM)
+        let refused = try eventually("jobs are refused") { () -> Said? in
+            let said = try client.ask("job.submit", #"{"kernel":"echo","input":1,"delay_ms":99999}"#)
+            return said.code == "200" ? nil : said
+        }
+        #expect(refused.code == "503")
+        #expect(refused.errorCode == "draining")
+        #expect(try client.ask("sys.ping").code == "200")
+        #expect(try client.show(running).state == "running")
+        #expect(try runner.process.waitForEnd() == 0)
+    }
+
+    @Test(arguments: [
+        #"{"kernel":"sleep","input":{"ms":600000}}"#,
+        #"{"sql":"with recursive n(i) as (select 1 union all select i+1 from n) select max(i) from n"}"#,
+    ])
+    func `a job longer than the drain is put back uncounted`(job: String) throws {
+        let runner = try start(drainMs: 100)
+        let client = try Conversation(runner.ipc)
+        let id = try client.submit(job)
+        try client.waitUntilRunning(id)
+        runner.process.signal(SIGTERM)
+        #expect(try runner.process.waitForEnd() == 0)
+
+        try runner.restart()
+        let again = try Conversation(runner.ipc)
+        try again.waitUntilRunning(id)
+        let shown = try again.show(id)
+        #expect(shown["attempts"] == [], "\(shown.head)")
+        #expect(try again.ask("job.cancel", #"{"id":\#(id)}"#)["count"] == 1)
+        #expect(try again.result(id).state == "cancelled")
+    }
+
+    @Test func `a second signal stops at once, and the job is put back`() throws {
+        let runner = try start(drainMs: 600_000)
+        let client = try Conversation(runner.ipc)
+        let id = try client.submit(#"{"kernel":"sleep","input":{"ms":600000}}"#)
+        try client.waitUntilRunning(id)
+        runner.process.signal(SIGTERM)
+        _ = try eventually("it drains") {
+            try client.ask("job.submit", #"{"sql":""#).code == "400" ? true : nil
+        }
+        _ = try eventually("jobs are refused") {
+            try client.ask("job.submit", #"{"sql":"select 1"}"#).code == "503" ? true : nil
+        }
+        runner.process.signal(SIGTERM)
+        #expect(try runner.process.waitForEnd() == 0)
+        try runner.restart()
+        let again = try Conversation(runner.ipc)
+        try again.waitUntilRunning(id)
+        #expect(try again.show(id)["attempts"] == [])
+    }
+
+    @Test func `a third signal ends even a runner whose job is deaf`() throws {
+        let runner = try start(
+            drainMs: 600_000,
+            program: "millrace-test-runner",
+            stuckMs: 3_600_000
+        )
+        let client = try Conversation(runner.ipc)
+        let id = try client.submit(#"{"kernel":"deaf","input":{"ms":600000}}"#)
+        try client.waitUntilRunning(id)
+        for _ in 0..<2 {
+            runner.process.signal(SIGTERM)
+            _ = try eventually("the signal has arrived") {
+                try client.ask("job.submit", #"{"sql":"select 1"}"#).code == "503" ? true : nil
+            }
+        }
+        let worker = try runner.worker()
+        _ = try eventually("it ends") { () -> Bool? in
+            runner.process.signal(SIGTERM)
+            return kill(worker, 0) == 0 ? nil : true
+        }
+        #expect(try runner.process.waitForEnd() == 0)
+        try runner.restart()
+        let again = try Conversation(runner.ipc)
+        #expect(try again.show(id).state != "failed")
+    }
+
+    @Test func `an interrupt from the terminal stops like a stop`() throws {
+        let runner = try start()
+        runner.process.signal(SIGINT)
+        #expect(try runner.process.waitForEnd() == 0)
+    }
+
+    @Test func `a second runner on one state directory stops and harms nobody`() throws {
+        let runner = try start()
+        let client = try Conversation(runner.ipc)
+        let before = try client.submit(#"{"kernel":"echo","input":1}"#)
+        let rival = try runner.rival()
+        #expect(try rival.waitForEnd() == 1)
+        #expect(rival.errors.contains("Another runner uses the state directory"))
+        #expect(rival.errors.contains(runner.state))
+        #expect(rival.output == "")
+        // Over a connection made after the rival's end: its socket must be the first one's still.
+        let late = try Conversation(runner.ipc)
+        #expect(try late.result(before).text == "1")
+        #expect(try late.run == 1)
+    }
+
+    @Test func `an endpoint that somebody has is said, and the runner does not start`() throws {
+        let runner = try start()
+        let directory = try TemporaryDirectory()
+        let other = try ChildProcess(
+            RunnerProcess.built("millrace"),
+            ["serve", "--no-supervise", "--state", directory.path + "/s", "--listen", runner.tcp],
+            environment: RunnerProcess.environment,
+            directory: directory.path
+        )
+        #expect(try other.waitForEnd() == 1)
+        #expect(other.errors.contains("Cannot listen on \(runner.tcp)"), "\(other.errors)")
+    }
+}
