@@ -9,7 +9,10 @@ public final class RunnerProcess {
         public var program = "millrace"
         public var workers = 2
         public var supervised = true
-        /// Names and paths, as `--database` takes them. `@` is the runner's temporary directory.
+        /// A program and its arguments that run the runner, such as strace.
+        public var wrapper: [String] = []
+        /// Names and paths, as `--database` takes them. `@`, here and in the wrapper's arguments, is
+        /// the runner's temporary directory.
         public var databases: [String] = []
         /// Settings by the names of their variables, without `MILLRACE_`.
         public var settings: [String: String] = [:]
@@ -61,14 +64,15 @@ public final class RunnerProcess {
         arguments += ["--listen", "ipc://\(path)/state/run/millrace.sock"]
         arguments += ["--listen", "tcp://127.0.0.1:\(port)", "--workers", "\(options.workers)"]
         if !options.supervised { arguments.append("--no-supervise") }
-        for database in options.databases {
-            arguments += ["--database", database.replacingOccurrences(of: "@", with: path)]
-        }
+        for database in options.databases { arguments += ["--database", database] }
         var environment = Self.environment
         for (name, value) in options.settings { environment["MILLRACE_" + name] = value }
+        let words = (options.wrapper + [built(options.program)] + arguments).map {
+            $0.replacingOccurrences(of: "@", with: path)
+        }
         return try ChildProcess(
-            built(options.program),
-            arguments,
+            words[0],
+            Array(words.dropFirst()),
             environment: environment,
             directory: path
         )
@@ -102,9 +106,9 @@ public final class RunnerProcess {
         }
     }
 
-    /// The process that does the work; the supervisor's child, or the only one.
+    /// The process that does the work: the child of a supervisor or wrapper, or the only one.
     public func worker() throws -> pid_t {
-        guard options.supervised else { return process.pid }
+        guard options.supervised || !options.wrapper.isEmpty else { return process.pid }
         return try eventually("the supervisor has a child") { process.children.first }
     }
 

@@ -117,7 +117,7 @@ import Testing
         "pragma journal_mode = off", "pragma writable_schema = 1", "pragma query_only = 0",
         "delete from items", "create table t(x)", "begin", "commit", "rollback", "savepoint s",
         "select load_extension('x')", "select readfile('/etc/passwd')", "detach main",
-        "insert into items(name) values ('x') returning id", "drop table items", "reindex",
+        "insert into items(name) values ('x') returning id", "drop table items",
         "with d as (select 1) delete from items",
     ])
     func `the sandbox refuses what a reader must not do`(sql: String) throws {

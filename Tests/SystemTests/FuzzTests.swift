@@ -1,0 +1,167 @@
+import Foundation
+import JobTesting
+import JobWire
+import Testing
+
+/// A hundred thousand messages that nobody should send, over both transports, and bytes that are no
+/// messages at all. The runner must answer afterwards, in the same process and in bounded memory.
+@Suite(.serialized) struct FuzzTests {
+    private static let messages = 100_000
+    /// Far above what the program needs, far below what a leak of all these messages would take.
+    private static let mostKilobytes = 600_000
+
+    @Test func `a hundred thousand damaged messages leave the runner answering`() throws {
+        let runner = try RunnerProcess()
+        let client = try Conversation(runner.ipc)
+        let run = try client.run
+        var generator = SeededGenerator(seed: .random(in: 0...9_999))
+        var mutator = Mutator(generator: generator)
+        print("Seed state: \(generator.next())")
+        for endpoint in [runner.ipc, runner.tcp] {
+            try flood(endpoint, Self.messages / 2, &mutator)
+            try noise(runner.port, connections: 100, &mutator)
+        }
+        #expect(try client.ask("sys.ping").code == "200")
+        #expect(try client.run == run, "The process must be the same.")
+        #expect(runner.readyCount == 1)
+        #expect(kill(try runner.worker(), 0) == 0)
+        let kilobytes = try residentKilobytes(of: runner.worker())
+        print("Resident after \(Self.messages) messages: \(kilobytes) kB")
+        #expect(kilobytes < Self.mostKilobytes)
+        // And it still works.
+        _ = try client.ask("job.cancel", #"{"state":"running"}"#)
+        let id = try client.submit(#"{"kernel":"echo","input":7,"priority":100,"queue":"last"}"#)
+        #expect(try client.result(id).text == "7")
+    }
+
+    private func flood(_ endpoint: String, _ count: Int, _ mutator: inout Mutator) throws {
+        let dealer = try Conversation(dealer: endpoint)
+        var codes: [String: Int] = [:]
+        for n in 0..<count {
+            let message = n.isMultiple(of: 2) ? mutator.damagedRequest() : mutator.garbage()
+            while try !dealer.sayRaw(message) {
+                if let said = try dealer.hearIfAny(within: .milliseconds(10)) {
+                    codes[said.code, default: 0] += 1
+                }
+            }
+            while n.isMultiple(of: 16), let said = try dealer.hearIfAny() {
+                codes[said.code, default: 0] += 1
+            }
+        }
+        try dealer.say("sys.ping", #"{"request":"the end"}"#)
+        while true {
+            let said = try dealer.hear()
+            if said["request"] == "the end" { break }
+            codes[said.code, default: 0] += 1
+        }
+        print("Answers over \(endpoint.prefix(3)): \(codes.sorted { $0.key < $1.key })")
+        #expect(codes["500"] == nil, "A client's message is never our fault.")
+        #expect(codes["400", default: 0] + codes["422", default: 0] > count / 10)
+    }
+
+    /// Bytes straight to the port: half of them begin like ZeroMQ does.
+    private func noise(_ port: UInt16, connections: Int, _ mutator: inout Mutator) throws {
+        let greeting: [UInt8] =
+            [0xFF] + Array(repeating: 0, count: 8) + [0x7F, 3, 0] + Array("NULL".utf8)
+            + Array(repeating: 0, count: 48)
+        for n in 0..<connections {
+            let socket = Glibc.socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
+            defer { close(socket) }
+            var address = sockaddr_in()
+            address.sin_family = sa_family_t(AF_INET)
+            address.sin_port = port.bigEndian
+            address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
+            let size = socklen_t(MemoryLayout<sockaddr_in>.size)
+            let connected = withUnsafePointer(to: &address) { address in
+                address.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    connect(socket, $0, size)
+                }
+            }
+            try #require(connected == 0)
+            let bytes = (n.isMultiple(of: 2) ? greeting : []) + mutator.bytes(upTo: 2_000)
+            // The peer may hang up in the middle, and well it may.
+            _ = send(socket, bytes, bytes.count, CInt(MSG_NOSIGNAL.rawValue))
+        }
+    }
+
+    private func residentKilobytes(of pid: pid_t) throws -> Int {
+        let text = try String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
+        let line = text.split(separator: "\n").first { $0.hasPrefix("VmRSS:") }
+        return try #require(line?.split(separator: " ").compactMap { Int($0) }.first)
+    }
+}
+
+/// Makes messages out of chance.
+private struct Mutator {
+    var generator: SeededGenerator
+
+    private static let requests: [(service: String, body: String)] = [
+        ("job.submit", #"{"kind":"sql","sql":"select ?1 + 1 as x","params":[41],"priority":5}"#),
+        ("job.submit", #"{"sql":"select :a","params":{"a":{"base64":"AP8="}},"format":"csv"}"#),
+        ("job.submit", #"{"kernel":"sum","input":{"numbers":[1,2.5,-3e4]},"parts":3,"delay_ms":7}"#),
+        ("job.submit", #"{"jobs":[{"sql":"select 1","key":"k"},{"kernel":"echo","input":"é☃"}]}"#),
+        ("job.submit", #"{"kernel":"primes","input":{"below":100},"max_attempts":2,"tags":["a","b"]}"#),
+        (
+            "job.submit",
+            #"{"kernel":"echo","input":{"a":[null,true,"\u00e9\n"]},"backoff":{"first_ms":1,"longest_ms":2}}"#
+        ),
+        ("job.submit", #"{"kernel":"digest","input":{"bytes":{"$frame":2}},"timeout_ms":500}"#),
+        ("job.submit", #"{"sql":"select 1","queue":"q","name":"n","keep_ms":1000,"wait_ms":1}"#),
+        ("job.submit", #"{"kernel":"sudoku","input":{"puzzles":["8..........36......7..9.2..."]}}"#),
+        ("job.show", #"{"ids":[1,2,3],"request":"r"}"#),
+        ("job.result", #"{"id":1,"offset":0,"limit":10,"wait_ms":1}"#),
+        ("job.list", #"{"state":"queued","after":5,"limit":3,"queue":"q","kind":"sql"}"#),
+        ("job.wait", #"{"ids":[1],"wait_ms":1}"#),
+        ("job.cancel", #"{"ids":[1,2]}"#), ("job.retry", #"{"id":1}"#),
+        ("job.delete", #"{"id":3}"#), ("queue.list", "{}"), ("mmi.service", "job.submit"),
+    ]
+    private static let tokens = [
+        "{", "}", "[", "]", ",", ":", "\"", "\\", "\\u0000", "\\ud800", "null", "true", "-", "1e999",
+        "9223372036854775807", "-9223372036854775808", "9223372036854775808", "1e-999", "0.1", "\u{0}",
+        "\"$frame\":99", "\"$frame\":-1", "\"base64\":\"=\"", "\"sql\"", "\"input\"", "\"jobs\":[",
+        "\u{FEFF}", "18446744073709551616", "\"parts\":1024", "\"params\":[[]]",
+    ]
+
+    private mutating func below(_ bound: Int) -> Int { Int.random(in: 0..<bound, using: &generator) }
+
+    mutating func bytes(upTo most: Int) -> [UInt8] {
+        (0..<below(most)).map { _ in UInt8.random(in: 0...255, using: &generator) }
+    }
+
+    /// A valid request with a few things wrong in its body. Three of four are submissions.
+    mutating func damagedRequest() -> [[UInt8]] {
+        let isSubmission = below(4) > 0
+        let choice = isSubmission ? below(9) : below(Self.requests.count)
+        let (service, text) = Self.requests[choice]
+        var body = Array(text.utf8)
+        for _ in 0...below(3) { damage(&body) }
+        var message: [[UInt8]] = [[], Array("MDPC01".utf8), Array(service.utf8), body]
+        for _ in 0..<below(3) { message.append(bytes(upTo: 40)) }
+        return message
+    }
+
+    private mutating func damage(_ body: inout [UInt8]) {
+        guard !body.isEmpty else { return }
+        let place = below(body.count)
+        let end = min(body.count, place + below(12))
+        switch below(8) {
+        case 0: body[place] = UInt8.random(in: 0...255, using: &generator)
+        case 1: body.removeSubrange(place..<end)
+        case 2: body.insert(contentsOf: body[place..<end], at: below(body.count))
+        case 3: body.removeSubrange(place...)
+        case 4:
+            let depth = below(2_000)
+            body.insert(contentsOf: Array(repeating: UInt8(ascii: "["), count: depth), at: place)
+        default: body.insert(contentsOf: Self.tokens[below(Self.tokens.count)].utf8, at: place)
+        }
+    }
+
+    /// Frames without sense; some with the right ones in front.
+    mutating func garbage() -> [[UInt8]] {
+        var message: [[UInt8]] = below(4) > 0 ? [[]] : []
+        if below(4) > 0 { message.append(Array("MDPC01".utf8)) }
+        if below(3) == 0 { message.append(Array(Self.requests[below(Self.requests.count)].service.utf8)) }
+        for _ in 0..<below(below(10) == 0 ? 30 : 5) { message.append(bytes(upTo: 60)) }
+        return message.isEmpty ? [[]] : message
+    }
+}
