@@ -151,8 +151,8 @@ extension Dispatcher {
         campaign.count += count
         stepEnded(campaign)
         if campaign.filter != nil { return nextPage(of: campaign) }
-        if let unfit, campaign.count == 0 {
-            say(.refused(unfit.refusal(of: campaign.verb)), to: campaign.caller)
+        if campaign.count == 0, let refusal = unfit?.refusal(of: campaign.verb) {
+            say(.refused(refusal), to: campaign.caller)
         } else {
             say(.count(campaign.count), to: campaign.caller)
         }
@@ -222,10 +222,12 @@ extension JobResult {
 }
 
 extension Unfit {
-    fileprivate func refusal(of verb: Campaign.Verb) -> Refusal {
+    /// Nil for a job that is to be cancelled and has ended: that changes nothing, and harms nobody.
+    fileprivate func refusal(of verb: Campaign.Verb) -> Refusal? {
         switch self {
         case .unknown(let id): .unknownJob(id)
         case .gone(let id): .goneJob(id)
+        case .wrongState where verb == .cancel: nil
         case .wrongState(let id, let state):
             Refusal(
                 409,

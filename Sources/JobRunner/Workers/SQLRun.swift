@@ -181,6 +181,8 @@ struct SQLRun {
         switch problem {
         case .sqlite(let error, let place):
             var failure = Failure(error, what: "The SQL failed")
+            // The authorizer is not asked about VACUUM; the transaction around every job stops it.
+            if error.message.hasPrefix("cannot VACUUM") { failure.code = .denied }
             failure.offset = error.offset.map { $0 + place }
             return failure
         case .encoder(.sqlite(let error)): return Failure(error, what: "The SQL failed")
