@@ -12,12 +12,14 @@ struct TrapKernel: Kernel {
     }
 }
 
-/// `exit`: ends the process without a crash, as a library may that calls `exit`.
+/// `exit`: ends the process without a crash, as a library may that calls `exit`; after a while if
+/// `{"after_ms": n}` says so.
 struct ExitKernel: Kernel {
     let name = "exit"
 
     func compute(_ input: KernelInput, _ run: KernelRun) throws(KernelError) -> KernelOutput {
-        _exit(3)
+        if let ms = (try? input.json())?["after_ms"]?.integerValue { usleep(UInt32(ms) * 1_000) }
+        _exit(1)
     }
 }
 
@@ -33,7 +35,7 @@ struct EndThreadKernel: Kernel {
 
     /// A file that says that a thread was ended already.
     private func path(_ input: KernelInput) -> String {
-        (try? input.json())?["once"]?.stringValue ?? "/dev/full"
+        (try? input.json())?["once"]?.stringValue ?? "/nowhere/at/all"
     }
 }
 

@@ -1,15 +1,19 @@
-import Glibc
+import Foundation
 import JobTesting
 import JobWire
 import Testing
 
 /// What happens to jobs when the process, or a thread of it, ends under them.
 @Suite struct CrashTests {
-    private func start(workers: Int = 2, stuckMs: Int = 10_000) throws -> RunnerProcess {
+    private func start(
+        workers: Int = 2,
+        stuckMs: Int = 10_000,
+        drainMs: Int = 200
+    ) throws -> RunnerProcess {
         var options = RunnerProcess.Options()
         options.program = "millrace-test-runner"
         options.workers = workers
-        options.settings = ["STUCK_MS": "\(stuckMs)", "DRAIN_MS": "200"]
+        options.settings = ["STUCK_MS": "\(stuckMs)", "DRAIN_MS": "\(drainMs)"]
         return try RunnerProcess(options)
     }
 
@@ -51,7 +55,7 @@ import Testing
         let client = try Conversation(runner.ipc)
         let beside = try client.submit(#"{"kernel":"sleep","input":{"ms":1500}}"#)
         try client.waitUntilRunning(beside)
-        let guilty = try client.submit(#"{"kernel":"\#(kernel)","input":1}"#)
+        let guilty = try client.submit(#"{"kernel":"\#(kernel)","input":1,"delay_ms":100}"#)
         let waiting = try client.submit(#"{"kernel":"echo","input":1,"delay_ms":100}"#)
         try runner.waitUntilReady(times: 4)
 
@@ -73,7 +77,7 @@ import Testing
             try client.submit(#"{"kernel":"sleep","input":{"ms":600000}}"#)
         }
         for id in beside { try client.waitUntilRunning(id) }
-        let guilty = try client.submit(#"{"kernel":"trap","input":1,"queue":"other"}"#)
+        let guilty = try client.submit(#"{"kernel":"trap","input":1,"delay_ms":100}"#)
         try runner.waitUntilReady(times: 4)
         let again = try Conversation(runner.ipc)
         #expect(try again.result(guilty).errorCode == "poisoned")
@@ -86,7 +90,7 @@ import Testing
     @Test func `a poisoned job can be retried and is judged anew`() throws {
         let runner = try start()
         let client = try Conversation(runner.ipc)
-        let guilty = try client.submit(#"{"kernel":"trap","input":1}"#)
+        let guilty = try client.submit(#"{"kernel":"trap","input":1,"delay_ms":100}"#)
         try runner.waitUntilReady(times: 4)
         let again = try Conversation(runner.ipc)
         #expect(try again.result(guilty).errorCode == "poisoned")
@@ -123,26 +127,23 @@ import Testing
         #expect(try client.result(client.submit(#"{"kernel":"echo","input":1}"#)).text == "1")
     }
 
-    @Test func `a deaf job's worker is given up and replaced, and its late report is fenced`() throws {
-        let runner = try start(workers: 1, stuckMs: 150)
+    @Test func `a deaf job's workers are given up and replaced, and late reports are fenced`() throws {
+        let runner = try start(workers: 3, stuckMs: 150)
         let client = try Conversation(runner.ipc)
-        let id = try client.submit(
-            #"{"kernel":"deaf","input":{"ms":2000},"timeout_ms":100,"backoff":{"first_ms":600000}}"#
-        )
-        // The only worker is out: whoever runs this is a new one.
-        let next = try client.submit(#"{"kernel":"echo","input":1,"delay_ms":300}"#)
-        #expect(try client.result(next).text == "1")
-        let lost = try client.show(id)
-        #expect(lost["attempts"]?.arrayValue?.first?["error"]?["code"] == "lost", "\(lost.head)")
-        #expect(lost.state != "succeeded")
-        #expect(try client.ask("job.cancel", #"{"id":\#(id)}"#).code == "200")
-        let end = try client.result(id)
-        #expect(end.state == "cancelled")
-        // By now the first thread has long reported "late".
-        let after = try client.submit(#"{"kernel":"sleep","input":{"ms":2000}}"#)
-        _ = try client.result(after)
-        #expect(try client.result(id).state == "cancelled")
-        #expect(try client.ask("sys.stats")["counts"]?["cancelled"] == 1)
+        let id = try client.submit(#"{"kernel":"deaf","input":{"ms":1500},"timeout_ms":100}"#)
+        let said = try client.result(id)
+        #expect(said.errorCode == "poisoned")
+        let attempts = try client.show(id)["attempts"]?.arrayValue ?? []
+        #expect(attempts.map { $0["error"]?["code"] } == ["lost", "lost", "lost"])
+        // Three workers at once: all three were replaced. Meanwhile the old ones report "late".
+        let jobs = Array(repeating: #"{"kernel":"sleep","input":{"ms":2000}}"#, count: 3)
+        let ids = try client.ask("job.submit", #"{"jobs":[\#(jobs.joined(separator: ","))]}"#).ids
+        for id in ids { try client.waitUntilRunning(id) }
+        for id in ids { #expect(try client.result(id).state == "succeeded") }
+        #expect(try client.result(id).errorCode == "poisoned")
+        let counts = try client.ask("sys.stats")["counts"]
+        #expect(counts?["failed"] == 1 && counts?["succeeded"] == 3)
+        #expect(try client.run == 1)
     }
 
     @Test func `a cancelled job that is deaf ends for its client at once`() throws {
@@ -184,18 +185,27 @@ import Testing
     }
 
     @Test func `a store that is no store is refused with a sentence and left alone`() throws {
-        let runner = try start()
+        let runner = try RunnerProcess()
         runner.process.signal(SIGTERM)
         try runner.process.waitForEnd()
         let path = runner.state + "/millrace.db"
         for suffix in ["-wal", "-shm"] { unlink(path + suffix) }
-        let file = open(path, O_WRONLY | O_TRUNC)
-        write(file, "This is not a database, but somebody's diary.\n", 46)
-        close(file)
+        let diary = "This is not a database, but somebody's diary.\n"
+        try diary.write(toFile: path, atomically: false, encoding: .utf8)
         let other = try runner.rival()
-        let code = try other.waitForEnd()
-        #expect(code != 0)
-        #expect(other.errors.contains("millrace.db"), "\(other.errors)")
+        #expect(try other.waitForEnd() != 0)
+        #expect(other.errors.contains("millrace.db is not a job store"), "\(other.errors)")
         #expect(other.output == "")
+        #expect(try String(contentsOfFile: path, encoding: .utf8) == diary)
+    }
+
+    @Test func `a job that ends the process while it drains does not bring the runner back`() throws {
+        let runner = try start(workers: 1, drainMs: 30_000)
+        let client = try Conversation(runner.ipc)
+        let id = try client.submit(#"{"kernel":"exit","input":{"after_ms":600}}"#)
+        try client.waitUntilRunning(id)
+        runner.process.signal(SIGTERM)
+        try runner.process.waitForEnd()
+        #expect(runner.readyCount == 1)
     }
 }

@@ -80,7 +80,7 @@ import Testing
             try #require(connected == 0)
             let bytes = (n.isMultiple(of: 2) ? greeting : []) + mutator.bytes(upTo: 2_000)
             // The peer may hang up in the middle, and well it may.
-            _ = send(socket, bytes, bytes.count, CInt(MSG_NOSIGNAL.rawValue))
+            _ = send(socket, bytes, bytes.count, CInt(MSG_NOSIGNAL))
         }
     }
 
