@@ -63,6 +63,11 @@ public struct Runner {
         var endpoints: [String] = []
         let doors = try assembly.openDoors(&endpoints)
         umask(oldMask)
-        return try assembly.run(doors) { ready(endpoints) }
+        let end = try assembly.run(doors) {
+            WorkMark.set(true, in: held)
+            ready(endpoints)
+        }
+        if case .stopped = end { WorkMark.set(false, in: held) }
+        return end
     }
 }

@@ -49,6 +49,20 @@ private func makeDirectory(_ path: String) throws(SystemError) {
     }
 }
 
+/// Whether the runner is at work: a byte in the lock's file. By it the supervisor tells an end that
+/// nobody asked for, such as an `exit` in a kernel, from a stop and from a start that failed.
+enum WorkMark {
+    static func set(_ isAtWork: Bool, in lock: CInt) {
+        var byte: UInt8 = isAtWork ? 1 : 0
+        _ = pwrite(lock, &byte, 1, 0)
+    }
+
+    static func isSet(in lock: CInt) -> Bool {
+        var byte: UInt8 = 0
+        return pread(lock, &byte, 1, 0) == 1 && byte == 1
+    }
+}
+
 /// Why a runner does not start.
 public enum RunnerError: Error, Equatable, Sendable {
     /// Another runner has this state directory.

@@ -37,9 +37,10 @@ public struct Supervisor {
         var pauseMs = Self.firstPauseMs
         while true {
             let start = steadyMs()
+            WorkMark.set(false, in: lock)
             let child = try spawn(lock)
-            let end = wait(for: child, signals)
-            if end.isStop { return end.code }
+            let (end, wasAsked) = wait(for: child, signals)
+            if wasAsked || (end.isStop && !WorkMark.isSet(in: lock)) { return end.code }
 
             log.error("The runner has ended and is started again.", metadata: ["reason": "\(end)"])
             if steadyMs() - start >= Self.soundMs { pauseMs = Self.firstPauseMs }
@@ -84,16 +85,19 @@ public struct Supervisor {
     }
 
     /// Passes on what asks the runner to stop, until the child has ended.
-    private func wait(for child: pid_t, _ signals: sigset_t) -> ChildEnd {
+    private func wait(for child: pid_t, _ signals: sigset_t) -> (end: ChildEnd, wasAsked: Bool) {
         var signals = signals
+        var wasAsked = false
         while true {
             var end: CInt = 0
             let found = waitpid(child, &end, WNOHANG)
-            if found == child { return ChildEnd(end) }
+            if found == child { return (ChildEnd(end), wasAsked) }
 
             var signal: CInt = 0
             sigwait(&signals, &signal)
-            if signal != SIGCHLD { kill(child, SIGTERM) }
+            if signal == SIGCHLD { continue }
+            kill(child, SIGTERM)
+            wasAsked = true
         }
     }
 
@@ -112,9 +116,11 @@ private struct ChildEnd: CustomStringConvertible {
     init(_ status: CInt) { self.status = status }
 
     private var signal: CInt { status & 0x7F }
-    var code: Int32 { status >> 8 & 0xFF }
+    /// As shells tell it.
+    var code: Int32 { signal == 0 ? status >> 8 & 0xFF : 128 + signal }
 
-    /// True when starting it again would change nothing: it was asked to stop, or cannot start.
+    /// True when, unless it was at work, it was asked to stop or cannot start: starting it again
+    /// would change nothing.
     var isStop: Bool { signal == 0 && code != RunnerExit.unfit && code != RunnerExit.startAgain }
 
     var description: String { signal == 0 ? "exit code \(code)" : "signal \(signal)" }
