@@ -16,17 +16,17 @@ public struct NeverHappened: Error, CustomStringConvertible {
 /// be waited for instead.
 ///
 /// - Parameters:
-///   - what: A sentence for the error.
+///   - what: A sentence for the error, made only then.
 ///   - probe: Nil while the answer is not there yet.
 public func eventually<Value>(
-    _ what: String,
+    _ what: @autoclosure () -> String,
     within limit: Duration = patience,
     _ probe: () throws -> Value?
 ) throws -> Value {
     let deadline = ContinuousClock.now + limit
     while true {
         if let value = try probe() { return value }
-        guard ContinuousClock.now < deadline else { throw NeverHappened(what) }
+        guard ContinuousClock.now < deadline else { throw NeverHappened(what()) }
         usleep(5_000)
     }
 }

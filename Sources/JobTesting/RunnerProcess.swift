@@ -101,7 +101,7 @@ public final class RunnerProcess {
 
     /// Waits until it has said so often that it takes jobs; more than once after a crash.
     public func waitUntilReady(times: Int = 1) throws {
-        try eventually("the runner says that it is ready:\n\(process.errors)") { () -> Void? in
+        try eventually("the runner is ready: \(process.output)\(process.errors)") { () -> Void? in
             readyCount >= times ? () : nil
         }
     }

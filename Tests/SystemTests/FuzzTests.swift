@@ -54,6 +54,9 @@ import Testing
             if said["request"] == "the end" { break }
             codes[said.code, default: 0] += 1
         }
+        // A third and more of all messages were read as jobs: their answer names a code or a field.
+        let read = codes["200", default: 0] + codes["422", default: 0] + codes["409", default: 0]
+        #expect(read > count / 5)
         print("Answers over \(endpoint.prefix(3)): \(codes.sorted { $0.key < $1.key })")
         #expect(codes["500"] == nil, "A client's message is never our fault.")
         #expect(codes["400", default: 0] + codes["422", default: 0] > count / 10)
@@ -122,14 +125,42 @@ private struct Mutator {
         "\u{FEFF}", "18446744073709551616", "\"parts\":1024", "\"params\":[[]]",
     ]
 
+    private static let fields = [
+        "kind", "sql", "params", "database", "mode", "format", "kernel", "input", "parts", "queue",
+        "priority", "ready_at", "delay_ms", "timeout_ms", "max_attempts", "backoff", "key", "name",
+        "tags", "keep_ms", "request", "wait_ms", "after", "each", "command", "dry_run", "jobs", "",
+    ]
+    private static let values = [
+        "null", "true", "0", "-1", "1", "7", "100", "1024", "9223372036854775807", "1e308", "-0.0",
+        "18446744073709551616", "\"\"", "\"a\"", "\"sql\"", "\"write\"", "\"csv\"", "\"\\u0000\"",
+        "[]", "[1,\"two\",null]", "{}", "{\"a\":1}", "{\"$frame\":2}", "{\"base64\":\"AP8=\"}",
+        "{\"real\":\"inf\"}", "{\"first_ms\":1,\"longest_ms\":5}", "[[[]]]", "[\"x\",\"x\"]",
+        "{\"numbers\":[1,2]}", "{\"below\":50}", "\"sum\"", "\"primes\"", "\"echo\"", "1795261132904",
+    ]
+
     private mutating func below(_ bound: Int) -> Int { Int.random(in: 0..<bound, using: &generator) }
 
     mutating func bytes(upTo most: Int) -> [UInt8] {
         (0..<below(most)).map { _ in UInt8.random(in: 0...255, using: &generator) }
     }
 
-    /// A valid request with a few things wrong in its body. Three of four are submissions.
+    /// A job of known fields and of values that belong to others, or to nobody.
+    private mutating func confusedJob() -> String {
+        let members = (0...below(6)).map { _ in
+            let name = Self.fields[below(Self.fields.count)]
+            return "\"\(name)\":\(Self.values[below(Self.values.count)])"
+        }
+        let work = below(2) == 0 ? #""sql":"select 1""# : #""kernel":"sum","input":{"numbers":[1]}"#
+        return "{" + (below(4) > 0 ? [work] + members : members).joined(separator: ",") + "}"
+    }
+
+    /// Half of them damaged in their bytes, half in their sense. Most are submissions.
     mutating func damagedRequest() -> [[UInt8]] {
+        if below(2) == 0 {
+            let jobs = (0...below(3)).map { _ in confusedJob() }
+            let body = jobs.count == 1 ? jobs[0] : #"{"jobs":[\#(jobs.joined(separator: ","))]}"#
+            return [[], Array("MDPC01".utf8), Array("job.submit".utf8), Array(body.utf8)]
+        }
         let isSubmission = below(4) > 0
         let choice = isSubmission ? below(9) : below(Self.requests.count)
         let (service, text) = Self.requests[choice]
@@ -143,6 +174,7 @@ private struct Mutator {
     private mutating func damage(_ body: inout [UInt8]) {
         guard !body.isEmpty else { return }
         let place = below(body.count)
+        // A piece of it, short enough to hit one token or two.
         let end = min(body.count, place + below(12))
         switch below(8) {
         case 0: body[place] = UInt8.random(in: 0...255, using: &generator)
