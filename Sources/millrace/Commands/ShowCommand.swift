@@ -24,11 +24,21 @@ struct ShowCommand: ParsableCommand {
 
     func run() throws {
         let client = try runner.client()
-        let jobs = try client.show(arguments.ids(asking: client))
+        let ids = try arguments.ids(asking: client)
+        let jobs = try client.show(ids)
         if json {
             Console.print(arguments.isOne ? jobs.first ?? .null : .array(jobs))
-            return
+        } else {
+            printPages(of: jobs)
         }
+        let found = Set(jobs.compactMap { $0["id"]?.integerValue })
+        let missing = ids.filter { !found.contains($0.rawValue) }
+        guard !missing.isEmpty else { return }
+        for id in missing { Console.tell("There is no job \(id.rawValue), or it is no longer kept.") }
+        throw ExitCode.unknownJob
+    }
+
+    private func printPages(of jobs: [JSON]) {
         let now = Timestamp.now
         for (place, job) in jobs.enumerated() {
             if place > 0 { Console.print("") }
