@@ -9,12 +9,13 @@ public final class ChildProcess {
     private let errorsPath: String
     private var end: Int32?
 
-    /// - Parameters:
-    ///   - program: Its path.
-    ///   - environment: All of it, not only what differs from ours.
-    ///   - directory: Where its output is kept.
+    /// `program` is a path, `environment` all of it and not only what differs from ours; the output
+    /// is kept in `directory`.
     public init(
-        _ program: String, _ arguments: [String], environment: [String: String], directory: String
+        _ program: String,
+        _ arguments: [String],
+        environment: [String: String],
+        directory: String
     ) throws {
         let name = "\(directory)/\(UInt32.random(in: 0...(.max)))"
         (outputPath, errorsPath) = (name + ".out", name + ".err")
@@ -92,6 +93,8 @@ private func spawn(
     defer { (words + variables).forEach { free($0) } }
     var pid = pid_t()
     let failed = posix_spawn(&pid, program, &actions, &attributes, words + [nil], variables + [nil])
-    guard failed == 0 else { throw NeverHappened("\(program) starts: \(String(cString: strerror(failed)))") }
+    guard failed == 0 else {
+        throw NeverHappened("\(program) starts: \(String(cString: strerror(failed)))")
+    }
     return pid
 }

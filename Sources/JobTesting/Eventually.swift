@@ -14,10 +14,7 @@ public struct NeverHappened: Error, CustomStringConvertible {
 ///
 /// The only place where tests look at a clock. What can be waited for, such as a message, should
 /// be waited for instead.
-///
-/// - Parameters:
-///   - what: A sentence for the error, made only then.
-///   - probe: Nil while the answer is not there yet.
+/// `what` is a sentence for the error; `probe` gives nil while the answer is not there yet.
 public func eventually<Value>(
     _ what: @autoclosure () -> String,
     within limit: Duration = patience,

@@ -85,10 +85,13 @@ public final class RunnerProcess {
 
     /// Path of a program that was built together with the tests.
     public static func built(_ program: String) -> String {
-        let ours = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
+        let ours =
+            (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
         let beside = URL(filePath: ours).deletingLastPathComponent().appending(path: program).path()
         if FileManager.default.isExecutableFile(atPath: beside) { return beside }
-        return CommandLine.arguments[0].split(separator: "/").dropLast().reduce("") { $0 + "/" + $1 }
+        return CommandLine.arguments[0].split(separator: "/").dropLast().reduce("") {
+            $0 + "/" + $1
+        }
             + "/" + program
     }
 

@@ -12,7 +12,8 @@ internal import Logging
         let settings = try Settings(reading: arguments.sources)
         let log = Logger(label: "millrace-test-runner")
         if !arguments.isAlone && arguments.lock == nil {
-            let words = CommandLine.arguments + ["--lock-descriptor", "\(Supervisor.lockDescriptor)"]
+            let words =
+                CommandLine.arguments + ["--lock-descriptor", "\(Supervisor.lockDescriptor)"]
             let supervisor = Supervisor(
                 stateDirectory: settings.stateDirectory,
                 arguments: words,

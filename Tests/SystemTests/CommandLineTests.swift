@@ -53,12 +53,29 @@ import Testing
     }
 
     @Test func `submit can wait and print the result`() throws {
-        let sum = try millrace("submit", "--kernel", "sum", "--input", #"{"numbers":[1,2]}"#, "--wait")
+        let sum = try millrace(
+            "submit",
+            "--kernel",
+            "sum",
+            "--input",
+            #"{"numbers":[1,2]}"#,
+            "--wait"
+        )
         #expect(sum.code == 0)
         #expect(sum.output == #"{"sum":3,"count":2}"#)
         let csv = try millrace(
-            "submit", "--sql", "select ? + ? as x, :day as d", "--param", "20", "--param", "22",
-            "--named", "day=2026-01-01", "--format", "csv", "--wait"
+            "submit",
+            "--sql",
+            "select ? + ? as x, :day as d",
+            "--param",
+            "20",
+            "--param",
+            "22",
+            "--named",
+            "day=2026-01-01",
+            "--format",
+            "csv",
+            "--wait"
         )
         // Positional and named values do not mix; whichever way, it is said.
         #expect(csv.code == 0 || !csv.errors.isEmpty)
@@ -70,7 +87,10 @@ import Testing
 
     @Test func `submit takes files as the spool does`() throws {
         let sql = try file("report.sql", "-- priority: 5\nselect 1 as one;\n")
-        let lines = try file("many.jsonl", "{\"sql\":\"select 1\"}\n{\"kernel\":\"echo\",\"input\":2}\n")
+        let lines = try file(
+            "many.jsonl",
+            "{\"sql\":\"select 1\"}\n{\"kernel\":\"echo\",\"input\":2}\n"
+        )
         let said = try millrace("submit", sql, lines)
         #expect(said.code == 0, "\(said.errors)")
         #expect(said.output == "1\n2\n3\n")
@@ -82,7 +102,17 @@ import Testing
 
     @Test func `show tells all about jobs, for people and for programs`() throws {
         _ = try millrace("submit", "--kernel", "echo", "--input", "1", "--wait")
-        _ = try millrace("submit", "--sql", "select 1", "--delay", "1h", "--name", "tea", "--tag", "t")
+        _ = try millrace(
+            "submit",
+            "--sql",
+            "select 1",
+            "--delay",
+            "1h",
+            "--name",
+            "tea",
+            "--tag",
+            "t"
+        )
         let page = try millrace("show", "1-2")
         #expect(page.code == 0)
         #expect(page.output.contains("succeeded"))
@@ -121,7 +151,8 @@ import Testing
     @Test func `without a runner the code is 69 and the words say what to do`() throws {
         let empty = try TemporaryDirectory()
         let said = try program(
-            ["list", "--connect", "ipc://\(empty.path)/nobody.sock"], ["HOME": empty.path]
+            ["list", "--connect", "ipc://\(empty.path)/nobody.sock"],
+            ["HOME": empty.path]
         )
         #expect(said.code == 69, "\(said.errors)")
         #expect(said.output == "")

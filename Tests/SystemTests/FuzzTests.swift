@@ -101,16 +101,25 @@ private struct Mutator {
     private static let requests: [(service: String, body: String)] = [
         ("job.submit", #"{"kind":"sql","sql":"select ?1 + 1 as x","params":[41],"priority":5}"#),
         ("job.submit", #"{"sql":"select :a","params":{"a":{"base64":"AP8="}},"format":"csv"}"#),
-        ("job.submit", #"{"kernel":"sum","input":{"numbers":[1,2.5,-3e4]},"parts":3,"delay_ms":7}"#),
+        (
+            "job.submit",
+            #"{"kernel":"sum","input":{"numbers":[1,2.5,-3e4]},"parts":3,"delay_ms":7}"#
+        ),
         ("job.submit", #"{"jobs":[{"sql":"select 1","key":"k"},{"kernel":"echo","input":"é☃"}]}"#),
-        ("job.submit", #"{"kernel":"primes","input":{"below":100},"max_attempts":2,"tags":["a","b"]}"#),
+        (
+            "job.submit",
+            #"{"kernel":"primes","input":{"below":100},"max_attempts":2,"tags":["a","b"]}"#
+        ),
         (
             "job.submit",
             #"{"kernel":"echo","input":{"a":[null,true,"\u00e9\n"]},"backoff":{"first_ms":1,"longest_ms":2}}"#
         ),
         ("job.submit", #"{"kernel":"digest","input":{"bytes":{"$frame":2}},"timeout_ms":500}"#),
         ("job.submit", #"{"sql":"select 1","queue":"q","name":"n","keep_ms":1000,"wait_ms":1}"#),
-        ("job.submit", #"{"kernel":"sudoku","input":{"puzzles":["8..........36......7..9.2..."]}}"#),
+        (
+            "job.submit",
+            #"{"kernel":"sudoku","input":{"puzzles":["8..........36......7..9.2..."]}}"#
+        ),
         ("job.show", #"{"ids":[1,2,3],"request":"r"}"#),
         ("job.result", #"{"id":1,"offset":0,"limit":10,"wait_ms":1}"#),
         ("job.list", #"{"state":"queued","after":5,"limit":3,"queue":"q","kind":"sql"}"#),
@@ -119,8 +128,10 @@ private struct Mutator {
         ("job.delete", #"{"id":3}"#), ("queue.list", "{}"), ("mmi.service", "job.submit"),
     ]
     private static let tokens = [
-        "{", "}", "[", "]", ",", ":", "\"", "\\", "\\u0000", "\\ud800", "null", "true", "-", "1e999",
-        "9223372036854775807", "-9223372036854775808", "9223372036854775808", "1e-999", "0.1", "\u{0}",
+        "{", "}", "[", "]", ",", ":", "\"", "\\", "\\u0000", "\\ud800", "null", "true", "-",
+        "1e999",
+        "9223372036854775807", "-9223372036854775808", "9223372036854775808", "1e-999", "0.1",
+        "\u{0}",
         "\"$frame\":99", "\"$frame\":-1", "\"base64\":\"=\"", "\"sql\"", "\"input\"", "\"jobs\":[",
         "\u{FEFF}", "18446744073709551616", "\"parts\":1024", "\"params\":[[]]",
     ]
@@ -135,10 +146,13 @@ private struct Mutator {
         "18446744073709551616", "\"\"", "\"a\"", "\"sql\"", "\"write\"", "\"csv\"", "\"\\u0000\"",
         "[]", "[1,\"two\",null]", "{}", "{\"a\":1}", "{\"$frame\":2}", "{\"base64\":\"AP8=\"}",
         "{\"real\":\"inf\"}", "{\"first_ms\":1,\"longest_ms\":5}", "[[[]]]", "[\"x\",\"x\"]",
-        "{\"numbers\":[1,2]}", "{\"below\":50}", "\"sum\"", "\"primes\"", "\"echo\"", "1795261132904",
+        "{\"numbers\":[1,2]}", "{\"below\":50}", "\"sum\"", "\"primes\"", "\"echo\"",
+        "1795261132904",
     ]
 
-    private mutating func below(_ bound: Int) -> Int { Int.random(in: 0..<bound, using: &generator) }
+    private mutating func below(_ bound: Int) -> Int {
+        Int.random(in: 0..<bound, using: &generator)
+    }
 
     mutating func bytes(upTo most: Int) -> [UInt8] {
         (0..<below(most)).map { _ in UInt8.random(in: 0...255, using: &generator) }
@@ -192,7 +206,9 @@ private struct Mutator {
     mutating func garbage() -> [[UInt8]] {
         var message: [[UInt8]] = below(4) > 0 ? [[]] : []
         if below(4) > 0 { message.append(Array("MDPC01".utf8)) }
-        if below(3) == 0 { message.append(Array(Self.requests[below(Self.requests.count)].service.utf8)) }
+        if below(3) == 0 {
+            message.append(Array(Self.requests[below(Self.requests.count)].service.utf8))
+        }
         for _ in 0..<below(below(10) == 0 ? 30 : 5) { message.append(bytes(upTo: 60)) }
         return message.isEmpty ? [[]] : message
     }

@@ -43,12 +43,18 @@ final class HastyFront: Sendable {
         var client: [UInt8] = []
         while !isClosed.load(ordering: .relaxed) {
             try poll.wait(timeout: .milliseconds(5))
-            while case .message(let frames) = try clients.receive(limits: .unlimited, waiting: false) {
+            while case .message(let frames) = try clients.receive(
+                limits: .unlimited,
+                waiting: false
+            ) {
                 client = frames[0]
                 _ = try backend.send(Array(frames.dropFirst()), waiting: false)
                 if let promise = promise(frames) { _ = try clients.send(promise, waiting: false) }
             }
-            while case .message(let frames) = try backend.receive(limits: .unlimited, waiting: false) {
+            while case .message(let frames) = try backend.receive(
+                limits: .unlimited,
+                waiting: false
+            ) {
                 if frames[2] == Array("job.submit".utf8) { continue }
                 _ = try clients.send([client] + frames, waiting: false)
             }

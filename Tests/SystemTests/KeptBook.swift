@@ -78,7 +78,10 @@ final class KeptBook {
         let name = "s\(jobs[0])"
         unanswered[name] = jobs
         let bodies = jobs.map { #"{\#(Work(n: $0).body),"key":"\#(Work(n: $0).key)"}"# }
-        try client.say("job.submit", #"{"request":"\#(name)","jobs":[\#(bodies.joined(separator: ","))]}"#)
+        try client.say(
+            "job.submit",
+            #"{"request":"\#(name)","jobs":[\#(bodies.joined(separator: ","))]}"#
+        )
     }
 
     /// Asks for the result of any acknowledged job, done or not.
@@ -155,7 +158,9 @@ final class KeptBook {
                 guard let key = job["key"]?.stringValue, let id = job["id"]?.integerValue else {
                     continue
                 }
-                if kept.updateValue(id, forKey: key) != nil { problems.append("\(key) is there twice.") }
+                if kept.updateValue(id, forKey: key) != nil {
+                    problems.append("\(key) is there twice.")
+                }
             }
             guard let next = said["next"]?.integerValue else { break }
             after = #","after":\#(next)"#

@@ -38,7 +38,9 @@ import Testing
         parts: Int?
     ) throws {
         let divided = parts.map { #","parts":\#($0)"# } ?? ""
-        let id = try client.submit(#"{"kernel":"\#(work.kernel)","input":\#(work.input)\#(divided)}"#)
+        let id = try client.submit(
+            #"{"kernel":"\#(work.kernel)","input":\#(work.input)\#(divided)}"#
+        )
         let said = try client.result(id)
         #expect(said.state == "succeeded", "\(said.head)")
         #expect(said.text == work.result)
@@ -83,7 +85,8 @@ import Testing
         ("primes", #"{"below":1000000000001}"#), ("sudoku", #"{"puzzles":[1]}"#),
         ("digest", #"{"text":"a","bytes":{"$frame":2}}"#), ("sleep", "null"),
     ])
-    func `input that can never do fails at once and says why`(kernel: String, input: String) throws {
+    func `input that can never do fails at once and says why`(kernel: String, input: String) throws
+    {
         let frames: [[UInt8]] = kernel == "digest" ? [[1]] : []
         let said = try client.ask(
             "job.submit",

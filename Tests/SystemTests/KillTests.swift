@@ -23,7 +23,9 @@ import Testing
     ///
     /// - Returns: False when that could not be had, and nobody was killed.
     private func killUnderLoad(
-        _ book: KeptBook, mustBeUnanswered: Bool, _ kill: () throws -> Void
+        _ book: KeptBook,
+        mustBeUnanswered: Bool,
+        _ kill: () throws -> Void
     ) throws -> Bool {
         let goal = book.acknowledged.count + 20 + book.below(100)
         while book.acknowledged.count < goal {

@@ -27,7 +27,9 @@ import Testing
         }
         #expect(try busy() == 2, "The queries must outlast the pings.")
         times.sort()
-        print("sys.ping with busy workers: p50 \(times[150]), p99 \(times[297]), most \(times[299])")
+        print(
+            "sys.ping with busy workers: p50 \(times[150]), p99 \(times[297]), most \(times[299])"
+        )
         // The promise is 5 ms at p99 on a machine of its own; here liveness counts.
         #expect(times[297] < .milliseconds(50))
         let list = ids.map(String.init).joined(separator: ",")
@@ -41,7 +43,9 @@ import Testing
             .joined(separator: ",")
         for _ in 0..<30 { try flood.say("job.submit", #"{"jobs":[\#(batch)]}"#) }
         let deaf = try Conversation(dealer: runner.tcp)
-        for _ in 0..<3_000 { _ = try deaf.sayRaw([[], Array("MDPC01".utf8), Array("sys.info".utf8)]) }
+        for _ in 0..<3_000 {
+            _ = try deaf.sayRaw([[], Array("MDPC01".utf8), Array("sys.info".utf8)])
+        }
 
         let client = try Conversation(runner.tcp)
         for _ in 0..<100 { #expect(try client.ask("sys.ping").code == "200") }

@@ -62,7 +62,10 @@ import Testing
         #expect(failed.errorCode == "sql_error")
         #expect(failed["attempt"] == 1)
         #expect(failed["error"]?["sqlite_code"] == 1_555)
-        #expect(try text("select count(*) from items", #","database":"shop""#)?.contains("[[2]]") == true)
+        #expect(
+            try text("select count(*) from items", #","database":"shop""#)?.contains("[[2]]")
+                == true
+        )
 
         let rows = try text("create table t(x); insert into t values (1),(2); select sum(x) from t")
         #expect(rows?.contains("[[3]]") == true)
@@ -71,7 +74,9 @@ import Testing
     }
 
     @Test func `parameters go by position, by name and by frame`() throws {
-        #expect(try text("select ?, ?2", #","params":[1,"two"]"#)?.contains(#"[[1,"two"]]"#) == true)
+        #expect(
+            try text("select ?, ?2", #","params":[1,"two"]"#)?.contains(#"[[1,"two"]]"#) == true
+        )
         let named = try text("select :a; select :a + :b", #","params":{"a":1,"b":2.5}"#)
         #expect(named?.contains("[[3.5]]") == true)
         let framed = try run(
@@ -81,7 +86,9 @@ import Testing
         #expect(framed.text?.contains(#"[[3,"00FF0A"]]"#) == true)
         let bytes = try text("select hex(?)", #","params":[{"base64":"AP8="}]"#)
         #expect(bytes?.contains(#"[["00FF"]]"#) == true)
-        for wrong in [#"{"sql":"select ?","params":[1,2]}"#, #"{"sql":"select :a","params":{"b":1}}"#] {
+        for wrong in [
+            #"{"sql":"select ?","params":[1,2]}"#, #"{"sql":"select :a","params":{"b":1}}"#,
+        ] {
             #expect(try run(wrong).state == "failed", "\(wrong)")
         }
     }
@@ -108,12 +115,16 @@ import Testing
         #expect(lines == "{\"id\":1,\"name\":\"pen\"}\n{\"id\":2,\"name\":\"ink\"}\n")
         let table = try text(sql, #","database":"books","format":"csv""#)
         #expect(table == "id,name\r\n1,pen\r\n2,ink\r\n")
-        let quoted = try text(#"select 'a,b' as x, 'say "hi"' as y, null as z"#, #","format":"csv""#)
+        let quoted = try text(
+            #"select 'a,b' as x, 'say "hi"' as y, null as z"#,
+            #","format":"csv""#
+        )
         #expect(quoted == "x,y,z\r\n\"a,b\",\"say \"\"hi\"\"\",\r\n")
     }
 
     @Test(arguments: [
-        "attach 'other.db' as o", "attach ':memory:' as o", "vacuum into '/tmp/stolen.db'", "vacuum",
+        "attach 'other.db' as o", "attach ':memory:' as o", "vacuum into '/tmp/stolen.db'",
+        "vacuum",
         "pragma journal_mode = off", "pragma writable_schema = 1", "pragma query_only = 0",
         "delete from items", "create table t(x)", "begin", "commit", "rollback", "savepoint s",
         "select load_extension('x')", "select readfile('/etc/passwd')", "detach main",
@@ -132,7 +143,10 @@ import Testing
     }
 
     @Test func `a database for reading is not written to`() throws {
-        let said = try client.ask("job.submit", #"{"sql":"select 1","database":"books","mode":"write"}"#)
+        let said = try client.ask(
+            "job.submit",
+            #"{"sql":"select 1","database":"books","mode":"write"}"#
+        )
         #expect(["403", "422"].contains(said.code), "\(said.head)")
     }
 

@@ -43,7 +43,10 @@ import Testing
     @Test func `no priority starves what has waited longest`() throws {
         let plug = try plug()
         let low = try client.submit(#"{"kernel":"sleep","input":{"ms":5},"priority":-100}"#)
-        let jobs = Array(repeating: #"{"kernel":"sleep","input":{"ms":5},"priority":100}"#, count: 30)
+        let jobs = Array(
+            repeating: #"{"kernel":"sleep","input":{"ms":5},"priority":100}"#,
+            count: 30
+        )
         let high = try client.ask("job.submit", #"{"jobs":[\#(jobs.joined(separator: ","))]}"#).ids
         try client.ask("job.cancel", #"{"id":\#(plug)}"#)
         let order = try starts(of: [low] + high)
@@ -53,7 +56,10 @@ import Testing
 
     @Test func `queues take turns`() throws {
         let plug = try plug()
-        let many = Array(repeating: #"{"kernel":"sleep","input":{"ms":5},"queue":"many"}"#, count: 20)
+        let many = Array(
+            repeating: #"{"kernel":"sleep","input":{"ms":5},"queue":"many"}"#,
+            count: 20
+        )
         let crowd = try client.ask("job.submit", #"{"jobs":[\#(many.joined(separator: ","))]}"#).ids
         let lone = try client.submit(#"{"kernel":"sleep","input":{"ms":5},"queue":"lone"}"#)
         try client.ask("job.cancel", #"{"id":\#(plug)}"#)
@@ -91,7 +97,8 @@ import Testing
         #""kernel":"count","input":{"to":9000000000000000}"#,
         #""sql":"with recursive n(i) as (select 1 union all select i+1 from n) select max(i) from n""#,
     ])
-    func `an attempt that takes too long fails as a time-out and is made again`(work: String) throws {
+    func `an attempt that takes too long fails as a time-out and is made again`(work: String) throws
+    {
         let id = try client.submit(
             #"{\#(work),"timeout_ms":100,"max_attempts":2,"backoff":{"first_ms":10,"longest_ms":10}}"#
         )
@@ -138,9 +145,13 @@ import Testing
         #expect(shown["why"]?.stringValue?.hasPrefix("It failed once and is tried again") == true)
     }
 
-    @Test func `a long job that is running holds up only its own worker's queue for a moment`() throws {
+    @Test func `a long job that is running holds up only its own worker's queue for a moment`()
+        throws
+    {
         // Short ones of the same sort teach the runner to give credit; then a long one comes.
-        for _ in 0..<20 { _ = try client.result(client.submit(#"{"kernel":"sleep","input":{"ms":0}}"#)) }
+        for _ in 0..<20 {
+            _ = try client.result(client.submit(#"{"kernel":"sleep","input":{"ms":0}}"#))
+        }
         let long = try client.submit(#"{"kernel":"sleep","input":{"ms":600000}}"#)
         let short = try client.submit(#"{"kernel":"sleep","input":{"ms":0}}"#)
         try client.waitUntilRunning(long)

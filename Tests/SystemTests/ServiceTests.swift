@@ -160,7 +160,10 @@ import Testing
     }
 
     @Test func `a filter cancels all that it finds, page after page`() throws {
-        let jobs = Array(repeating: #"{"sql":"select 1","queue":"q","delay_ms":99999}"#, count: 1_200)
+        let jobs = Array(
+            repeating: #"{"sql":"select 1","queue":"q","delay_ms":99999}"#,
+            count: 1_200
+        )
         _ = try client.ask("job.submit", #"{"jobs":[\#(jobs.joined(separator: ","))]}"#)
         let other = try client.submit(#"{"sql":"select 1","delay_ms":99999}"#)
         let said = try client.ask("job.cancel", #"{"queue":"q","state":"queued"}"#)

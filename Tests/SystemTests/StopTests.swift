@@ -62,7 +62,10 @@ import Testing
         try client.waitUntilRunning(running)
         runner.process.signal(SIGTERM)
         let refused = try eventually("jobs are refused") { () -> Said? in
-            let said = try client.ask("job.submit", #"{"kernel":"echo","input":1,"delay_ms":99999}"#)
+            let said = try client.ask(
+                "job.submit",
+                #"{"kernel":"echo","input":1,"delay_ms":99999}"#
+            )
             return said.code == "200" ? nil : said
         }
         #expect(refused.code == "503")

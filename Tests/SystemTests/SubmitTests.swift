@@ -103,7 +103,8 @@ import Testing
 
     @Test func `ten thousand jobs fit into one submission and one more does not`() throws {
         func jobs(_ count: Int) -> String {
-            #"{"jobs":["# + Array(repeating: #"{"kernel":"echo","input":1}"#, count: count)
+            #"{"jobs":["#
+                + Array(repeating: #"{"kernel":"echo","input":1}"#, count: count)
                 .joined(separator: ",") + "]}"
         }
         let said = try client.ask("job.submit", jobs(10_000))
@@ -123,7 +124,10 @@ import Testing
         #expect(first["created"] == true)
         #expect(second["created"] == false)
 
-        let waiting = try client.ask("job.submit", #"{"sql":"select 1","key":"once","wait_ms":9000}"#)
+        let waiting = try client.ask(
+            "job.submit",
+            #"{"sql":"select 1","key":"once","wait_ms":9000}"#
+        )
         #expect(waiting.id == first.id)
         #expect(waiting.state == "succeeded")
 

@@ -38,7 +38,9 @@ struct SyncTrace {
     }
 
     private func isReceive(_ call: Substring) -> Bool {
-        ["recvfrom(", "recvmsg(", "read("].contains { call.hasPrefix($0) && !call.contains("unfinished") }
+        ["recvfrom(", "recvmsg(", "read("].contains {
+            call.hasPrefix($0) && !call.contains("unfinished")
+        }
             || ["<... recvfrom", "<... recvmsg", "<... read"].contains { call.hasPrefix($0) }
     }
 

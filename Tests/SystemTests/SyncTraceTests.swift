@@ -26,14 +26,18 @@ import Testing
         #expect(try runner.process.waitForEnd() == 0)
 
         var trace = SyncTrace()
-        let text = try String(contentsOfFile: runner.directory.path + "/trace", encoding: .isoLatin1)
+        let text = try String(
+            contentsOfFile: runner.directory.path + "/trace",
+            encoding: .isoLatin1
+        )
         for line in text.split(separator: "\n") { trace.read(String(line)) }
         #expect(trace.acknowledgements == 120)
         #expect(trace.early.isEmpty, "\(trace.early.prefix(3))")
     }
 
     private static let request = #"11 recvfrom(20<TCP:[a->b]>, "MDPC01\njob.submit", 8192, 0) = 90"#
-    private static let answer = #"11 sendto(20<TCP:[a->b]>, "MDPC01\njob.submit\003200", 96, 0) = 96"#
+    private static let answer =
+        #"11 sendto(20<TCP:[a->b]>, "MDPC01\njob.submit\003200", 96, 0) = 96"#
     private static let sync = "12 fdatasync(9</s/millrace.db-wal>) = 0"
 
     @Test(arguments: [
@@ -55,7 +59,10 @@ import Testing
             ], 1
         ),
         ([request, sync, answer, request, answer], 1),
-        ([request, "12 fdatasync(9</s/millrace.db-wal>) = -1 EIO (Input/output error)", answer], 1),
+        (
+            [request, "12 fdatasync(9</s/millrace.db-wal>) = -1 EIO (Input/output error)", answer],
+            1
+        ),
     ])
     func `a trace with an early acknowledgement is told from a good one`(
         lines: [String],
