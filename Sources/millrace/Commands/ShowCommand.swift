@@ -34,7 +34,9 @@ struct ShowCommand: ParsableCommand {
         let found = Set(jobs.compactMap { $0["id"]?.integerValue })
         let missing = ids.filter { !found.contains($0.rawValue) }
         guard !missing.isEmpty else { return }
-        for id in missing { Console.tell("There is no job \(id.rawValue), or it is no longer kept.") }
+        for id in missing {
+            Console.tell("There is no job \(id.rawValue), or it is no longer kept.")
+        }
         throw ExitCode.unknownJob
     }
 
