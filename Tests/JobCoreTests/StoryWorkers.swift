@@ -203,7 +203,7 @@ extension StoryWorld {
 
     /// The broker looks at the marks.
     mutating func look() throws(Violation) {
-        guard dispatcher.isWatching else { return }
+        guard dispatcher.watchEveryMs != nil else { return }
         let marks = workers.filter { $0.value.step == .working && !$0.value.isGivenUp }
             .sorted { $0.key < $1.key }.compactMap { $0.value.mark($0.key) }
         if !marks.isEmpty { try hear(.seen(marks)) }

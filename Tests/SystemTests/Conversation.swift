@@ -45,6 +45,18 @@ final class Conversation {
     }
 
     func hearIfAny(within limit: Duration = .zero) throws -> Said? {
+        try framesIfAny(within: limit).map { try Said($0, from: kind) }
+    }
+
+    /// The next message, whatever it is.
+    func hearFrames() throws -> [[UInt8]] {
+        guard let frames = try framesIfAny(within: patience) else {
+            throw NeverHappened("a message came")
+        }
+        return frames
+    }
+
+    private func framesIfAny(within limit: Duration) throws -> [[UInt8]]? {
         var poll = PollSet()
         let index = poll.add(socket)
         let deadline = ContinuousClock.now + limit
@@ -53,7 +65,7 @@ final class Conversation {
             guard limit == .zero || poll.isReady(index) else { continue }
             switch try socket.receive(limits: .unlimited, waiting: false) {
             case .nothing: continue
-            case .message(let frames): return try Said(frames, from: kind)
+            case .message(let frames): return frames
             case .tooLarge: throw NeverHappened("a reply fits into memory")
             }
         } while ContinuousClock.now < deadline

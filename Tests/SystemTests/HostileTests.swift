@@ -1,0 +1,134 @@
+import Glibc
+import JobTesting
+import JobWire
+import Testing
+
+/// Clients and neighbours that mean no good, one at a time.
+@Suite struct HostileTests {
+    private let protocolName = Array("MDPC01".utf8)
+    private let ping = Array("sys.ping".utf8)
+
+    @Test func `a frame beyond the limit costs its sender the connection and nobody else`() throws {
+        let runner = try RunnerProcess()
+        let sender = try Conversation(dealer: runner.tcp)
+        let client = try Conversation(runner.tcp)
+        let frame = [UInt8](repeating: 0x20, count: (16 << 20) + 1)
+        _ = try sender.sayRaw([[], protocolName, Array("job.submit".utf8), frame])
+        for _ in 0..<10 { #expect(try client.ask("sys.ping").code == "200") }
+        // It comes back by itself, and is served.
+        let said = try eventually("the sender is served again") { () -> Said? in
+            try sender.say("sys.ping", #"{"request":"again"}"#)
+            return try sender.hearIfAny(within: .milliseconds(500))
+        }
+        #expect(said.code == "200")
+    }
+
+    @Test func `a message beyond the limit in many frames is refused by name`() throws {
+        let runner = try RunnerProcess()
+        let client = try Conversation(dealer: runner.ipc)
+        let frames = Array(repeating: [UInt8](repeating: 1, count: 3 << 20), count: 7)
+        try client.say("job.submit", #"{"kernel":"echo","input":{"$frame":2}}"#, frames: frames)
+        let said = try client.hear()
+        #expect(said.code == "413")
+        #expect(said.errorCode == "too_large")
+        let many = try client.ask("job.submit", "{}", frames: Array(repeating: [1], count: 20))
+        #expect(many.code == "413")
+        #expect(try client.ask("sys.ping").code == "200")
+    }
+
+    @Test func `other protocols are told which one is spoken`() throws {
+        let runner = try RunnerProcess()
+        let client = try Conversation(dealer: runner.ipc)
+        try client.say([Array("MDPC02".utf8), ping, Array("{}".utf8)])
+        let frames = try client.hearFrames()
+        #expect(frames.contains(Array("400".utf8)))
+        #expect(frames.last.map { String(decoding: $0, as: UTF8.self) }?.contains("MDPC01") == true)
+    }
+
+    @Test func `clients that leave while they wait are forgotten`() throws {
+        let runner = try RunnerProcess()
+        let client = try Conversation(runner.ipc)
+        let id = try client.submit(#"{"kernel":"sleep","input":{"ms":600000}}"#)
+        try client.waitUntilRunning(id)
+        for _ in 0..<50 {
+            let other = try Conversation(runner.ipc)
+            try other.ask("sys.ping")
+            try other.say("job.result", #"{"id":\#(id),"wait_ms":60000}"#)
+        }
+        #expect(try client.ask("job.cancel", #"{"id":\#(id)}"#)["count"] == 1)
+        #expect(try client.result(id).state == "cancelled")
+        #expect(try client.ask("sys.ping").code == "200")
+    }
+
+    @Test func `a socket on which another runner listens is not taken from it`() throws {
+        let runner = try RunnerProcess()
+        let directory = try TemporaryDirectory()
+        let other = try ChildProcess(
+            RunnerProcess.built("millrace"),
+            ["serve", "--no-supervise", "--state", directory.path, "--listen", runner.ipc],
+            environment: RunnerProcess.environment,
+            directory: directory.path
+        )
+        let code = try eventually("the other stops, or listens") { () -> Int32? in
+            if other.output.contains("takes jobs") { return 0 }
+            return try? other.waitForEnd(within: .milliseconds(20))
+        }
+        #expect(code != 0)
+        #expect(other.errors.contains("Cannot listen on \(runner.ipc)"), "\(other.errors)")
+        #expect(try Conversation(runner.ipc).run == 1)
+    }
+
+    @Test func `a supervisor killed while its runner starts leaves no runner behind`() throws {
+        var generator = SeededGenerator(seed: 11)
+        let runner = try RunnerProcess()
+        try runner.killAll()
+        for _ in 0..<15 {
+            let start = try runner.rival()
+            let child = try eventually("it has a child: \(start.errors)") { start.children.first }
+            usleep(UInt32.random(in: 0...10_000, using: &generator))
+            start.signal(SIGKILL)
+            try start.waitForEnd()
+            try runner.waitForEnd(of: child)
+        }
+        // The lock is free, or it would not start.
+        try runner.restart()
+        #expect(try Conversation(runner.ipc).ask("sys.ping").code == "200")
+    }
+
+    @Test func `a stop sent to the runner itself ends its supervisor too`() throws {
+        let runner = try RunnerProcess()
+        kill(try runner.worker(), SIGTERM)
+        #expect(try runner.process.waitForEnd() == 0)
+    }
+
+    @Test func `a signal right at the start is not lost`() throws {
+        let runner = try RunnerProcess()
+        runner.process.signal(SIGTERM)
+        try runner.process.waitForEnd()
+        var generator = SeededGenerator(seed: 5)
+        for _ in 0..<15 {
+            let start = try runner.rival()
+            usleep(UInt32.random(in: 0...60_000, using: &generator))
+            start.signal(SIGTERM)
+            _ = try start.waitForEnd()
+        }
+        try runner.restart()
+    }
+
+    @Test func `a job that gives far too much is refused and costs little memory`() throws {
+        let runner = try RunnerProcess()
+        let client = try Conversation(runner.ipc)
+        let jobs = [
+            #"{"sql":"select zeroblob(900000000)"}"#,
+            #"{"sql":"select hex(randomblob(400000000))"}"#,
+            #"{"sql":"select replace(hex(zeroblob(100000)),'0',hex(zeroblob(100000)))"}"#,
+            #"{"sql":"with recursive n(s) as (select 'x' union all select s||s from n) select s from n"}"#,
+            #"{"sql":"with recursive n(i) as (select 1 union all select i+1 from n) select group_concat(i) from n","timeout_ms":1000,"max_attempts":1}"#,
+        ]
+        for job in jobs {
+            let said = try client.result(client.submit(job))
+            #expect(said.state == "failed", "\(job)")
+        }
+        #expect(try client.run == 1)
+    }
+}
