@@ -82,6 +82,9 @@ struct Assembly {
     func openDoors(_ endpoints: inout [String]) throws -> Doors {
         let clients = try Socket(.router, in: context, options: clientOptions)
         for endpoint in settings.listen {
+            if isTaken(endpoint) {
+                throw RunnerError.endpoint(endpoint, reason: "another program listens there")
+            }
             do throws(ZeroMQError) {
                 try clients.bind(endpoint)
                 endpoints.append(try clients.lastEndpoint)
@@ -207,4 +210,24 @@ private func stopSignals() -> CInt {
     sigaddset(&signals, SIGINT)
     pthread_sigmask(SIG_BLOCK, &signals, nil)
     return clinux_signalfd(&signals)
+}
+
+/// Whether somebody listens on the socket of an ipc endpoint. Binding it would succeed, and cut off
+/// whoever was there before: libzmq unlinks the path first.
+private func isTaken(_ endpoint: String) -> Bool {
+    guard endpoint.hasPrefix("ipc://") else { return false }
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    let path = Array(endpoint.dropFirst("ipc://".count).utf8)
+    guard path.count < MemoryLayout.size(ofValue: address.sun_path) else { return false }
+    withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path) }
+
+    let probe = socket(AF_UNIX, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0)
+    guard probe >= 0 else { return false }
+    defer { close(probe) }
+    return withUnsafePointer(to: &address) { address in
+        address.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+            connect(probe, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) == 0
+        }
+    }
 }
