@@ -64,10 +64,10 @@ public struct Runner {
         let doors = try assembly.openDoors(&endpoints)
         umask(oldMask)
         let end = try assembly.run(doors) {
-            WorkMark.set(true, in: held)
+            LockNote.setAtWork(true, in: held)
             ready(endpoints)
         }
-        if case .stopped = end { WorkMark.set(false, in: held) }
+        if case .stopped = end { LockNote.setAtWork(false, in: held) }
         return end
     }
 }

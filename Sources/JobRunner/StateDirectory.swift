@@ -49,17 +49,29 @@ private func makeDirectory(_ path: String) throws(SystemError) {
     }
 }
 
-/// Whether the runner is at work: a byte in the lock's file. By it the supervisor tells an end that
-/// nobody asked for, such as an `exit` in a kernel, from a stop and from a start that failed.
-enum WorkMark {
-    static func set(_ isAtWork: Bool, in lock: CInt) {
-        var byte: UInt8 = isAtWork ? 1 : 0
-        _ = pwrite(lock, &byte, 1, 0)
+/// What supervisor and runner tell each other in the lock's file.
+enum LockNote {
+    /// Whether the runner is at work: by it the supervisor tells an end that nobody asked for, such
+    /// as an `exit` in a kernel, from a stop and from a start that failed.
+    static func setAtWork(_ isAtWork: Bool, in lock: CInt) {
+        write(isAtWork ? 1 : 0, to: lock, at: 0)
     }
 
-    static func isSet(in lock: CInt) -> Bool {
-        var byte: UInt8 = 0
-        return pread(lock, &byte, 1, 0) == 1 && byte == 1
+    static func isAtWork(in lock: CInt) -> Bool { read(lock, at: 0) == 1 }
+
+    /// Who started the runner, and ends it by its own end.
+    static func setSupervisor(_ process: pid_t, in lock: CInt) { write(process, to: lock, at: 4) }
+    static func supervisor(in lock: CInt) -> pid_t { read(lock, at: 4) }
+
+    private static func write(_ value: Int32, to lock: CInt, at place: off_t) {
+        var value = value
+        _ = pwrite(lock, &value, 4, place)
+    }
+
+    private static func read(_ lock: CInt, at place: off_t) -> Int32 {
+        var value: Int32 = 0
+        _ = pread(lock, &value, 4, place)
+        return value
     }
 }
 

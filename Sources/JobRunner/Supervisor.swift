@@ -32,15 +32,16 @@ public struct Supervisor {
     /// - Returns: The exit code for this process.
     public func run() throws -> Int32 {
         let lock = try StateDirectory(stateDirectory).lock()
+        LockNote.setSupervisor(getpid(), in: lock)
         var signals = watchedSignals()
         pthread_sigmask(SIG_BLOCK, &signals, nil)
         var pauseMs = Self.firstPauseMs
         while true {
             let start = steadyMs()
-            WorkMark.set(false, in: lock)
+            LockNote.setAtWork(false, in: lock)
             let child = try spawn(lock)
             let (end, wasAsked) = wait(for: child, signals)
-            if wasAsked || (end.isStop && !WorkMark.isSet(in: lock)) { return end.code }
+            if wasAsked || (end.isStop && !LockNote.isAtWork(in: lock)) { return end.code }
 
             log.error("The runner has ended and is started again.", metadata: ["reason": "\(end)"])
             if steadyMs() - start >= Self.soundMs { pauseMs = Self.firstPauseMs }
@@ -142,4 +143,6 @@ private func steadyMs() -> Int64 {
 /// To be called by the child: it ends with its parent, however that ends.
 public func dieWithSupervisor() {
     _ = clinux_die_with_parent(SIGKILL)
+    // It may have ended before that, and nobody would send the signal.
+    if getppid() != LockNote.supervisor(in: Supervisor.lockDescriptor) { _exit(RunnerExit.stopped) }
 }
