@@ -129,6 +129,16 @@ public final class RunnerProcess {
     }
 }
 
+/// Memory of a process that is really there, from proc(5).
+public func residentKilobytes(of process: pid_t) throws -> Int {
+    let text = try String(contentsOfFile: "/proc/\(process)/status", encoding: .utf8)
+    let line = text.split(separator: "\n").first { $0.hasPrefix("VmRSS:") }
+    guard let size = line?.split(separator: " ").compactMap({ Int($0) }).first else {
+        throw NeverHappened("process \(process) tells its memory")
+    }
+    return size
+}
+
 /// A port below those that the system gives to outgoing connections.
 private func freePort() throws -> UInt16 {
     try eventually("a port is free") {

@@ -86,12 +86,6 @@ import Testing
             _ = send(socket, bytes, bytes.count, CInt(MSG_NOSIGNAL))
         }
     }
-
-    private func residentKilobytes(of pid: pid_t) throws -> Int {
-        let text = try String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
-        let line = text.split(separator: "\n").first { $0.hasPrefix("VmRSS:") }
-        return try #require(line?.split(separator: " ").compactMap { Int($0) }.first)
-    }
 }
 
 /// Makes messages out of chance.

@@ -60,6 +60,30 @@ import Testing
         #expect(try client.ask("sys.ping").code == "200")
     }
 
+    @Test func `a client that asks and never reads costs little memory and hurts nobody`() throws {
+        let runner = try RunnerProcess()
+        let client = try Conversation(runner.ipc)
+        #expect(try client.ask("sys.ping").code == "200")
+        let before = try residentKilobytes(of: runner.worker())
+        let deaf = try Conversation(dealer: runner.tcp)
+        var sent = 0
+        while sent < 200_000 {
+            if try deaf.sayRaw([[], protocolName, Array("sys.info".utf8)]) {
+                sent += 1
+            } else {
+                #expect(try client.ask("sys.ping").code == "200")
+            }
+        }
+        // All of it was heard when a ping behind it has been.
+        for _ in 0..<100 { #expect(try client.ask("sys.ping").code == "200") }
+        _ = try eventually("the runner has nothing more to do") {
+            try client.ask("sys.stats")["dropped"]?.integerValue ?? 0 > 0 ? true : nil
+        }
+        let grown = try residentKilobytes(of: runner.worker()) - before
+        print("Grown by \(grown) kB for a client that never reads")
+        #expect(grown < 40_000)
+    }
+
     @Test func `a socket on which another runner listens is not taken from it`() throws {
         let runner = try RunnerProcess()
         let directory = try TemporaryDirectory()
