@@ -110,7 +110,9 @@ extension Broker {
     }
 
     private mutating func hear(_ envelope: Envelope?, at now: Timestamp) {
-        if let envelope, outbox.isFull(for: envelope.client) {
+        if let envelope, outbox.isOverfull(for: envelope.client) {
+            dispatcher.dropped += 1
+        } else if let envelope, outbox.isFull(for: envelope.client) {
             refuse(envelope, .repliesNotTaken, at: now)
         } else if let envelope, envelope.isLarge {
             desk.staff.parser.put(envelope)

@@ -5,6 +5,8 @@ internal import ZeroMQ
 struct Outbox {
     /// Bytes kept for one client.
     static let clientBytes = 4 << 20
+    /// Bytes beyond that for telling the client so; then its requests are dropped.
+    static let refusalBytes = 256 << 10
     /// A client that takes nothing for this long loses what was kept for it, in ms.
     static let patienceMs: Int64 = 30_000
 
@@ -20,6 +22,11 @@ struct Outbox {
 
     func isFull(for client: ClientID) -> Bool {
         (backlogs[client]?.bytes ?? 0) >= Self.clientBytes
+    }
+
+    /// True when not even a refusal should be kept for the client.
+    func isOverfull(for client: ClientID) -> Bool {
+        (backlogs[client]?.bytes ?? 0) >= Self.clientBytes + Self.refusalBytes
     }
 
     /// Sends the message, or keeps it behind those that wait already.
