@@ -10,14 +10,15 @@ final class KeptBook {
         let n: Int
 
         var key: String { "n\(n)" }
-        /// Every fourth writes a row with its number into the user's table.
-        var writes: Bool { n % 4 == 3 }
+        /// One in five writes a row with its number into the user's table.
+        var writes: Bool { n % 5 == 3 }
 
         var body: String {
-            switch n % 4 {
+            switch n % 5 {
             case 0: #""kernel":"sum","input":{"numbers":[\#(n),0.5]}"#
             case 1: #""sql":"select ? * 3 as x","params":[\#(n)]"#
             case 2: #""kernel":"sleep","input":{"ms":15}"#
+            case 4: #""kernel":"primes","input":{"below":20000},"parts":4"#
             default:
                 #""sql":"insert into marks values (?) returning n","params":[\#(n)],"#
                     + #""database":"user","mode":"write""#
@@ -25,10 +26,11 @@ final class KeptBook {
         }
 
         var result: String {
-            switch n % 4 {
+            switch n % 5 {
             case 0: #"{"sum":\#(n).5,"count":2}"#
             case 1: #"{"columns":["x"],"rows":[[\#(n * 3)]],"changes":0}"#
             case 2: #"{"slept_ms":15}"#
+            case 4: #"{"count":2262,"largest":19997}"#
             default: #"{"columns":["n"],"rows":[[\#(n)]],"changes":1"#
             }
         }
