@@ -29,12 +29,15 @@ struct ResultCommand: ParsableCommand {
     @Flag(help: "The bytes as they are, on a terminal too.")
     var json = false
 
+    @Flag(help: "A table where the result can be one, in a pipe too.")
+    var table = false
+
     @OptionGroup var runner: RunnerOptions
 
     func run() throws {
         let client = try runner.client()
         let ids = try arguments.ids(asking: client)
-        let printer = ResultPrinter(raw: json, output: output)
+        let printer = ResultPrinter(raw: json, table: table, output: output)
         throw try Waiting(client: client).results(of: ids, timeout: wait.duration, to: printer)
     }
 }

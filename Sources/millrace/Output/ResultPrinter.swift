@@ -7,6 +7,8 @@ internal import JobCore
 struct ResultPrinter {
     /// Never a table.
     var raw = false
+    /// An aligned table, also where no terminal is.
+    var table = false
     /// A file instead of standard output.
     var output: String?
 
@@ -45,13 +47,15 @@ struct ResultPrinter {
             return ExitCode(of: result.end.state)
         }
         if !isOne { Console.tell("Job \(id.rawValue):") }
-        if file == nil, !raw, Console.outIsTerminal, let rows = ResultTable(result.bytes) {
-            Console.print(rows.table)
+        if file == nil, !raw, table || Console.outIsTerminal,
+            let rows = ResultTable(result.bytes)
+        {
+            for line in rows.table.lines(color: Console.outHasColor) { Console.print(line) }
             Console.tell(rows.summary)
             return .success
         }
         // One result is given byte for byte; what follows it must begin a line of its own.
-        let isFollowed = !isOne || (file == nil && Console.outIsTerminal)
+        let isFollowed = !isOne || (file == nil && (table || Console.outIsTerminal))
         let newline = UInt8(ascii: "\n")
         let ending = isFollowed && result.bytes.last != newline ? [newline] : []
         if let file {
