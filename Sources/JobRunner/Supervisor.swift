@@ -20,7 +20,10 @@ public struct Supervisor {
     private let arguments: [String]
     private let log: Logger
 
-    /// - Parameter arguments: Of the child, its own name first.
+    /// - Parameters:
+    ///   - stateDirectory: Of the child as well; its lock is held from here on.
+    ///   - arguments: Of the child, its own name first.
+    ///   - log: Where the ends of children are told.
     public init(stateDirectory: String, arguments: [String], log: Logger) {
         self.stateDirectory = stateDirectory
         self.arguments = arguments
