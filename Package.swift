@@ -106,6 +106,11 @@ let package = Package(
             swiftSettings: strict
         ),
         .testTarget(
+            name: "DocumentTests",
+            dependencies: ["JobCore", "JobRunner", "JobTesting", "JobWire", "millrace"],
+            swiftSettings: strict
+        ),
+        .testTarget(
             name: "MillraceTests",
             dependencies: [
                 "JobClient", "JobCore", "JobRunner", "JobWire", "millrace",
@@ -124,3 +129,11 @@ let package = Package(
         .testTarget(name: "TidyTests", swiftSettings: strict),
     ]
 )
+
+// Only who makes the documentation fetches its plugin:
+// MILLRACE_DOCUMENTATION=1 swift package generate-documentation --target JobRunner
+if Context.environment["MILLRACE_DOCUMENTATION"] != nil {
+    package.dependencies.append(
+        .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0")
+    )
+}

@@ -1,0 +1,85 @@
+internal import Foundation
+internal import JobTesting
+internal import Testing
+
+/// What the documents say is tried, so that they stay true.
+@Suite("Documents") struct DocumentTests {
+    static let documents =
+        ["README.md", "jobs/README.md"]
+        + names(in: "Sources/JobRunner/JobRunner.docc", ending: ".md")
+
+    static let examples = names(in: "jobs/examples", ending: "")
+
+    private static func names(in folder: String, ending: String) -> [String] {
+        let found = try? FileManager.default.contentsOfDirectory(
+            atPath: Document.root + "/" + folder
+        )
+        return (found ?? []).filter { $0.hasSuffix(ending) }.sorted().map { folder + "/" + $0 }
+    }
+
+    @Test(arguments: documents)
+    func `what a document shows works as shown`(path: String) throws {
+        let document = try Document(path: path)
+        guard !document.blocks.isEmpty else { return }
+        let workshop = try Workshop()
+        for block in document.blocks {
+            #expect(throws: Never.self, "\(path):\(block.line)") { try workshop.attempt(block) }
+        }
+    }
+
+    @Test(arguments: documents)
+    func `a document links only to what exists`(path: String) throws {
+        let text = try String(contentsOfFile: Document.root + "/" + path, encoding: .utf8)
+        let folder = URL(filePath: Document.root + "/" + path).deletingLastPathComponent()
+        for link in text.matches(of: /\]\(([^):#]+)\)/) {
+            let target = folder.appending(path: String(link.1)).path()
+            #expect(FileManager.default.fileExists(atPath: target), "\(link.1)")
+        }
+        for link in text.matches(of: /<doc:(\w+)>/) {
+            let target = folder.appending(path: "\(link.1).md").path()
+            #expect(FileManager.default.fileExists(atPath: target), "\(link.1)")
+        }
+    }
+
+    @Test func `the README fits on three pages`() throws {
+        let text = try String(contentsOfFile: Document.root + "/README.md", encoding: .utf8)
+        #expect(text.split(separator: "\n", omittingEmptySubsequences: false).count <= 151)
+    }
+
+    @Test func `every kind of file is among the examples`() {
+        let endings = Set(Self.examples.map { $0.split(separator: ".").last.map(String.init) })
+        #expect(endings.isSuperset(of: ["sql", "json", "jsonl", "yaml"]))
+    }
+
+    @Test(arguments: examples)
+    func `an example has nothing wrong`(path: String) throws {
+        let directory = try TemporaryDirectory()
+        let child = try ChildProcess(
+            RunnerProcess.built("millrace"),
+            ["check", "--database", "sales=sales.db:write", Document.root + "/" + path],
+            environment: RunnerProcess.environment,
+            directory: directory.path
+        )
+        #expect(try child.waitForEnd() == 0, "\(child.errors)")
+    }
+}
+
+/// The reader of documents itself.
+@Suite("Reading documents") struct ReadingTests {
+    @Test(arguments: [
+        ("a\n", "a\n", true),
+        ("a\n", "b\n", false),
+        ("a\nb\n", "a\n", false),
+        ("id: 17,\n", "id: …,\n", true),
+        ("id: 17\n", "id: …,\n", false),
+        ("abc\n", "…b…\n", true),
+        ("aba\n", "ab…ba\n", false),
+    ])
+    func `an ellipsis stands for anything within a line`(
+        text: String,
+        pattern: String,
+        agree: Bool
+    ) {
+        #expect(agrees(text, with: pattern) == agree)
+    }
+}
