@@ -8,8 +8,8 @@ extension JobClient {
         try call("job.show", ["ids": ids.json]).array("jobs")
     }
 
-    /// One page of jobs: `jobs`, and `next` to be given as `after` when there are more. The limit is
-    /// at most 1 000.
+    /// One page of jobs: `jobs`, and `next` to be given as `after` when there are more. The limit
+    /// is at most 1 000.
     public func list(
         _ filter: JobFilter = JobFilter(),
         after: JobID? = nil,

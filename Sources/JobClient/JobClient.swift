@@ -3,9 +3,9 @@ internal import ZeroMQ
 
 /// Talks to one runner, from one thread: asks, waits for the answer, asks again when none comes.
 ///
-/// A client survives a restart of the runner ("lazy pirate"): after a time-out it closes its socket,
-/// opens a new one and sends the same request again. That is safe, because every request but
-/// submissions may be done twice, and submissions carry a key.
+/// A client survives a restart of the runner ("lazy pirate"): after a time-out it closes its
+/// socket, opens a new one and sends the same request again. That is safe, because every request
+/// but submissions may be done twice, and submissions carry a key.
 /// Source: ZeroMQ guide, chapter 4, "Client-Side Reliability".
 public final class JobClient {
     public let endpoint: String

@@ -1,5 +1,5 @@
-/// Every bound of the program, with its default. What lies beyond one is refused with an error code,
-/// never cut in silence.
+/// Every bound of the program, with its default. What lies beyond one is refused with an error
+/// code, never cut in silence.
 public struct Limits: Equatable, Sendable {
     /// All frames of one message together, in bytes.
     public var messageBytes = 16 << 20

@@ -11,7 +11,8 @@ public struct Spec: Equatable, Sendable {
     /// The work as a JSON object: `sql`, `params`, `database`, `mode`, `format`, or `kernel`,
     /// `input`, `parts`, checked and in the protocol's words.
     public var body: [UInt8]
-    /// Binary input, referred to in `body` as `{"$frame": n}` with the number it had in the message.
+    /// Binary input, referred to in `body` as `{"$frame": n}` with the number it had in the
+    /// message.
     public var frames: [Frame] = []
     public var queue = QueueName.standard
     /// Higher first, within a queue.

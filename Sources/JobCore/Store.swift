@@ -5,8 +5,8 @@
 public protocol Store {
     associatedtype Problem: Error
 
-    /// Writes all changes and syncs them, or none, and tells what became of each. A change that does
-    /// not fit is an answer (`refused`, `cameLate`, `unfit`), not an error.
+    /// Writes all changes and syncs them, or none, and tells what became of each. A change that
+    /// does not fit is an answer (`refused`, `cameLate`, `unfit`), not an error.
     ///
     /// - Throws: What makes the disk unfit to write: nothing of the changes was written.
     mutating func commit(_ changes: [Change], at now: Timestamp) throws(Problem) -> [Fact]

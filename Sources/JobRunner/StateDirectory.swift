@@ -2,7 +2,8 @@ internal import CLinux
 internal import Glibc
 public import JobCore
 
-/// The runner's own directory: store, lock, socket and in-flight ledger. Nobody else's business: 0700.
+/// The runner's own directory: store, lock, socket and in-flight ledger. Nobody else's business:
+/// 0700.
 struct StateDirectory {
     let path: String
 

@@ -8,8 +8,8 @@ public import Logging
 ///
 /// It opens no store and no socket, so that nothing can end it but a signal.
 public struct Supervisor {
-    /// Pauses between two starts double from the first to the longest, in ms. A child that lived for
-    /// `soundMs` begins anew with the first.
+    /// Pauses between two starts double from the first to the longest, in ms. A child that lived
+    /// for `soundMs` begins anew with the first.
     private static let firstPauseMs = 50
     private static let longestPauseMs = 3_200
     private static let soundMs: Int64 = 10_000

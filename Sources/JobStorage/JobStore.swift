@@ -3,7 +3,8 @@ internal import SQLite
 
 /// The durable record of all jobs: one SQLite file, written by one thread, synced with each commit.
 ///
-/// Deliberately not `Sendable`: the thread that writes owns it. Others read through a `StoreReader`.
+/// Deliberately not `Sendable`: the thread that writes owns it. Others read through a
+/// `StoreReader`.
 public final class JobStore: Store {
     /// Ids that a start reserves; `Change.reserve` asks for more.
     public static let firstReservation: Int64 = 100_000

@@ -11,8 +11,8 @@ public final class RunnerProcess {
         public var supervised = true
         /// A program and its arguments that run the runner, such as strace.
         public var wrapper: [String] = []
-        /// Names and paths, as `--database` takes them. `@`, here and in the wrapper's arguments, is
-        /// the runner's temporary directory.
+        /// Names and paths, as `--database` takes them. `@`, here and in the wrapper's arguments,
+        /// is the runner's temporary directory.
         public var databases: [String] = []
         /// Settings by the names of their variables, without `MILLRACE_`.
         public var settings: [String: String] = [:]

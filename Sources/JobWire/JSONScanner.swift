@@ -1,4 +1,5 @@
-/// How much JSON is read before it is refused. The length of the text is bounded by who receives it.
+/// How much JSON is read before it is refused. The length of the text is bounded by who receives
+/// it.
 public struct JSONLimits: Equatable, Sendable {
     /// Arrays and objects inside each other. Reading is recursive, so this bounds the stack.
     public var depth: Int

@@ -57,7 +57,8 @@ extension JSONScanner {
         return .real(value)
     }
 
-    /// - Returns: The digits before a point or exponent as a number, or nil when 64 bits are too few.
+    /// - Returns: The digits before a point or exponent as a number, or nil when 64 bits are too
+    ///   few.
     private mutating func integerDigits() throws(JSONError) -> UInt64? {
         let start = position
         guard isAtDigit else { throw failure(.expected(.digit)) }

@@ -1,7 +1,7 @@
 internal import CSQLite
 
-/// `printf(format, …)` and `format(format, …)` of SQL, which stop as soon as the result would be too
-/// long.
+/// `printf(format, …)` and `format(format, …)` of SQL, which stop as soon as the result would be
+/// too long.
 ///
 /// Each directive is written by SQLite itself, one at a time, with its width and precision checked
 /// before. Source of the rules: <https://www.sqlite.org/printf.html>.

@@ -4,10 +4,10 @@ internal import CSQLite
 ///
 /// No interrupt reaches into a call. The originals of instr, replace and trim take the product of
 /// their arguments' lengths, printf runs on long after its result is too long, and json_patch takes
-/// the product of two objects' sizes; FTS5's snippet takes the square of the matches in a text. These
-/// give the same results in time linear in the lengths or, json_patch and snippet, refuse. The
-/// authorizer alone would not do: it is not asked about the expression of a generated column that
-/// ALTER TABLE adds, nor about `rank MATCH 'snippet(…)'`.
+/// the product of two objects' sizes; FTS5's snippet takes the square of the matches in a text.
+/// These give the same results in time linear in the lengths or, json_patch and snippet, refuse.
+/// The authorizer alone would not do: it is not asked about the expression of a generated column
+/// that ALTER TABLE adds, nor about `rank MATCH 'snippet(…)'`.
 enum BoundedFunctions {
     typealias Body =
         @convention(c) (OpaquePointer?, Int32, UnsafeMutablePointer<OpaquePointer?>?) -> Void

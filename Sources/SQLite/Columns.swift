@@ -37,7 +37,8 @@ extension Statement {
         withBytes(column) { Array($0) }
     }
 
-    /// The same bytes without a copy, valid inside `body` only. Empty when SQLite ran out of memory.
+    /// The same bytes without a copy, valid inside `body` only. Empty when SQLite ran out of
+    /// memory.
     public func withBytes<Result, Failure: Error>(
         _ column: Int,
         _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result

@@ -37,8 +37,8 @@ final class Handle {
     /// Prepares the first statement of a text.
     ///
     /// The text is UTF-8 that ends with a zero byte: SQLite reads it in place, while it would
-    /// otherwise copy all that is left of a script for each of its statements. Returns nil when there
-    /// are only blanks and comments; and the bytes that were read.
+    /// otherwise copy all that is left of a script for each of its statements. Returns nil when
+    /// there are only blanks and comments; and the bytes that were read.
     func prepare(_ text: UnsafeBufferPointer<UInt8>) throws(SQLiteError)
         -> (statement: OpaquePointer?, length: Int)
     {

@@ -11,8 +11,8 @@ public enum SQLiteMemory {
     /// False when SQLite was in use in this process before us. Then nothing is limited.
     public static var isLimitable: Bool { isInstalled }
 
-    /// Runs `body`; when SQLite's memory for this thread has grown by `bytes`, or `mayGoOn` is false
-    /// at a large allocation, the running statement fails as `isNoMemory`.
+    /// Runs `body`; when SQLite's memory for this thread has grown by `bytes`, or `mayGoOn` is
+    /// false at a large allocation, the running statement fails as `isNoMemory`.
     ///
     /// The question at large allocations ends what the progress check does not see: a single row
     /// of many long values. It must not use SQLite.

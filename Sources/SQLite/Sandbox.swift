@@ -16,8 +16,8 @@ public struct Sandbox: Sendable {
     /// `ALTER TABLE x RENAME TO y`, which only fails when there is a `y`.
     public let reservedPrefix: String?
 
-    /// True lets the file's own views and triggers use virtual tables, as those do that keep an FTS5
-    /// index in step. For files whose every writer is trusted.
+    /// True lets the file's own views and triggers use virtual tables, as those do that keep an
+    /// FTS5 index in step. For files whose every writer is trusted.
     public let trustsSchema: Bool
 
     public init(

@@ -32,7 +32,8 @@ public struct PollSet {
         return Index(position: items.count - 1)
     }
 
-    /// Returns when something is ready or the time is up. A signal also ends it, with nothing ready.
+    /// Returns when something is ready or the time is up. A signal also ends it, with nothing
+    /// ready.
     ///
     /// - Parameter timeout: Rounded up to milliseconds, 24 days at most; nil waits for ever.
     /// - Throws: `isShutdown`, or what poll(2) says.

@@ -2,8 +2,9 @@ internal import CZeroMQ
 
 /// How much of one message, over all its frames, a caller is ready to hold.
 ///
-/// A router's routing id counts as a frame. The limits bound what is copied out of libzmq, which has
-/// queued the whole message by then; `SocketOptions.maxMessageSize` bounds a frame on its way in.
+/// A router's routing id counts as a frame. The limits bound what is copied out of libzmq, which
+/// has queued the whole message by then; `SocketOptions.maxMessageSize` bounds a frame on its way
+/// in.
 public struct MessageLimits: Equatable, Sendable {
     public var frames: Int
     public var bytes: Int

@@ -2,8 +2,8 @@ internal import CZeroMQ
 
 /// What a socket is told before its first bind or connect, as most options hold from then on only.
 ///
-/// A nil leaves libzmq's default. Two things are no option: sockets never linger (closing drops what
-/// was not sent), and a router never hands a peer's routing id over to a newcomer.
+/// A nil leaves libzmq's default. Two things are no option: sockets never linger (closing drops
+/// what was not sent), and a router never hands a peer's routing id over to a newcomer.
 public struct SocketOptions: Sendable {
     /// The name a router at the other end knows this socket by: 1 to 255 bytes, not beginning with
     /// zero. The router invents one when nil.
@@ -12,7 +12,8 @@ public struct SocketOptions: Sendable {
     public var routerMandatory = true
     /// Messages that may wait to be sent, for each peer; 0 is no limit. libzmq's default is 1000.
     public var sendHighWaterMark: Int?
-    /// Messages that may wait to be received, for each peer; 0 is no limit. libzmq's default is 1000.
+    /// Messages that may wait to be received, for each peer; 0 is no limit. libzmq's default is
+    /// 1000.
     public var receiveHighWaterMark: Int?
     /// Bytes of the largest frame a peer may send before it is disconnected. It bounds each frame
     /// but not their number, and holds for tcp and ipc only.

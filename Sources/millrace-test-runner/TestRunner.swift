@@ -4,8 +4,8 @@ internal import JobCore
 internal import JobRunner
 internal import Logging
 
-/// `millrace serve` with kernels that misbehave, for tests alone. It takes the same flags, as far as
-/// tests use them.
+/// `millrace serve` with kernels that misbehave, for tests alone. It takes the same flags, as far
+/// as tests use them.
 @main struct TestRunner {
     static func main() throws {
         let arguments = Arguments(CommandLine.arguments.dropFirst())

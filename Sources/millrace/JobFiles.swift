@@ -5,8 +5,8 @@ internal import JobWire
 
 /// Where `submit FILE` and `check FILE` get jobs from: the parser of the spool directory.
 enum JobFiles {
-    /// The jobs of one file, as objects in the protocol's words. Whether their kernels and databases
-    /// exist is for the runner to say.
+    /// The jobs of one file, as objects in the protocol's words. Whether their kernels and
+    /// databases exist is for the runner to say.
     static func jobs(inFile path: String) throws -> [JSON] {
         let found = try submissions(inFile: path) { bytes throws(Refusal) in
             // Only carried along: the runner reads it.

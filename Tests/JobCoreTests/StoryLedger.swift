@@ -13,7 +13,8 @@ struct StoryLedger {
 
     struct Asking {
         let request: Request
-        /// Jobs asked for whose end had been heard of by then, and how often each had been reopened.
+        /// Jobs asked for whose end had been heard of by then, and how often each had been
+        /// reopened.
         var endedBefore: [JobID: Int] = [:]
         /// Of the change that was wanted at once.
         var ticket: Ticket?

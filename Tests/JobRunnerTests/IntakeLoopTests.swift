@@ -228,8 +228,8 @@ import Testing
         #expect(try bench.scratch.names(in: "taken") == ["mine.sql"])
     }
 
-    /// A power cut must not give a file back whose jobs are in the store, nor take away results that
-    /// were said to be there.
+    /// A power cut must not give a file back whose jobs are in the store, nor take away results
+    /// that were said to be there.
     @Test func `nothing is said of a file before its steps are synced`() throws {
         let scratch = try Scratch(inMemory: true)
         try scratch.write("select 1", "a.sql")

@@ -1,4 +1,5 @@
-/// What the runner did lately: rates of the last minute, waiting and running times of the last runs.
+/// What the runner did lately: rates of the last minute, waiting and running times of the last
+/// runs.
 struct Meter {
     /// Runs whose times are remembered.
     static let samples = 1_024

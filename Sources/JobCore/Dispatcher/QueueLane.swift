@@ -1,4 +1,5 @@
-/// The ready jobs of one queue in memory: a window over the store's index, sorted by what they need.
+/// The ready jobs of one queue in memory: a window over the store's index, sorted by what they
+/// need.
 ///
 /// Jobs that need a turn (to write to a database, to be the only suspect) stand apart from those
 /// that do not, so that a turn that is taken holds up nobody else.

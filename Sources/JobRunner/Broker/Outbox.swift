@@ -1,7 +1,8 @@
 internal import JobCore
 internal import ZeroMQ
 
-/// Replies that slow clients have not taken yet: each client's own queue, bounded in bytes and time.
+/// Replies that slow clients have not taken yet: each client's own queue, bounded in bytes and
+/// time.
 struct Outbox {
     /// Bytes kept for one client.
     static let clientBytes = 4 << 20
@@ -52,8 +53,8 @@ struct Outbox {
 
     /// Tries again what waits.
     ///
-    /// - Returns: How many messages were dropped, because their clients are gone or took nothing for
-    ///   too long.
+    /// - Returns: How many messages were dropped, because their clients are gone or took nothing
+    ///   for too long.
     mutating func flush(on socket: borrowing Socket, at now: Timestamp) throws(ZeroMQError) -> Int64
     {
         var dropped: Int64 = 0

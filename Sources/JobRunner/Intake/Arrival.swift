@@ -21,7 +21,8 @@ enum Decision: Equatable {
     case list(String)
     /// Look again once it was still for long enough.
     case watch(Sighting)
-    /// Take it, if nobody has it open for writing. What is no regular file is taken too, and refused.
+    /// Take it, if nobody has it open for writing. What is no regular file is taken too, and
+    /// refused.
     case take
 }
 

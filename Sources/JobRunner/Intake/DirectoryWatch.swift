@@ -1,7 +1,7 @@
 internal import Glibc
 
-/// Tells what was put into a directory (inotify). A hint only: events may be lost, and the directory
-/// itself is the truth.
+/// Tells what was put into a directory (inotify). A hint only: events may be lost, and the
+/// directory itself is the truth.
 final class DirectoryWatch: Sendable {
     /// Readable when there are events.
     let descriptor: CInt
@@ -40,8 +40,8 @@ final class DirectoryWatch: Sendable {
 }
 
 extension DirectoryWatch.Events {
-    /// Source: inotify(7): a head of four 32-bit words (watch, mask, cookie, length), then the name,
-    /// padded with zero bytes.
+    /// Source: inotify(7): a head of four 32-bit words (watch, mask, cookie, length), then the
+    /// name, padded with zero bytes.
     fileprivate mutating func add(_ bytes: Slice<UnsafeRawBufferPointer>) {
         let head = 16
         var rest = UnsafeRawBufferPointer(rebasing: bytes)

@@ -12,8 +12,8 @@ final class Intake: Sendable {
     /// Nil where the system has none: the directory is looked at every few seconds in any case.
     private let watch: DirectoryWatch?
 
-    /// Fails when the directory cannot be used, so that a start can say so. Nothing is taken yet, but
-    /// nothing that comes in from now on is overlooked.
+    /// Fails when the directory cannot be used, so that a start can say so. Nothing is taken yet,
+    /// but nothing that comes in from now on is overlooked.
     init(_ settings: IntakeSettings) throws(SpoolError) {
         self.settings = settings
         _ = try SpoolDirectory(path: settings.path, run: settings.run)

@@ -3,8 +3,8 @@ internal import JobCore
 /// Moves the files of the jobs directory on, one turn at a time: takes what may be taken, submits
 /// it, and does on disk what the broker answers. It decides nothing about jobs.
 ///
-/// A step that fails is logged and done again later; what is in hand is forgotten only when its last
-/// step is done. So a turn may be repeated at any time, and a crash is a repetition.
+/// A step that fails is logged and done again later; what is in hand is forgotten only when its
+/// last step is done. So a turn may be repeated at any time, and a crash is a repetition.
 final class IntakeLoop {
     /// Where a file in `taken/` stands.
     private enum Stage {

@@ -148,7 +148,8 @@ final class SpoolDirectory {
         case refused(reason: String)
     }
 
-    /// Writes what is to lie beside the file: the receipt, or the reason. Repeating it does no harm.
+    /// Writes what is to lie beside the file: the receipt, or the reason. Repeating it does no
+    /// harm.
     func note(_ file: Taken, _ ending: Ending) throws(SpoolError) {
         switch ending {
         case .kept(let ids):

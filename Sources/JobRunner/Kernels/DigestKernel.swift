@@ -3,8 +3,8 @@ internal import JobWire
 
 /// `digest`: the SHA-256 of a text's UTF-8 bytes or of a binary frame.
 ///
-/// Input: `{"text": "abc"}` or `{"bytes": {"$frame": 2}}`. Output: `{"sha256": "…"}`, 64 hexadecimal
-/// digits in lower case.
+/// Input: `{"text": "abc"}` or `{"bytes": {"$frame": 2}}`. Output: `{"sha256": "…"}`, 64
+/// hexadecimal digits in lower case.
 ///
 /// Source of the algorithm: FIPS 180-4, as swift-crypto implements it.
 struct DigestKernel: Kernel {

@@ -32,11 +32,11 @@
 /// - **Never traps.** The input comes from outside: an overflow or an index out of range would end
 ///   the whole runner. Refuse with `.badInput` instead.
 ///
-/// A kernel whose work can be divided implements `split` and `reduce` as well. Parts are computed by
-/// `compute` like any other input, so a part's input may say that it is one, by a field which the
-/// kernel then documents, and the part's output may carry more than the final result does: `sum`
-/// sets `"partial": true` and gets exact partial sums instead of a rounded one. The result must be
-/// the same for every number of parts, 1 included.
+/// A kernel whose work can be divided implements `split` and `reduce` as well. Parts are computed
+/// by `compute` like any other input, so a part's input may say that it is one, by a field which
+/// the kernel then documents, and the part's output may carry more than the final result does:
+/// `sum` sets `"partial": true` and gets exact partial sums instead of a rounded one. The result
+/// must be the same for every number of parts, 1 included.
 public protocol Kernel: Sendable {
     /// What jobs call it: 1 to 64 of the characters a–z, 0–9, `_` and `-`.
     var name: String { get }
@@ -44,8 +44,8 @@ public protocol Kernel: Sendable {
     /// One run, on a thread of its own until it returns.
     func compute(_ input: KernelInput, _ run: KernelRun) throws(KernelError) -> KernelOutput
 
-    /// Divides the input into at most `count` parts, in an order of the kernel's choice; nil when it
-    /// cannot be divided, and the job then runs as it is.
+    /// Divides the input into at most `count` parts, in an order of the kernel's choice; nil when
+    /// it cannot be divided, and the job then runs as it is.
     ///
     /// Called before any part runs. It should be quick, for it cannot be cancelled.
     func split(_ input: KernelInput, into count: Int) throws(KernelError) -> [KernelInput]?

@@ -38,7 +38,8 @@ public final class KernelRun: Sendable {
         if isCancelled { throw .brokenOff }
     }
 
-    /// Tells how far the run is; `done` goes up to `total`. Shown to whoever asks, and never stored.
+    /// Tells how far the run is; `done` goes up to `total`. Shown to whoever asks, and never
+    /// stored.
     public func progress(done: Int, total: Int) {
         lastProgress.withLock { $0 = Progress(done: done, total: total) }
     }
@@ -98,8 +99,8 @@ private final class Bell: @unchecked Sendable {
         pthread_mutex_unlock(lock)
     }
 
-    /// Returns after `duration`, or after a ring, or for no reason. `isRung` is asked under the lock,
-    /// so that no ring falls between the question and the wait.
+    /// Returns after `duration`, or after a ring, or for no reason. `isRung` is asked under the
+    /// lock, so that no ring falls between the question and the wait.
     func wait(atMost duration: Duration, unless isRung: () -> Bool) {
         let (seconds, attoseconds) = duration.components
         var moment = timespec()

@@ -2,7 +2,8 @@
 /// than a tree of JSON values.
 ///
 /// It knows the usual form only: `numbers` first, numbers that Int64 or Double can hold. Of
-/// everything else it says that it is unusual; the caller then has the text parsed as JSON and written anew.
+/// everything else it says that it is unusual; the caller then has the text parsed as JSON and
+/// written anew.
 struct NumberReader {
     enum Number {
         case integer(Int64)
@@ -23,8 +24,8 @@ struct NumberReader {
         guard skip("{"), skip("\"numbers\""), skip(":"), skip("[") else { return nil }
     }
 
-    /// Moves to the next number, so that `position` is its place, and returns true; false at the end
-    /// of the list or at something unusual, which `ending` tells.
+    /// Moves to the next number, so that `position` is its place, and returns true; false at the
+    /// end of the list or at something unusual, which `ending` tells.
     mutating func advance() -> Bool {
         skipSpace()
         let start = position
@@ -139,8 +140,8 @@ struct NumberReader {
         return .integer(Int64(truncatingIfNeeded: 0 &- magnitude))
     }
 
-    /// The nearest double. Powers of ten up to 22 and integers below 2^53 are doubles themselves, so
-    /// that one operation rounds once.
+    /// The nearest double. Powers of ten up to 22 and integers below 2^53 are doubles themselves,
+    /// so that one operation rounds once.
     ///
     /// Source: William D. Clinger, "How to read floating point numbers accurately", PLDI 1990.
     private func real(

@@ -2,9 +2,9 @@ internal import JobWire
 
 /// `sudoku`: solves puzzles, and proves that each solution is the only one.
 ///
-/// Input: `{"puzzles": ["53..7…"]}`, each of 81 characters, row by row; a dot or 0 is an empty cell.
-/// Output: `{"solutions": ["5346…", {"error": "There is no solution."}]}`, in the same order: 81
-/// digits, or in words why there are none. Divides by puzzles.
+/// Input: `{"puzzles": ["53..7…"]}`, each of 81 characters, row by row; a dot or 0 is an empty
+/// cell. Output: `{"solutions": ["5346…", {"error": "There is no solution."}]}`, in the same order:
+/// 81 digits, or in words why there are none. Divides by puzzles.
 struct SudokuKernel: Kernel {
     let name = "sudoku"
 

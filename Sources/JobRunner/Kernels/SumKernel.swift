@@ -7,8 +7,8 @@ internal import JobWire
 /// sum is the double nearest to the exact one: rounded once, whatever the order of the numbers.
 ///
 /// Divides. A part's input has the field `"partial": true` as well; its output is then not rounded:
-/// `integers` (the integers' sum as decimal digits in a string), `reals` (the exact sum of the reals
-/// in digits of 32 bits as `ExactSum` has them, empty without reals) and `count`.
+/// `integers` (the integers' sum as decimal digits in a string), `reals` (the exact sum of the
+/// reals in digits of 32 bits as `ExactSum` has them, empty without reals) and `count`.
 struct SumKernel: Kernel {
     let name = "sum"
 

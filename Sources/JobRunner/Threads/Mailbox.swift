@@ -5,7 +5,8 @@ internal import Synchronization
 /// What one thread hands to another: any number of threads put, one takes.
 ///
 /// The reader sleeps on `descriptor` (an eventfd), alone or in a poll together with sockets. It is
-/// only written to when the box was empty: while the reader is busy, more letters cost no system call.
+/// only written to when the box was empty: while the reader is busy, more letters cost no system
+/// call.
 final class Mailbox<Letter: Sendable>: Sendable {
     let descriptor: CInt
     private let letters = Mutex<[Letter]>([])

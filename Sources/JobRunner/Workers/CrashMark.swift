@@ -1,8 +1,9 @@
 internal import CLinux
 internal import Glibc
 
-// What a crashing thread does on its way out: it finds its slot of the in-flight ledger and marks it.
-// Everything here runs inside a signal handler, where only system calls and plain stores are safe.
+// What a crashing thread does on its way out: it finds its slot of the in-flight ledger and marks
+// it. Everything here runs inside a signal handler, where only system calls and plain stores are
+// safe.
 
 nonisolated(unsafe) private var ledger: UnsafeMutablePointer<InFlightLedger.Slot>?
 nonisolated(unsafe) private var ledgerCount = 0
@@ -30,8 +31,8 @@ private func markCrash(_ signal: CInt) {
             ledger[slot].state = .crashed
         }
     }
-    // Returning repeats the faulting instruction, now with the default action; but a signal that was
-    // sent, as by `abort`, would be lost.
+    // Returning repeats the faulting instruction, now with the default action; but a signal that
+    // was sent, as by `abort`, would be lost.
     raise(signal)
 }
 

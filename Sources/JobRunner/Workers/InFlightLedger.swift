@@ -3,8 +3,8 @@ internal import Glibc
 internal import JobCore
 internal import Synchronization
 
-/// The runs that are under way, one slot a worker, in a file that is mapped into memory: it survives
-/// the process and costs a run two stores. A start reads from it what a crash interrupted.
+/// The runs that are under way, one slot a worker, in a file that is mapped into memory: it
+/// survives the process and costs a run two stores. A start reads from it what a crash interrupted.
 ///
 /// A thread that crashes marks its own slot on the way out, so that its job is blamed and no other.
 final class InFlightLedger: Sendable {

@@ -16,7 +16,8 @@ struct SQLRun {
     let run: KernelRun
     let post: WorkerPost
 
-    /// - Throws: A failure; when the run was broken off or out of time, the caller knows better why.
+    /// - Throws: A failure; when the run was broken off or out of time, the caller knows better
+    ///   why.
     func outcome(using databases: Databases) throws(Failure) -> Outcome {
         guard let alias = work.database else {
             return try outcome(on: try databases.memory(), isWriting: true)

@@ -14,8 +14,8 @@ enum WorkerLink {
         [address(of: worker)] + Order.frames(for: orders)
     }
 
-    /// What a message is about, as the broker's socket gives it, routing id first; nil when it cannot
-    /// be read.
+    /// What a message is about, as the broker's socket gives it, routing id first; nil when it
+    /// cannot be read.
     static func event(_ frames: [[UInt8]]) -> Event? {
         guard let address = frames.first, let number = Int(String(decoding: address, as: UTF8.self))
         else { return nil }

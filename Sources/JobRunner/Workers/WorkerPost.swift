@@ -2,8 +2,8 @@ internal import JobCore
 internal import SQLite
 internal import Synchronization
 
-/// What the broker and one worker share beside their sockets: which order has begun, which are taken
-/// back, and how to break off the one that runs.
+/// What the broker and one worker share beside their sockets: which order has begun, which are
+/// taken back, and how to break off the one that runs.
 final class WorkerPost: Sendable {
     let worker: WorkerID
     /// High half: orders up to this one that had not begun are void. Low half: the last that began.

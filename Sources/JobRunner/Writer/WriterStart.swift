@@ -3,8 +3,8 @@ internal import JobCore
 internal import JobStorage
 internal import Logging
 
-/// Starts the writer: the store is opened, and what the last run left is settled, on the thread that
-/// owns the store from then on.
+/// Starts the writer: the store is opened, and what the last run left is settled, on the thread
+/// that owns the store from then on.
 struct WriterStart: Sendable {
     private let path: String
     private let limits: Limits

@@ -9,10 +9,11 @@ enum WriterLetter: Sendable {
     case stop(done: @Sendable () -> Void)
 }
 
-/// The writer's thread: takes all changes that have come, commits them together, and tells the facts.
+/// The writer's thread: takes all changes that have come, commits them together, and tells the
+/// facts.
 ///
-/// While one commit syncs, changes pile up, and the next commit takes them all: the busier, the more
-/// share one sync. A lone change waits for nobody.
+/// While one commit syncs, changes pile up, and the next commit takes them all: the busier, the
+/// more share one sync. A lone change waits for nobody.
 final class WriterLoop {
     /// Jobs in one commit, and bytes of their work or results: a commit should take at most 20 ms.
     private static let jobsTogether = 1_000

@@ -60,7 +60,8 @@ public struct Response: Equatable, Sendable {
     /// When to ask again, in ms, for what is not done yet.
     public var retryAfterMs: Int64? { head["retry_after_ms"]?.integerValue }
 
-    /// The result of `job.result`, or of a `job.submit` that waited; nil when the job has not ended.
+    /// The result of `job.result`, or of a `job.submit` that waited; nil when the job has not
+    /// ended.
     public var result: JobResult? {
         guard isDone, let id = ids.first, let state, state.isFinal,
             let attempt = head["attempt"].flatMap(attempt)

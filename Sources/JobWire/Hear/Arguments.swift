@@ -1,7 +1,7 @@
 internal import JobCore
 
-/// The arguments of every service but `job.submit`: a small JSON object, which may be left out where
-/// nothing has to be said. Members that no service knows are ignored.
+/// The arguments of every service but `job.submit`: a small JSON object, which may be left out
+/// where nothing has to be said. Members that no service knows are ignored.
 struct Arguments {
     private let object: JSONObject
     private let limits: Limits

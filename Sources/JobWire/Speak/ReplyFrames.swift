@@ -1,7 +1,7 @@
 public import JobCore
 
-/// Writes what a client is told as the frames that a ROUTER sends: the client's routing id, an empty
-/// delimiter, the protocol, the service as it was asked, three digits, a JSON object, and a
+/// Writes what a client is told as the frames that a ROUTER sends: the client's routing id, an
+/// empty delimiter, the protocol, the service as it was asked, three digits, a JSON object, and a
 /// result's bytes. Sentences tell of times to come as seen from `now`.
 public func frames(for message: Message, now: Timestamp) -> [[UInt8]] {
     let reply = message.reply

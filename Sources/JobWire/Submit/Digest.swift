@@ -31,8 +31,8 @@ struct Digest {
 }
 
 extension Digest {
-    /// The same for values that differ only in white space, escapes and the order of members. Binary
-    /// frames count by what they hold, not by their number.
+    /// The same for values that differ only in white space, escapes and the order of members.
+    /// Binary frames count by what they hold, not by their number.
     static func of(_ value: JSON, _ frames: inout FrameBook) throws(Refusal) -> UInt64 {
         var digest = Digest()
         try digest.add(value, &frames)
