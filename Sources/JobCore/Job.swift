@@ -6,7 +6,7 @@ public struct Job: Equatable, Sendable {
     public private(set) var attempt: Attempt
     /// Failures since the job was submitted or last retried by a client.
     public private(set) var failures: Int
-    /// Runs in a row, counted likewise, of which nothing came back.
+    /// Runs, counted likewise, of which nothing came back.
     public private(set) var losses: Int
     /// The earliest moment at which a worker may take the job.
     public private(set) var readyAt: Timestamp

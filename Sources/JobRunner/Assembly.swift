@@ -18,6 +18,7 @@ struct Assembly {
     private let context: Context
     private let inbox = Mailbox<BrokerLetter>()
     private let staff = Staff()
+    private let alarm: Alarm
     private let recovery: Recovery
     private let signals: CInt
     private let storePath: String
@@ -32,13 +33,14 @@ struct Assembly {
         self.settings = settings
         self.kernels = kernels
         self.log = log
+        alarm = Alarm(log)
         storePath = directory.store
         time = RunClock()
         signals = stopSignals()
         ledger = try InFlightLedger(path: directory.ledger)
         context = try Context(maxSockets: 65_536)
 
-        let writer = WriterStart(path: directory.store, settings.limits, ledger, time, log)
+        let writer = WriterStart(path: directory.store, settings.limits, ledger, time, log, alarm)
         recovery = try writer.start(inbox: staff.writer, facts: inbox)
         ledger.begin(recovery.run)
         ledger.watchCrashes()
@@ -129,6 +131,7 @@ struct Assembly {
                 log: log,
                 signals: signals,
                 tellIntake: { intake.tell(IntakeNotice($0)) },
+                alarms: { [alarm] in alarm.sentences + intake.overview.alarms },
                 startWorker: startWorker
             )
         )

@@ -51,6 +51,7 @@ public struct Runner {
     /// - Parameters:
     ///   - lock: Descriptor of the state directory's lock, when the caller holds it already.
     ///   - ready: Called once jobs are taken, with the endpoints.
+    /// - Returns: Whether it was stopped or should be started again.
     /// - Throws: What kept it from starting, or what made the store unfit.
     public func run(lock: CInt? = nil, ready: ([String]) -> Void) throws -> End {
         signal(SIGPIPE, SIG_IGN)

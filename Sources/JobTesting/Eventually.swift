@@ -27,3 +27,7 @@ public func eventually<Value>(
         usleep(5_000)
     }
 }
+
+/// Lets a drawn time pass, so that a fault falls at a moment that nobody chose. Not for waiting:
+/// whoever waits for something says for what, by `eventually`.
+public func letPass(microseconds: UInt32) { usleep(microseconds) }

@@ -1,5 +1,6 @@
 internal import Foundation
 public import Glibc
+internal import Synchronization
 
 /// The built program, running as users run it: a supervisor and its child, in a state directory of
 /// their own, on a port and a socket of their own.
@@ -139,10 +140,14 @@ public func residentKilobytes(of process: pid_t) throws -> Int {
     return size
 }
 
+/// Ports of other runners of this test run, which may not have bound them yet.
+private let takenPorts = Mutex(Set<UInt16>())
+
 /// A port below those that the system gives to outgoing connections.
 private func freePort() throws -> UInt16 {
     try eventually("a port is free") {
         let port = UInt16.random(in: 15_000..<32_000)
+        guard takenPorts.withLock({ $0.insert(port).inserted }) else { return nil }
         let socket = Glibc.socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
         defer { close(socket) }
         var address = sockaddr_in()

@@ -7,8 +7,8 @@ internal import JobCore
         commandName: "millrace",
         abstract: "Submit jobs to a runner, look at them, and fetch their results.",
         discussion: """
-            Data goes to standard output, words for people to standard error. On a terminal you get \
-            tables; elsewhere, lines with tabs, or JSON with --json, for programs.
+            Data goes to standard output, words for people to standard error. On a terminal \
+            you get tables; elsewhere, lines with tabs, or JSON with --json, for programs.
 
             Jobs are named by their numbers: one or several, ranges such as 3-9, or last for the \
             newest.

@@ -129,7 +129,7 @@ import Testing
     @Test func `a list says what a queued job waits for`() {
         #expect(
             JobTables.list([job, [:]], now: now).tabbed == [
-                "42\tretrying\tsql\tmail\t5\t1 of 3\t3 s ago\t\tnightly", "\t\t\t\t\t\t\t\t",
+                "42\tretrying\tsql\tmail\t5\t1\t3 s ago\t\tnightly", "\t\t\t\t\t\t\t\t",
             ]
         )
     }

@@ -109,7 +109,7 @@ import Testing
         for _ in 0..<15 {
             let start = try runner.rival()
             let child = try eventually("it has a child: \(start.errors)") { start.children.first }
-            usleep(UInt32.random(in: 0...10_000, using: &generator))
+            letPass(microseconds: UInt32.random(in: 0...10_000, using: &generator))
             start.signal(SIGKILL)
             try start.waitForEnd()
             try runner.waitForEnd(of: child)
@@ -132,7 +132,7 @@ import Testing
         var generator = SeededGenerator(seed: 5)
         for _ in 0..<15 {
             let start = try runner.rival()
-            usleep(UInt32.random(in: 0...60_000, using: &generator))
+            letPass(microseconds: UInt32.random(in: 0...60_000, using: &generator))
             start.signal(SIGTERM)
             _ = try start.waitForEnd()
         }

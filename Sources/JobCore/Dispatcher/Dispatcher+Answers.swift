@@ -46,10 +46,18 @@ extension Dispatcher {
             ask(.survey(now: now), for: .survey)
         }
         guard !stop.isDraining else { return }
+        if let due = retryLoadsAt, due <= now {
+            for queue in failedLoads { lanes.loadFailed(queue) }
+            failedLoads = []
+            retryLoadsAt = nil
+        }
         for queue in lanes.queuesToLoad() {
-            ask(.load(queue, limit: Lanes.queueJobs, now: now), for: .load(queue))
+            ask(.load(queue, limit: lanes.loadLimit, now: now), for: .load(queue))
         }
     }
+
+    /// Pause before an unreadable store is asked again, in ms.
+    static let retryLoadsMs: Int64 = 1_000
 
     private mutating func surveyed(_ survey: Survey) {
         isSurveying = false
@@ -85,7 +93,9 @@ extension Dispatcher {
         _ now: Timestamp
     ) {
         switch purpose {
-        case .load(let queue): lanes.loadFailed(queue)
+        case .load(let queue):
+            failedLoads.append(queue)
+            retryLoadsAt = now.adding(ms: Self.retryLoadsMs)
         case .survey:
             isSurveying = false
             surveyLater(now)
@@ -210,6 +220,10 @@ extension Dispatcher {
         found.waiting = meter.waiting
         found.running = meter.running
         found.dropped = dropped
+        found.alarms += alarms
+        if abandoned > 0 {
+            found.alarms.append("\(abandoned) workers did not stop when told to and were replaced.")
+        }
         found.workers = crew.inOrder.map { worker, member in
             let running = member.running
             let sinceMs = running == nil ? nil : member.mark.map { now.ms(since: $0.startedAt) }

@@ -58,6 +58,9 @@ public struct Dispatcher: Sendable {
     /// When the next job of the store becomes ready, as far as is known.
     var nextReadyAt: Timestamp?
     var isSurveying = false
+    /// Queues whose load could not be read, and when they are asked for again.
+    var failedLoads: [QueueName] = []
+    var retryLoadsAt: Timestamp?
     /// False until it is known which queues are paused: nothing starts before.
     var knowsPaused = false
     /// True when a queue was paused or resumed while a survey was under way, which may not know.
@@ -67,6 +70,8 @@ public struct Dispatcher: Sendable {
     /// True when the store may hold ready jobs of queues that are not known here.
     var needsSurvey = true
     var lastTicket: UInt64 = 0
+    /// What somebody should look at, from threads that decide nothing; one sentence each.
+    public var alarms: [String] = []
     /// Threads that were given up in this run.
     var abandoned = 0
     /// What clients sent that was no request, and what they did not take.
@@ -112,8 +117,8 @@ public struct Dispatcher: Sendable {
 
     /// When `timePassed` should be heard next; nil when nothing is waited for.
     public func nextWake() -> Timestamp? {
-        [waits.nextDeadline, isSurveying ? nil : nextReadyAt, stop.nextStep].compactMap(\.self)
-            .min()
+        [waits.nextDeadline, isSurveying ? nil : nextReadyAt, retryLoadsAt, stop.nextStep]
+            .compactMap(\.self).min()
     }
 
     /// How often somebody should look at the workers' marks, in ms; nil when none of them runs.

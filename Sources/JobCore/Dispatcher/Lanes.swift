@@ -10,6 +10,8 @@ struct Lanes {
     static let allBytes = 64 << 20
     /// An incomplete lane is filled again when it falls below this many jobs.
     static let refillBelow = 4_096
+    /// A load asks for at least this many jobs.
+    static let loadJobs = 64
 
     private struct Present {
         let place: Waiting.Place
@@ -41,10 +43,9 @@ struct Lanes {
     mutating func add(_ job: Waiting) {
         guard present[job.id] == nil else { return }
         let queue = job.spec.queue
-        let hasRoom =
-            !paused.contains(queue) && present.count < Self.allJobs && bytes < Self.allBytes
-            && (lanes[queue]?.count ?? 0) < Self.queueJobs
-        guard hasRoom else { return markIncomplete(queue) }
+        guard !paused.contains(queue), hasRoom(in: queue) || makeRoom(for: job) else {
+            return markIncomplete(queue)
+        }
         let entry = Present(
             place: job.place,
             queue: queue,
@@ -55,6 +56,23 @@ struct Lanes {
         bytes += entry.weight
         openLane(queue)
         lanes[queue]?.add(job)
+    }
+
+    private func hasRoom(in queue: QueueName) -> Bool {
+        present.count < Self.allJobs && bytes < Self.allBytes
+            && (lanes[queue]?.count ?? 0) < Self.queueJobs
+    }
+
+    /// A job of higher priority takes the place of its queue's last one, which the store keeps.
+    private mutating func makeRoom(for job: Waiting) -> Bool {
+        let queue = job.spec.queue
+        guard let worst = lanes[queue]?.worst, worst.spec.priority < job.spec.priority,
+            let entry = present.removeValue(forKey: worst.id)
+        else { return false }
+        bytes -= entry.weight
+        lanes[queue]?.remove(entry.place, turn: entry.turn)
+        markIncomplete(queue)
+        return true
     }
 
     /// The store holds ready jobs of this queue that are not here.
@@ -133,6 +151,9 @@ struct Lanes {
     }
 
     // MARK: Loads
+
+    /// How many jobs a load should ask for: no more than there is room for.
+    var loadLimit: Int { min(Self.queueJobs, max(Self.loadJobs, Self.allJobs - present.count)) }
 
     /// Queues to be filled from the store now; from here on they count as being loaded.
     mutating func queuesToLoad() -> [QueueName] {

@@ -35,6 +35,11 @@ struct QueueLane {
         return chosen
     }
 
+    /// The job that would start last, were all turns free.
+    var worst: Waiting? {
+        windows.values.lazy.compactMap(\.worst).max { $0.isBefore($1, byPriority: true) }
+    }
+
     mutating func remove(_ job: Waiting.Place, turn: Turn?) {
         guard windows[turn]?.remove(job) == true else { return }
         count -= 1
@@ -58,7 +63,7 @@ extension Waiting {
         return turns
     }
 
-    fileprivate func isBefore(_ other: Waiting, byPriority: Bool) -> Bool {
+    func isBefore(_ other: Waiting, byPriority: Bool) -> Bool {
         if byPriority && spec.priority != other.spec.priority {
             return spec.priority > other.spec.priority
         }

@@ -29,6 +29,9 @@ struct ReadyWindow {
         lanes.lazy.compactMap(\.head).min { ($0.readyAt, $0.id) < ($1.readyAt, $1.id) }
     }
 
+    /// The job that would start last.
+    var worst: Waiting? { lanes.last?.tail }
+
     mutating func add(_ job: Waiting) {
         let priority = job.spec.priority
         let place = lanes.firstIndex { $0.priority <= priority } ?? lanes.count
@@ -53,6 +56,8 @@ struct ReadyWindow {
 
 extension ReadyWindow.Lane {
     var isEmpty: Bool { first == slots.count }
+    /// Nil only when the lane is empty: it begins with a job.
+    var tail: Waiting? { slots[first...].last { $0.job != nil }?.job }
     var head: Waiting? { isEmpty ? nil : slots[first].job }
 
     mutating func insert(_ job: Waiting) {

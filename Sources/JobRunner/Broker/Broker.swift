@@ -31,6 +31,8 @@ struct Broker: ~Copyable {
     private static let messagesARound = 256
     /// How soon replies that were not taken are tried again, in ms.
     private static let flushMs: Int64 = 20
+    /// A run is looked at when it is this old, in ms.
+    private static let lookMs: Int64 = 2
 
     private let doors: Doors
     private let desk: Desk
@@ -50,6 +52,8 @@ struct Broker: ~Copyable {
         /// Descriptor of the signals that stop the runner; nil when somebody else looks after them.
         let signals: CInt?
         let tellIntake: (FileNotice) -> Void
+        /// What somebody should look at, as far as the other threads know.
+        let alarms: () -> [String]
         let startWorker: (WorkerPost) -> Void
     }
 
@@ -77,7 +81,7 @@ struct Broker: ~Copyable {
             try poll.wait(timeout: pause)
             let now = desk.time.now()
             if poll.isReady(workersReady) { try hearWorkers(at: now) }
-            if poll.isReady(inboxReady) { hearThreads(at: now) }
+            if poll.isReady(inboxReady) { try hearThreads(at: now) }
             if poll.isReady(clientsReady) { try hearClients(at: now) }
             if let signalsReady, poll.isReady(signalsReady) { hearSignals(at: now) }
             try look(at: now)
@@ -152,17 +156,26 @@ extension Broker {
         }
     }
 
-    private mutating func hearThreads(at now: Timestamp) {
+    private mutating func hearThreads(at now: Timestamp) throws(ZeroMQError) {
         for letter in desk.inbox.takeAll() {
             switch letter {
             case .heard(let heard): hear(heard, at: now)
-            case .event(let event):
-                if case .died(let worker) = event, let mark = posts[worker]?.mark {
-                    dispatcher.hear(.seen([mark]), at: now)
-                }
-                dispatcher.hear(event, at: now)
+            case .event(.died(let worker)):
+                // All that it said and did before comes first.
+                try hearWorkers(at: now)
+                if let post = posts[worker] { hearLastWords(of: post, at: now) }
+                posts[worker] = nil
+                dispatcher.hear(.died(worker), at: now)
+            case .event(let event): dispatcher.hear(event, at: now)
             }
         }
+    }
+
+    /// What a worker had no time to send, and where it stands.
+    private mutating func hearLastWords(of post: WorkerPost, at now: Timestamp) {
+        let reports = post.takeReports()
+        if !reports.isEmpty { dispatcher.hear(.reported(reports), at: now) }
+        if let mark = post.mark { dispatcher.hear(.seen([mark]), at: now) }
     }
 
     private mutating func hearSignals(at now: Timestamp) {
@@ -172,10 +185,18 @@ extension Broker {
         }
     }
 
+    /// Not worth a look before: most runs are over sooner.
+    private func isLong(_ post: WorkerPost, at now: Timestamp) -> Bool {
+        post.mark.map { now.ms(since: $0.startedAt) >= Self.lookMs } ?? false
+    }
+
     /// What nobody says: the workers' marks, and that time passes.
     private mutating func look(at now: Timestamp) throws(ZeroMQError) {
+        dispatcher.alarms = desk.alarms()
         if dispatcher.watchEveryMs != nil {
-            dispatcher.hear(.seen(posts.values.compactMap(\.mark)), at: now)
+            for post in posts.values where isLong(post, at: now) {
+                hearLastWords(of: post, at: now)
+            }
         }
         if let wake = dispatcher.nextWake(), wake <= now { dispatcher.hear(.timePassed, at: now) }
         if !outbox.isEmpty { dispatcher.dropped += try outbox.flush(on: doors.clients, at: now) }

@@ -111,3 +111,15 @@ struct IntakeOverview: Equatable, Sendable {
     /// What failed last and is being tried again.
     var failure: String?
 }
+
+extension IntakeOverview {
+    /// What somebody should look at, one sentence each.
+    var alarms: [String] {
+        var found = [failure, pause.map { "The spool waits: \($0)" }].compactMap(\.self)
+        if let first = listed.min(by: { $0.key < $1.key }) {
+            let count = listed.count == 1 ? "1 file" : "\(listed.count) files"
+            found.append("The spool leaves \(count) alone; \(first.key): \(first.value)")
+        }
+        return found
+    }
+}

@@ -69,7 +69,7 @@ extension JobCollector {
             var elements: [JSON] = []
             for element in sequence { elements.append(try value(element, depth: depth + 1)) }
             return .array(elements)
-        case .alias: throw problem("Aliases are not accepted.", at: spot(node))
+        case .alias: throw problem("Aliases are refused.", at: spot(node))
         }
     }
 
@@ -161,7 +161,7 @@ extension JobCollector {
         for alias in marked(by: UInt8(ascii: "*")) {
             guard anchors.contains(String(decoding: alias, as: UTF8.self)) else { continue }
             throw problem(
-                "Aliases (\(quoted("*" + String(decoding: alias, as: UTF8.self)))) are not accepted.",
+                "\(quoted("*" + String(decoding: alias, as: UTF8.self))): aliases are refused.",
                 at: .byte(alias.startIndex - 1),
                 hint: "Write the value out. In SQL, put a space after & and *."
             )

@@ -2,6 +2,7 @@ internal import Configuration
 internal import Glibc
 public import JobCore
 
+/// Puts the sources of the settings on top of each other, and turns texts into values.
 extension Settings {
     /// Reads the settings of this start.
     ///

@@ -36,10 +36,19 @@ final class Mailbox<Letter: Sendable>: Sendable {
         }
     }
 
-    /// Waits until there are letters, at most `ms` milliseconds (nil: for ever), and takes all.
-    func wait(ms: Int? = nil) -> [Letter] {
+    /// Waits until there are letters, and takes all.
+    func wait() -> [Letter] {
+        while true {
+            let letters = wait(ms: -1)
+            if !letters.isEmpty { return letters }
+        }
+    }
+
+    /// Waits until there are letters, at most `ms` milliseconds, and takes all; none when the time
+    /// is up, or for no reason.
+    func wait(ms: Int) -> [Letter] {
         var item = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-        _ = poll(&item, 1, CInt(clamping: ms ?? -1))
+        _ = poll(&item, 1, CInt(clamping: ms))
         return takeAll()
     }
 

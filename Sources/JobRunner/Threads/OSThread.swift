@@ -5,8 +5,9 @@ internal import Glibc
 ///
 /// - Parameters:
 ///   - name: At most 15 bytes are shown by the system.
+///   - ended: The thread's last act.
 ///   - body: Runs on the new thread. When it returns, or the thread ends in any other way that
-///     leaves the process alive, `ended` is called on it as its last act.
+///     leaves the process alive, `ended` is called on it.
 func startThread(
     _ name: String,
     ended: @escaping @Sendable () -> Void = {},

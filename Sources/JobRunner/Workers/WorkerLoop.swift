@@ -31,7 +31,6 @@ final class WorkerLoop {
     private let slot: Int
     private let databases: Databases
     private let clock = ContinuousClock()
-    private var reports: [Report] = []
     private var reportsMicros: Int64 = 0
 
     init(_ kit: WorkerKit, post: WorkerPost, slot: Int) {
@@ -94,7 +93,7 @@ final class WorkerLoop {
             ending = Self.ending(ending, reason, isOver: end >= deadline, order)
         }
         let micros = (end - start).microseconds
-        reports.append(
+        let kept = post.keep(
             Report(
                 job: order.job,
                 attempt: order.attempt,
@@ -105,16 +104,16 @@ final class WorkerLoop {
             )
         )
         reportsMicros += micros
-        if reports.count >= Self.reportsTogether || reportsMicros >= Self.reportsWaitMicros {
+        if kept >= Self.reportsTogether || reportsMicros >= Self.reportsWaitMicros {
             try sendReports(socket)
         }
     }
 
     private func sendReports(_ socket: borrowing Socket) throws(ZeroMQError) {
+        reportsMicros = 0
+        let reports = post.takeReports()
         guard !reports.isEmpty else { return }
         _ = try socket.send(Report.frames(for: reports), waiting: true)
-        reports.removeAll(keepingCapacity: true)
-        reportsMicros = 0
     }
 
     private func ending(of order: Order, _ run: KernelRun) -> Report.Ending {

@@ -10,6 +10,7 @@ final class WorkerPost: Sendable {
     private let gate = Atomic<UInt64>(0)
     private let startedAt = Atomic<Int64>(0)
     private let runs = Mutex(Runs())
+    private let unsent = Mutex<[Report]>([])
 
     private struct Attempted: Hashable {
         let job: JobID
@@ -28,11 +29,13 @@ final class WorkerPost: Sendable {
 
     // MARK: For the broker
 
-    /// The order that began last; nil when none has.
+    /// The order that began last; nil when none has, or when the next one begins this very moment.
     var mark: WorkerMark? {
+        let before = gate.load(ordering: .acquiring)
         let moment = startedAt.load(ordering: .acquiring)
-        let sequence = UInt32(truncatingIfNeeded: gate.load(ordering: .acquiring))
-        guard sequence > 0 else { return nil }
+        let after = gate.load(ordering: .acquiring)
+        let sequence = UInt32(truncatingIfNeeded: after)
+        guard sequence > 0, sequence == UInt32(truncatingIfNeeded: before) else { return nil }
         return WorkerMark(
             worker: worker,
             sequence: sequence,
@@ -64,6 +67,27 @@ final class WorkerPost: Sendable {
             guard runs.current == attempted else { return }
             runs.run?.cancel()
             runs.interrupt?()
+        }
+    }
+
+    // MARK: Reports
+
+    /// Keeps a report until it is sent together with others.
+    ///
+    /// - Returns: How many are kept.
+    func keep(_ report: Report) -> Int {
+        unsent.withLock { unsent in
+            unsent.append(report)
+            return unsent.count
+        }
+    }
+
+    /// For the worker, which sends them; and for the broker, when the worker is long at its next
+    /// run or gone.
+    func takeReports() -> [Report] {
+        unsent.withLock { unsent in
+            defer { unsent.removeAll(keepingCapacity: true) }
+            return unsent
         }
     }
 

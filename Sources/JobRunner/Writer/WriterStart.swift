@@ -11,19 +11,22 @@ struct WriterStart: Sendable {
     private let ledger: InFlightLedger
     private let time: any TimeSource
     private let log: Logger
+    private let alarm: Alarm
 
     init(
         path: String,
         _ limits: Limits,
         _ ledger: InFlightLedger,
         _ time: any TimeSource,
-        _ log: Logger
+        _ log: Logger,
+        _ alarm: Alarm
     ) {
         self.path = path
         self.limits = limits
         self.ledger = ledger
         self.time = time
         self.log = log
+        self.alarm = alarm
     }
 
     /// - Throws: Why the store cannot be used.
@@ -38,7 +41,7 @@ struct WriterStart: Sendable {
                 let now = time.now()
                 let recovery = try store.recover(inFlight: ledger.inFlight(at: now), at: now)
                 opened.put(.success(recovery))
-                let loop = WriterLoop(store, recovery.run, inbox: inbox, facts: facts, time, log)
+                let loop = WriterLoop(store, recovery.run, inbox: inbox, facts: facts, time, alarm)
                 run(loop)
             } catch {
                 opened.put(.failure(error))

@@ -1,6 +1,5 @@
 internal import JobCore
 internal import JobStorage
-internal import Logging
 
 /// What the writer hears.
 enum WriterLetter: Sendable {
@@ -26,7 +25,7 @@ final class WriterLoop {
     private let inbox: Mailbox<WriterLetter>
     private let facts: Mailbox<BrokerLetter>
     private let time: any TimeSource
-    private let log: Logger
+    private let alarm: Alarm
     private var waiting: [Change] = []
     private var isHealing = false
 
@@ -36,14 +35,14 @@ final class WriterLoop {
         inbox: Mailbox<WriterLetter>,
         facts: Mailbox<BrokerLetter>,
         _ time: any TimeSource,
-        _ log: Logger
+        _ alarm: Alarm
     ) {
         self.store = store
         self.run = run
         self.inbox = inbox
         self.facts = facts
         self.time = time
-        self.log = log
+        self.alarm = alarm
     }
 
     /// Returns after `stop`.
@@ -70,6 +69,7 @@ final class WriterLoop {
         do throws(StoreError) {
             let found = try store.commit(changes, at: time.now())
             waiting.removeFirst(count)
+            if isHealing { alarm.clear() }
             isHealing = false
             if !found.isEmpty { facts.put(.event(.wrote(found))) }
         } catch {
@@ -93,9 +93,7 @@ final class WriterLoop {
 
     /// Nothing was written. Clients are told so; what workers reported is kept and tried again.
     private func refuse(because error: StoreError) {
-        if !isHealing {
-            log.error("The store cannot be written.", metadata: ["reason": "\(error.summary)"])
-        }
+        if !isHealing { alarm.raise(error.summary) }
         isHealing = true
         let refusal = error.refusal
         let refused = waiting.compactMap { change in

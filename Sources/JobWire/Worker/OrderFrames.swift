@@ -1,8 +1,5 @@
 public import JobCore
 
-private let ordersTag = UInt8(ascii: "O")
-private let kinds: [Spec.Kind] = [.sql, .compute]
-
 /// Orders on their way from the broker to a worker.
 extension Order {
     /// One message of any number of orders.
@@ -91,3 +88,6 @@ extension HeadReader {
         )
     }
 }
+
+private let ordersTag = UInt8(ascii: "O")
+private let kinds: [Spec.Kind] = [.sql, .compute]

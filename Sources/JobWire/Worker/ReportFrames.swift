@@ -1,12 +1,5 @@
 public import JobCore
 
-private let reportsTag = UInt8(ascii: "R")
-
-/// What each way to end is called in a head.
-private enum EndingMark: UInt8 {
-    case succeeded, failed, brokenOff, putBack, split
-}
-
 /// Reports on their way from a worker to the broker.
 extension Report {
     /// One message of any number of reports.
@@ -122,4 +115,11 @@ extension HeadReader {
         failure.isPermanent = try byte() != 0
         return failure
     }
+}
+
+private let reportsTag = UInt8(ascii: "R")
+
+/// What each way to end is called in a head.
+private enum EndingMark: UInt8 {
+    case succeeded, failed, brokenOff, putBack, split
 }

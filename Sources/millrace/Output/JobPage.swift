@@ -30,7 +30,7 @@ struct JobPage {
         let tags = job["tags"]?.arrayValue?.compactMap(\.stringValue) ?? []
         add("tags", tags.isEmpty ? nil : tags.joined(separator: ", "))
         let attempt = job["attempt"]?.integerValue ?? 0
-        add("attempt", "\(attempt) of \(job["max_attempts"]?.integerValue ?? attempt)")
+        add("attempt", "\(attempt)")
         add("timeout", job["timeout_ms"]?.integerValue.map(Words.duration))
     }
 

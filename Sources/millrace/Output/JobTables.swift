@@ -11,14 +11,13 @@ enum JobTables {
         ])
         for job in jobs {
             let attempt = job["attempt"]?.integerValue ?? 0
-            let most = job["max_attempts"]?.integerValue
             table.add([
                 .number(job["id"]?.integerValue),
                 state(of: job),
                 .init(job.text("kind")),
                 .init(job.text("queue")),
                 .number(job["priority"]?.integerValue),
-                .init(attempt == 0 ? "" : most.map { "\(attempt) of \($0)" } ?? "\(attempt)"),
+                .init(attempt == 0 ? "" : "\(attempt)"),
                 .init(job.moment("created_at").map { Words.ago($0, now: now) } ?? ""),
                 .init(took(job, now: now) ?? ""),
                 .init(job.text("name")),
