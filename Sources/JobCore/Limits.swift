@@ -45,9 +45,6 @@ public struct Limits: Equatable, Sendable {
     public static let pauses: ClosedRange<Int64> = 0...604_800_000
     /// Longest `wait_ms`: a minute.
     public static let waitMs: Int64 = 60_000
-    /// A reply to a request that names no `wait_ms` comes within this time: Majordomo clients send
-    /// again after 2.5 s.
-    public static let replyMs: Int64 = 2_000
 
     public init() {}
 }
