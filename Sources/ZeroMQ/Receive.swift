@@ -83,6 +83,10 @@ extension Socket {
 
 extension [UInt8] {
     fileprivate init(copying start: UnsafeRawPointer?, count: Int) {
+        guard count > 0 else {
+            self = []  // The initializer below would write to the empty array that all threads share.
+            return
+        }
         self.init(unsafeUninitializedCapacity: count) { buffer, initialized in
             UnsafeMutableRawBufferPointer(buffer)
                 .copyMemory(from: UnsafeRawBufferPointer(start: start, count: count))
