@@ -83,8 +83,9 @@ extension Socket {
 
 extension [UInt8] {
     fileprivate init(copying start: UnsafeRawPointer?, count: Int) {
+        // The initializer below would write to the empty array that all threads share.
         guard count > 0 else {
-            self = []  // The initializer below would write to the empty array that all threads share.
+            self = []
             return
         }
         self.init(unsafeUninitializedCapacity: count) { buffer, initialized in
