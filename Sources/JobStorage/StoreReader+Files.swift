@@ -22,8 +22,11 @@ extension StoreReader {
         }
     }
 
+    /// Results of one file that are held in memory together, in bytes, less the last one.
+    private static let reportBytes = 64 << 20
+
     /// Nil when the ledger does not know the file. Of each result at most `limits.replyBytes` are
-    /// read.
+    /// read, and of those beyond `reportBytes` together nothing but their heads.
     public func report(on file: FileID) throws(StoreError) -> FileReport? {
         try reading { () throws(SQLiteError) in
             let row = try questions.with(.file, file.rawValue).first {
@@ -35,8 +38,15 @@ extension StoreReader {
                 (id: JobID(rawValue: $0.integer(0)), name: $0.isNull(1) ? nil : $0.text(1))
             }
             var jobs: [FileReport.Job] = []
+            var room = Self.reportBytes
             for job in found {
-                guard case .result(let result?, _) = try result(job.id, .whole) else { continue }
+                guard
+                    case .result(let result?, _) = try result(
+                        job.id,
+                        ByteRange(offset: 0, limit: room > 0 ? nil : 0)
+                    )
+                else { continue }
+                room -= result.bytes.count
                 jobs.append(.init(result: result, name: job.name))
             }
             return FileReport(name: row.name, jobs: jobs)

@@ -200,6 +200,7 @@ extension IntakeLoop {
 
     /// Files that may have been still for long enough.
     private func recall(now: Int64) {
+        guard arrivals.isEmpty else { return }
         for (name, sighting) in sightings where now - sighting.since >= settings.stillnessMs {
             arrivals.append((name, .found))
         }
