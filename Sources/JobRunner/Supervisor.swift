@@ -39,12 +39,17 @@ public struct Supervisor {
         var signals = watchedSignals()
         pthread_sigmask(SIG_BLOCK, &signals, nil)
         var pauseMs = Self.firstPauseMs
+        var hasWorked = false
         while true {
             let start = steadyMs()
             LockNote.setAtWork(false, in: lock)
             let child = try spawn(lock)
             let (end, wasAsked) = wait(for: child, signals)
-            if wasAsked || (end.isStop && !LockNote.isAtWork(in: lock)) { return end.code }
+            let wasAtWork = LockNote.isAtWork(in: lock)
+            hasWorked = hasWorked || wasAtWork
+            // What has worked once is tried again, also when a start fails: the disk may heal.
+            let isOver = end.isStop && !wasAtWork && (!hasWorked || end.code == RunnerExit.stopped)
+            if wasAsked || isOver { return end.code }
 
             log.error("The runner has ended and is started again.", metadata: ["reason": "\(end)"])
             if steadyMs() - start >= Self.soundMs { pauseMs = Self.firstPauseMs }
