@@ -40,7 +40,7 @@ enum Changes: Int, StatementList {
                  :keep_ms, :key, :fingerprint, :parent_id, :part, :file_id, :frames, :body)
             """
         case .insertInput: "INSERT INTO inputs VALUES (:job_id, :number, :bytes)"
-        case .jobByKey: "SELECT id, state, fingerprint FROM jobs WHERE key = :key"
+        case .jobByKey: "SELECT id, state, fingerprint FROM jobs WHERE owner = '' AND key = :key"
         case .job:
             """
             SELECT \(Columns.job), queue, parent_id, part, file_id, started_at, worker

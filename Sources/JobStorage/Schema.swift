@@ -7,7 +7,7 @@ enum Schema {
     /// "MILL" in ASCII, by which a store is told from any other database.
     static let applicationID: Int64 = 0x4D49_4C4C
 
-    static let steps = [first]
+    static let steps = [first, second]
 
     private static let first = """
         CREATE TABLE jobs (
@@ -169,5 +169,22 @@ enum Schema {
           FROM jobs
           LEFT JOIN results ON results.job_id = jobs.id
           LEFT JOIN failures ON failures.job_id = jobs.id;
+        """
+
+    /// Owners, and what tells the receipts of one store's write jobs from those of any other.
+    private static let second = """
+        ALTER TABLE jobs ADD COLUMN owner TEXT NOT NULL DEFAULT '';  -- '' for local clients
+        ALTER TABLE jobs ADD COLUMN salt INTEGER;                   -- random; of jobs that write
+        UPDATE jobs SET salt = random() WHERE writes IS NOT NULL;
+
+        DROP INDEX jobs_key;
+        CREATE UNIQUE INDEX jobs_key ON jobs (owner, key) WHERE key IS NOT NULL;
+
+        CREATE TABLE identity (                     -- one row
+            id        INTEGER PRIMARY KEY CHECK (id = 1),
+            store_id  TEXT    NOT NULL,             -- random, new for each life of a store
+            is_backup INTEGER NOT NULL DEFAULT 0 CHECK (is_backup IN (0, 1))
+        ) STRICT;
+        INSERT INTO identity (id, store_id) VALUES (1, lower(hex(randomblob(16))));
         """
 }
