@@ -9,6 +9,8 @@ public struct Limits: Equatable, Sendable {
     public var specBytes = 1 << 20
     /// Jobs in one submission.
     public var submissionJobs = 10_000
+    /// Jobs that were taken in and are not written yet, in bytes: one submission is always taken.
+    public var unwrittenBytes = 128 << 20
     /// Ids in one request.
     public var requestIDs = 10_000
     /// Jobs that have not ended, in all queues.

@@ -27,6 +27,7 @@ extension Limits {
         Settable("message_frames", \.messageFrames, 8...1_024),
         Settable("spec_bytes", \.specBytes, 1_024...mostBytes),
         Settable("submission_jobs", \.submissionJobs, 1...100_000),
+        Settable("unwritten_bytes", \.unwrittenBytes, 1_024...mostBytes),
         Settable("request_ids", \.requestIDs, 1...100_000),
         Settable("waiting_jobs", \.waitingJobs, 1...1_000_000_000),
         Settable("result_bytes", \.resultBytes, 1_024...mostBytes),

@@ -75,7 +75,9 @@ struct Assembly {
         let (inbox, answers, ear) = (staff.parser, inbox, Ear(catalog))
         startThread("parser") {
             while true {
-                for envelope in inbox.wait() { answers.put(.heard(ear.hear(envelope))) }
+                for envelope in inbox.wait() {
+                    answers.put(.heard(ear.hear(envelope), bytes: envelope.byteCount))
+                }
             }
         }
     }

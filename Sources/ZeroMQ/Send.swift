@@ -21,36 +21,55 @@ extension Socket {
     ///   - message: At least one frame. A router needs two, the first being the peer's routing id;
     ///     libzmq silently drops a lone one.
     ///   - waiting: Whether to wait for room instead of answering `.full`.
+    ///   - transit: Counts the large frames until libzmq has passed them on.
     /// - Returns: Whether libzmq took the message, or why it took none of it.
     /// - Throws: `isShutdown`, or `EFSM` for a `req` whose reply was not received yet.
-    public func send(_ message: [[UInt8]], waiting: Bool) throws(ZeroMQError) -> SendOutcome {
+    public func send(
+        _ message: [[UInt8]],
+        waiting: Bool,
+        counting transit: Transit? = nil
+    ) throws(ZeroMQError) -> SendOutcome {
         precondition(!message.isEmpty, "a message has at least one frame")
         let last = message.count - 1
         for (index, frame) in message.enumerated() {
             let mayWait = index == 0 ? waiting : kind.dropsRest
             let flags = (mayWait ? 0 : ZMQ_DONTWAIT) | (index < last ? ZMQ_SNDMORE : 0)
-            if put(frame, flags: flags) { continue }
-            if index == 0, zmq_errno() == EAGAIN, catchUp(), put(frame, flags: flags) { continue }
-            switch zmq_errno() {
+            var error = put(frame, flags, transit)
+            if index == 0, error == EAGAIN, catchUp() { error = put(frame, flags, transit) }
+            switch error {
+            case 0: continue
             case EAGAIN: return index == 0 ? .full : .unreachable
             case EHOSTUNREACH: return .unreachable
-            default: throw ZeroMQError.last("send frame \(index + 1) of \(message.count)")
+            default:
+                let action = "send frame \(index + 1) of \(message.count)"
+                throw ZeroMQError(code: error, action: action)
             }
         }
         return .sent
     }
 
-    /// False when libzmq refused the frame, with the reason in `errno`.
-    private func put(_ frame: [UInt8], flags: CInt) -> Bool {
-        frame.withUnsafeBytes { bytes in
+    /// - Returns: 0, or why libzmq refused the frame.
+    private func put(_ frame: [UInt8], _ flags: CInt, _ transit: Transit?) -> CInt {
+        if let transit, frame.count >= Transit.countedFrom {
+            return put(frame, flags, counting: transit)
+        }
+        return frame.withUnsafeBytes { bytes in
             // An interrupted call has taken nothing: it looks for commands before it sends.
             repeat {
-                if zmq_send(handle.pointer, bytes.baseAddress, bytes.count, flags) >= 0 {
-                    return true
-                }
+                if zmq_send(handle.pointer, bytes.baseAddress, bytes.count, flags) >= 0 { return 0 }
             } while zmq_errno() == EINTR
-            return false
+            return zmq_errno()
         }
+    }
+
+    private func put(_ frame: [UInt8], _ flags: CInt, counting transit: Transit) -> CInt {
+        var message = zmq_msg_t()
+        guard Cargo.load(frame, into: &message, counting: transit) else { return zmq_errno() }
+        repeat {
+            if zmq_msg_send(&message, handle.pointer, flags) >= 0 { return 0 }
+        } while zmq_errno() == EINTR
+        defer { zmq_msg_close(&message) }
+        return zmq_errno()
     }
 
     /// Makes libzmq hear what peers have read since, for it looks only once in about a millisecond

@@ -63,6 +63,35 @@ import Testing
         #expect(refused.orders.isEmpty)
     }
 
+    @Test func `no more jobs are taken in than may wait for being written`() {
+        var limits = Limits()
+        limits.unwrittenBytes = 2 * [makeSubmission()].weight
+        var stage = Stage(ids: 1...2, limits: limits)
+        func ask() -> Decisions {
+            stage.ask(.submit([makeSubmission()], isBatch: false, waitMs: nil))
+        }
+        let first = ask()
+        #expect(ask().messages.isEmpty)
+        #expect(ask().messages == [Message(to: caller(), .refused(.tooManyBytes))])
+        guard case .insert(let insertion)? = first.changes.first else { return }
+        _ = stage.hear(.wrote([stage.inserted(insertion)]))
+        // This one waits for its id, and counts.
+        #expect(ask().messages.isEmpty)
+        #expect(ask().messages == [Message(to: caller(), .refused(.tooManyBytes))])
+        stage.dispatcher.giveUpHeld(full)
+        #expect(stage.dispatcher.unwrittenBytes == [makeSubmission()].weight)
+    }
+
+    @Test func `a submission larger than may wait is taken when nothing else waits`() {
+        var limits = Limits()
+        limits.unwrittenBytes = 1
+        var stage = Stage(limits: limits)
+        for _ in 0..<3 {
+            #expect(!stage.submit().messages.contains { $0.reply == .refused(.tooManyBytes) })
+        }
+        #expect(stage.dispatcher.unwrittenBytes == 0)
+    }
+
     // MARK: Ids
 
     @Test func `submissions wait until ids are reserved for them`() {

@@ -10,6 +10,11 @@ import Testing
         for _ in 0..<200 { tell(UInt64.random(in: .min ... .max)) }
     }
 
+    /// An attempt that was called off before it began began beside the next one.
+    @Test func `stories that once broke a promise keep it`() {
+        tell(8_693_009_846_023_573_651)
+    }
+
     private func tell(_ seed: UInt64) {
         var world = StoryWorld(seed: seed)
         do {

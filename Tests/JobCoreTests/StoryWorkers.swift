@@ -95,9 +95,13 @@ extension StoryWorld {
     }
 
     private mutating func begin(_ order: Order, _ worker: WorkerID) throws(Violation) {
-        try checkBegin(order, worker)
         workers[worker]?.begun = order.sequence
         workers[worker]?.startedAt = now
+        if let reason = workers[worker]?.brokenOff[Run(job: order.job, attempt: order.attempt)] {
+            let called = StoryWorker.Current(order: order, startedAt: now, fate: .takesLong)
+            return end(worker, called, reason == .cancelled ? .brokenOff : .putBack)
+        }
+        try checkBegin(order, worker)
         let fate = fate(of: order)
         workers[worker]?.current = .init(order: order, startedAt: now, fate: fate)
         note("worker \(worker.rawValue) begins \(words(order))")

@@ -84,6 +84,57 @@ import Testing
         #expect(grown < 40_000)
     }
 
+    @Test func `a client that asks for large results and never reads costs little memory`() throws {
+        let runner = try RunnerProcess()
+        let client = try Conversation(runner.ipc)
+        let text = String(repeating: "x", count: 900_000)
+        let ids = try (0..<8).map { _ in
+            try client.submit(#"{"kernel":"echo","input":"\#(text)"}"#)
+        }
+        for id in ids { #expect(try client.result(id).state == "succeeded") }
+        let before = try residentKilobytes(of: runner.worker())
+        let deaf = try Conversation(dealer: runner.tcp)
+        let asks = ids.map { Array(#"{"id":\#($0)}"#.utf8) }
+        var sent = 0
+        while sent < 400 {
+            let body = asks[sent % asks.count]
+            if try deaf.sayRaw([[], protocolName, Array("job.result".utf8), body]) { sent += 1 }
+        }
+        for _ in 0..<100 { #expect(try client.ask("sys.ping").code == "200") }
+        #expect(try client.result(ids[0]).state == "succeeded")
+        let grown = try residentKilobytes(of: runner.worker()) - before
+        print("Grown by \(grown) kB for a client that does not take its results")
+        #expect(grown < 100_000)
+        // Nothing is lost: it hears some results, and that the others can be asked for.
+        var heard = Set<String>()
+        for _ in 0..<400 { heard.insert(try deaf.hear().code) }
+        #expect(heard.isSubset(of: ["200", "300", "429"]), "\(heard)")
+        #expect(heard.contains("200"))
+    }
+
+    @Test func `clients that send faster than the disk writes are told to come back`() throws {
+        let runner = try RunnerProcess()
+        let client = try Conversation(runner.ipc)
+        let before = try residentKilobytes(of: runner.worker())
+        let flood = try Conversation(dealer: runner.tcp)
+        let frame = [UInt8](repeating: 1, count: 12 << 20)
+        for _ in 0..<30 {
+            try flood.say(
+                "job.submit",
+                #"{"kernel":"digest","input":{"bytes":{"$frame":2}}}"#,
+                frames: [frame]
+            )
+            #expect(try client.ask("sys.ping").code == "200")
+        }
+        let codes = try (0..<30).map { _ in try flood.hear().code }
+        #expect(codes.allSatisfy { $0 == "200" || $0 == "503" }, "\(codes)")
+        let grown = try residentKilobytes(of: runner.worker()) - before
+        print(
+            "Grown by \(grown) kB for a flood of 360 MiB, \(codes.count { $0 == "503" }) messages refused"
+        )
+        #expect(grown < 500_000)
+    }
+
     @Test func `a socket on which another runner listens is not taken from it`() throws {
         let runner = try RunnerProcess()
         let directory = try TemporaryDirectory()

@@ -1,3 +1,4 @@
+import JobTesting
 import Testing
 import ZeroMQ
 
@@ -90,6 +91,36 @@ import ZeroMQ
         #expect(try fill(router, with: [[UInt8]("slow"), [1]]) == 6)
         #expect(try router.send([[UInt8]("quick"), [2]], waiting: false) == .sent)
         #expect(try next(quick) == .message([[2]]))
+    }
+
+    @Test func `large frames count until the peer has them`() throws {
+        let ends = try Ends(queueing: 5)
+        let transit = Transit()
+        let large = [UInt8](repeating: 7, count: Transit.countedFrom)
+        let small = [UInt8](repeating: 7, count: Transit.countedFrom - 1)
+        for count in 1...3 {
+            #expect(try ends.left.send([small, large], waiting: false, counting: transit) == .sent)
+            #expect(transit.bytes == count * large.count)
+        }
+        for count in (0..<3).reversed() {
+            #expect(try next(ends.right) == .message([small, large]))
+            #expect(transit.bytes == count * large.count)
+        }
+    }
+
+    @Test func `a frame that nobody took does not count`() throws {
+        let transit = Transit()
+        let large = [UInt8](repeating: 7, count: Transit.countedFrom)
+        do {
+            let ends = try Ends(queueing: 1)
+            while try ends.left.send([large], waiting: false, counting: transit) == .sent {}
+            let sent = transit.bytes
+            #expect(try ends.left.send([large], waiting: false, counting: transit) == .full)
+            #expect(transit.bytes == sent)
+            #expect(sent > 0)
+        }
+        // The connection is gone, and with it what waited there.
+        _ = try eventually("nothing is in transit") { transit.bytes == 0 ? true : nil }
     }
 
     /// Sends until the socket is full; how often that went well.

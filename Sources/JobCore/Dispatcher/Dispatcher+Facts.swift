@@ -23,9 +23,9 @@ extension Dispatcher {
         case .paused(let isPaused, let queues, let ticket): paused(isPaused, queues, ticket)
         case .reserved(let last):
             ids.reserved(upTo: last)
-            let events = held
+            let purposes = held
             held = []
-            for event in events { hear(event, at: now) }
+            for purpose in purposes { insert(purpose) }
         case .fileEnded(let file): decisions.notices.append(.ended(file))
         case .refused(let ticket, let refusal): refused(ticket, refusal)
         }
@@ -62,6 +62,7 @@ extension Dispatcher {
         at now: Timestamp
     ) {
         guard let purpose = pending.removeValue(forKey: ticket) else { return }
+        unwrittenBytes -= purpose.jobs.weight
         switch purpose {
         case .submission(let caller, let jobs, let isBatch, let waitMs):
             take(in: jobs, accepted, at: now)
@@ -188,22 +189,21 @@ extension Dispatcher {
             needsSurvey = true
             say(.refused(refusal), to: campaign.caller)
         case .pause(let caller, _): say(.refused(refusal), to: caller)
-        default: refuse(purpose, refusal)
+        default: giveUp(purpose, refusal)
         }
     }
 
     /// As long as nothing can be written no ids can be reserved: nobody shall wait for them.
     private mutating func storeRefuses(_ refusal: Refusal) {
         unwritable = refusal
-        let events = held
+        giveUpHeld(refusal)
+    }
+
+    /// Refuses the jobs that wait for ids.
+    mutating func giveUpHeld(_ refusal: Refusal) {
+        let purposes = held
         held = []
-        for event in events {
-            switch event {
-            case .asked(_, let caller): say(.refused(refusal), to: caller)
-            case .filed(let file): refuse(.file(file), refusal)
-            default: break
-            }
-        }
+        for purpose in purposes { giveUp(purpose, refusal) }
     }
 }
 

@@ -7,7 +7,7 @@ extension Dispatcher {
         case .about: say(.about(plan.about), to: caller)
         case .isServed(let served): say(.served(served), to: caller)
         case .submit(let jobs, let isBatch, let waitMs):
-            submit(jobs, .submission(caller, jobs, isBatch: isBatch, waitMs: waitMs), at: now)
+            submit(.submission(caller, jobs, isBatch: isBatch, waitMs: waitMs))
         case .show(let ids, let isBatch): ask(.show(ids), for: .show(caller, isBatch: isBatch))
         case .result(let id, let range, let waitMs): result(of: id, range, waitMs, caller, at: now)
         case .wait(let ids, let waitMs):
@@ -27,25 +27,37 @@ extension Dispatcher {
         }
     }
 
-    mutating func hear(_ file: TakenFile, at now: Timestamp) {
-        submit(file.jobs, .file(file), at: now)
-    }
-
-    private mutating func submit(_ jobs: [Submission], _ purpose: Purpose, at now: Timestamp) {
+    mutating func submit(_ purpose: Purpose) {
         if stop.isDraining { return refuse(purpose, .draining) }
         if case .submission(let caller, _, _, let waitMs?) = purpose, waitMs > 0,
             let refusal = waitRefusal(caller.client)
         {
             return refuse(purpose, refusal)
         }
-        guard let range = ids.take(jobs.count) else {
-            if let unwritable { return refuse(purpose, unwritable) }
-            return held.append(purpose.asEvent)
+        let bytes = purpose.jobs.weight
+        guard unwrittenBytes == 0 || unwrittenBytes + bytes <= plan.limits.unwrittenBytes else {
+            return refuse(purpose, .tooManyBytes)
+        }
+        unwrittenBytes += bytes
+        insert(purpose)
+    }
+
+    /// As soon as there are ids for it.
+    mutating func insert(_ purpose: Purpose) {
+        guard let range = ids.take(purpose.jobs.count) else {
+            if let unwritable { return giveUp(purpose, unwritable) }
+            return held.append(purpose)
         }
         let ticket = ticket(for: purpose)
-        var insertion = Insertion(jobs: jobs, ids: range, ticket: ticket)
+        var insertion = Insertion(jobs: purpose.jobs, ids: range, ticket: ticket)
         if case .file(let file) = purpose { insertion.file = file.row }
         decisions.changes.append(.insert(insertion))
+    }
+
+    /// Refuses jobs that were taken in already.
+    mutating func giveUp(_ purpose: Purpose, _ refusal: Refusal) {
+        unwrittenBytes -= purpose.jobs.weight
+        refuse(purpose, refusal)
     }
 
     mutating func refuse(_ purpose: Purpose, _ refusal: Refusal) {
@@ -154,15 +166,19 @@ extension Dispatcher {
 }
 
 extension Purpose {
-    /// What was heard, to be heard again.
-    fileprivate var asEvent: Event {
+    /// What is to be written; nothing unless it is a submission or a file.
+    var jobs: [Submission] {
         switch self {
-        case .submission(let caller, let jobs, let isBatch, let waitMs):
-            .asked(.submit(jobs, isBatch: isBatch, waitMs: waitMs), by: caller)
-        case .file(let file): .filed(file)
-        default: .timePassed
+        case .submission(_, let jobs, _, _): jobs
+        case .file(let file): file.jobs
+        default: []
         }
     }
+}
+
+extension [Submission] {
+    /// What they take in memory, in bytes, roughly.
+    var weight: Int { reduce(0) { $0 + $1.spec.weight } }
 }
 
 extension Refusal {
@@ -172,4 +188,16 @@ extension Refusal {
         "The runner is stopping and takes no new jobs.",
         hint: "Send the same again, with its key, when the runner is back."
     )
+
+    /// Clients send faster than the disk or the reading of large messages can follow.
+    public static let tooManyBytes: Refusal = {
+        var refusal = Refusal(
+            503,
+            "busy",
+            "The runner has taken in as many jobs as it may hold before they are written.",
+            hint: "Send the same again in a moment."
+        )
+        refusal.retryAfterMs = 200
+        return refusal
+    }()
 }

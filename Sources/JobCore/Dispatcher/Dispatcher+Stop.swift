@@ -32,10 +32,7 @@ extension Dispatcher {
         for (worker, member) in crew.inOrder where member.orders.count > 1 {
             decisions.signals.append(.recall(worker, upTo: member.sequence))
         }
-        for event in held {
-            if case .asked(_, let caller) = event { say(.refused(.draining), to: caller) }
-        }
-        held = []
+        giveUpHeld(.draining)
     }
 
     /// Too many threads were given up: a new process is better than this one.

@@ -53,8 +53,10 @@ public struct Dispatcher: Sendable {
     /// Jobs to be retried, likewise: until then no load may bring them, whose end is perhaps not
     /// heard of yet.
     var returning: [JobID: Int] = [:]
+    /// Bytes of the jobs that were taken in and are not written yet.
+    var unwrittenBytes = 0
     /// Submissions that wait for more ids to be reserved.
-    var held: [Event] = []
+    var held: [Purpose] = []
     /// When the next job of the store becomes ready, as far as is known.
     var nextReadyAt: Timestamp?
     var isSurveying = false
@@ -91,7 +93,7 @@ public struct Dispatcher: Sendable {
     public mutating func hear(_ event: Event, at now: Timestamp) {
         switch event {
         case .asked(let request, let caller): hear(request, from: caller, at: now)
-        case .filed(let file): hear(file, at: now)
+        case .filed(let file): submit(.file(file))
         case .fileClosed(let file): decisions.changes.append(.closeFile(file))
         case .wrote(let facts): for fact in facts { hear(fact, at: now) }
         case .answered(let ticket, let answer): hear(answer, to: ticket, at: now)

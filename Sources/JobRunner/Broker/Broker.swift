@@ -7,8 +7,8 @@ internal import ZeroMQ
 /// What other threads hand to the broker.
 enum BrokerLetter: Sendable {
     case event(Event)
-    /// A large message of a client, read by another thread.
-    case heard(Heard)
+    /// A large message of a client, of this many bytes, read by another thread.
+    case heard(Heard, bytes: Int)
 }
 
 /// The mailboxes of those to whom the broker gives work.
@@ -33,12 +33,16 @@ struct Broker: ~Copyable {
     private static let flushMs: Int64 = 20
     /// A run is looked at when it is this old, in ms.
     private static let lookMs: Int64 = 2
+    /// Bytes of large messages that wait for being read.
+    private static let unreadBytes = 64 << 20
 
     private let doors: Doors
     private let desk: Desk
     private var dispatcher: Dispatcher
     private var posts: [WorkerID: WorkerPost] = [:]
     private var outbox = Outbox()
+    /// Bytes of the messages that the parser has.
+    private var unread = 0
     private var exit: Signal?
 
     /// All that the broker uses beside its sockets.
@@ -119,6 +123,10 @@ extension Broker {
         } else if let envelope, outbox.isFull(for: envelope.client) {
             refuse(envelope, .repliesNotTaken, at: now)
         } else if let envelope, envelope.isLarge {
+            guard unread == 0 || unread + envelope.byteCount <= Self.unreadBytes else {
+                return refuse(envelope, .tooManyBytes, at: now)
+            }
+            unread += envelope.byteCount
             desk.staff.parser.put(envelope)
         } else {
             hear(envelope.map(desk.ear.hear) ?? .dropped, at: now)
@@ -159,7 +167,9 @@ extension Broker {
     private mutating func hearThreads(at now: Timestamp) throws(ZeroMQError) {
         for letter in desk.inbox.takeAll() {
             switch letter {
-            case .heard(let heard): hear(heard, at: now)
+            case .heard(let heard, let bytes):
+                unread -= bytes
+                hear(heard, at: now)
             case .event(.died(let worker)):
                 // All that it said and did before comes first.
                 try hearWorkers(at: now)
@@ -227,9 +237,13 @@ extension Broker {
     }
 
     private mutating func send(_ message: Message, at now: Timestamp) {
+        var frames = frames(for: message, now: now)
+        if let later = message.later, !outbox.hasRoom(for: frames, to: message.to.client) {
+            frames = JobWire.frames(for: later, now: now)
+        }
         do {
             dispatcher.dropped += try outbox.send(
-                frames(for: message, now: now),
+                frames,
                 to: message.to.client,
                 on: doors.clients,
                 at: now
@@ -257,6 +271,20 @@ extension Broker {
             )
             posts[worker] = nil
         case .exit: exit = signal
+        }
+    }
+}
+
+extension Message {
+    /// What is said instead when the client has no room for it: nil for what cannot be asked for
+    /// again.
+    fileprivate var later: Message? {
+        switch reply {
+        case .result(let result):
+            let end = result.end
+            return Message(to: to, .pending(end.id, end.state, retryAfterMs: 1_000))
+        case .shown, .listed: return Message(to: to, .refused(.repliesNotTaken))
+        default: return nil
         }
     }
 }

@@ -118,6 +118,8 @@ final class WorkerLoop {
 
     private func ending(of order: Order, _ run: KernelRun) -> Report.Ending {
         do {
+            // Called off before it began: another attempt may be under way by now.
+            if run.isCancelled { throw Failure(.kernelError, "The run was broken off.") }
             switch try Work(order) {
             case .sql(let work):
                 let run = SQLRun(work: work, limits: kit.limits, run: run, post: post)

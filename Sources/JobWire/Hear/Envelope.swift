@@ -9,7 +9,8 @@ public struct Envelope: Equatable, Sendable {
     /// JSON, then binary frames.
     public let body: [[UInt8]]
     private let isOurs: Bool
-    private let byteCount: Int
+    /// Of all frames, its address included.
+    public let byteCount: Int
     private let frameCount: Int
 
     /// Takes apart the frames as a ROUTER gives them: the routing id, an empty delimiter, the

@@ -56,22 +56,9 @@ extension JSONWriter {
 }
 
 extension Limits {
-    /// Those that the settings may change.
+    /// Those that the settings may change, then those that never change.
     fileprivate var named: [(String, Int64)] {
-        [
-            ("message_bytes", Int64(messageBytes)),
-            ("message_frames", Int64(messageFrames)),
-            ("spec_bytes", Int64(specBytes)),
-            ("submission_jobs", Int64(submissionJobs)),
-            ("request_ids", Int64(requestIDs)),
-            ("waiting_jobs", waitingJobs),
-            ("result_bytes", Int64(resultBytes)),
-            ("result_rows", Int64(resultRows)),
-            ("reply_bytes", Int64(replyBytes)),
-            ("timeout_ms", timeoutMs),
-            ("waits", Int64(waits)),
-            ("waits_per_client", Int64(waitsPerClient)),
-            ("list_jobs", Int64(listJobs)),
+        Self.settable.map { ($0.name, $0.get(self)) } + [
             ("name_bytes", Int64(Self.nameBytes)),
             ("tags", Int64(Self.tags)),
             ("wait_ms", Self.waitMs),
