@@ -6,45 +6,8 @@ import Testing
 @testable import JobRunner
 
 @Suite("The jobs directory, turn by turn") struct IntakeLoopTests {
-    /// A loop over a real directory, without a thread, a watch or a clock.
-    private final class Bench {
-        let scratch: Scratch
-        let ledger = Ledger()
-        let loop: IntakeLoop
-        var now: Int64 = 0
-
-        init() throws {
-            scratch = try Scratch(inMemory: true)
-            let settings = ledger.settings(scratch.path)
-            let directory = try SpoolDirectory(path: scratch.path, run: settings.run)
-            loop = IntakeLoop(directory: directory, settings: settings)
-        }
-
-        /// Goes on by so many ms, then as long as there are answers.
-        func turn(after ms: Int64 = 0) {
-            now += ms
-            repeat {
-                loop.turn(now: now)
-                let notices = ledger.takeNotices()
-                for notice in notices { loop.hear(notice, now: now) }
-                if notices.isEmpty { return }
-            } while true
-        }
-
-        func arrive(_ name: String) {
-            loop.hear(DirectoryWatch.Events(arrivals: [(name, .movedIn)]))
-            turn()
-        }
-
-        var filed: [String] {
-            ledger.state.withLock { state in
-                state.ids.keys.compactMap { SpoolDirectory.Taken(takenAs: $0)?.name }.sorted()
-            }
-        }
-    }
-
     @Test func `a file that was found is taken when it was still for a second`() throws {
-        let bench = try Bench()
+        let bench = try IntakeBench()
         try bench.scratch.write("select 1", "a.sql")
         bench.turn()
         bench.turn(after: 999)
@@ -59,7 +22,7 @@ import Testing
     }
 
     @Test func `a file that was renamed in is taken at once`() throws {
-        let bench = try Bench()
+        let bench = try IntakeBench()
         bench.turn()
         try bench.scratch.write("select 1", "a.sql")
         bench.arrive("a.sql")
@@ -69,7 +32,7 @@ import Testing
     }
 
     @Test func `a file that somebody has open for writing is not taken`() throws {
-        let bench = try Bench()
+        let bench = try IntakeBench()
         try bench.scratch.write("select", "a.sql")
         let writer = try #require(FileHandle(forWritingAtPath: bench.scratch.path + "/a.sql"))
         bench.turn()
@@ -82,7 +45,7 @@ import Testing
     }
 
     @Test func `lost events are made up for by looking`() throws {
-        let bench = try Bench()
+        let bench = try IntakeBench()
         bench.turn()
         try bench.scratch.write("select 1", "a.sql")
         bench.loop.hear(DirectoryWatch.Events(overflowed: true))
@@ -97,7 +60,7 @@ import Testing
 
     @Test(arguments: [429, 503])
     func `without room a file stays in hand, and nothing more is taken`(status: Int) throws {
-        let bench = try Bench()
+        let bench = try IntakeBench()
         bench.turn()
         try bench.scratch.write("select 1", "a.sql")
         try bench.scratch.write("select 1", "b.sql")
@@ -120,7 +83,7 @@ import Testing
     }
 
     @Test func `what the broker refuses lies in refused with its reason`() throws {
-        let bench = try Bench()
+        let bench = try IntakeBench()
         bench.turn()
         try bench.scratch.write("select 1", "a.sql")
         let refusal = Refusal(
@@ -138,7 +101,7 @@ import Testing
     }
 
     @Test func `the same name again is new work, and the newest drop has the name`() throws {
-        let bench = try Bench()
+        let bench = try IntakeBench()
         bench.turn()
         for round in 1...3 {
             try bench.scratch.write("select \(round)", "a.sql")
@@ -172,7 +135,7 @@ import Testing
     }
 
     @Test func `hostile files are refused with a reason, and nothing outside is touched`() throws {
-        let bench = try Bench()
+        let bench = try IntakeBench()
         let outside = try Scratch()
         try outside.write("secret", "secret.sql")
         let path = bench.scratch.path
@@ -203,7 +166,7 @@ import Testing
     @Test func `what is no file of jobs stays, and is listed where somebody may have meant it`()
         throws
     {
-        let bench = try Bench()
+        let bench = try IntakeBench()
         let long = String(repeating: "x", count: 197) + ".sql"
         let longest = String(long.dropFirst())
         let odd = ["-rf.sql", "a..sql", "a\nb.sql", "1-2-c.sql", longest]
@@ -220,7 +183,7 @@ import Testing
     }
 
     @Test func `a file that somebody put into taken without our name is left alone`() throws {
-        let bench = try Bench()
+        let bench = try IntakeBench()
         try bench.scratch.write("select 1", "taken/mine.sql")
         try bench.scratch.write("select 1", "taken/0-9-late.sql")
         bench.turn()
@@ -263,7 +226,7 @@ import Testing
     }
 
     @Test func `a step that fails is done later and holds up no other file`() throws {
-        let bench = try Bench()
+        let bench = try IntakeBench()
         bench.turn()
         mkdir(bench.scratch.path + "/done/a.sql.ids", 0o700)
         for name in ["a.sql", "b.sql"] {

@@ -58,7 +58,7 @@ final class Folder {
         }
         defer { closedir(stream) }
         var listing = Listing()
-        while let entry = readdir(stream) {
+        while let entry = try next(in: stream) {
             let name = withUnsafePointer(to: &entry.pointee.d_name) { name in
                 name.withMemoryRebound(to: CChar.self, capacity: 256) {
                     String(validatingCString: $0)
@@ -72,6 +72,16 @@ final class Folder {
         }
         listing.names.sort()
         return listing
+    }
+
+    /// Nil at the end.
+    private func next(
+        in stream: OpaquePointer
+    ) throws(SpoolError) -> UnsafeMutablePointer<dirent>? {
+        errno = 0
+        if let entry = readdir(stream) { return entry }
+        guard errno == 0 else { throw .system(call: "readdir", path: path, code: errno) }
+        return nil
     }
 
     struct Listing {

@@ -40,6 +40,8 @@ final class IntakeLoop {
     /// What failed, and when it is tried again.
     private var failing: Set<Step> = []
     private var retryAt = Int64.max
+    /// What failed the time before, and is not logged again while it goes on failing.
+    private var failedBefore: Set<Step> = []
     private(set) var overview = IntakeOverview()
 
     private static let arrivalsMax = 10_000
@@ -90,6 +92,7 @@ final class IntakeLoop {
     /// Does all that can be done now, on the monotonic clock in ms.
     func turn(now: Int64) {
         if now >= retryAt {
+            failedBefore = failing
             failing.removeAll()
             retryAt = .max
             overview.failure = nil
@@ -141,11 +144,14 @@ final class IntakeLoop {
         guard !failing.contains(step) else { return false }
         do {
             try body()
+            failedBefore.remove(step)
             return true
         } catch {
             fail(step, now: now)
             overview.failure = error.summary
-            settings.log(error.hint.map { "\(error.summary) \($0)" } ?? error.summary)
+            if !failedBefore.contains(step) {
+                settings.log(error.hint.map { "\(error.summary) \($0)" } ?? error.summary)
+            }
             return false
         }
     }
@@ -161,6 +167,8 @@ final class IntakeLoop {
 extension IntakeLoop {
     private func look(now: Int64) {
         nextLook = now + settings.scanMs
+        // What was left out is no reason to look again at once, should this look fail.
+        lookWasPartial = false
         attempt(.look, now: now) { () throws(SpoolError) in
             for file in try directory.leftovers() where inHand[file] == nil {
                 inHand[file] = .waiting
@@ -168,7 +176,6 @@ extension IntakeLoop {
             let listing = try directory.list()
             overview.unreadableNames = listing.unreadable
             overview.listed.removeAll()
-            lookWasPartial = false
             for name in listing.names where isCandidate(name) {
                 guard arrivals.count < Self.arrivalsMax else {
                     lookWasPartial = true

@@ -1,0 +1,47 @@
+import JobCore
+import Synchronization
+
+@testable import JobRunner
+
+/// A loop over a real directory, without a thread, a watch or a clock.
+final class IntakeBench {
+    let scratch: Scratch
+    let ledger = Ledger()
+    let loop: IntakeLoop
+    var now: Int64 = 0
+
+    init(afterCall: @escaping Folder.CallHook = { _ in }) throws {
+        scratch = try Scratch(inMemory: true)
+        let settings = ledger.settings(scratch.path)
+        let directory = try SpoolDirectory(
+            path: scratch.path,
+            run: settings.run,
+            afterCall: afterCall
+        )
+        loop = IntakeLoop(directory: directory, settings: settings)
+    }
+
+    /// Goes on by so many ms, then as long as there are answers.
+    func turn(after ms: Int64 = 0) {
+        now += ms
+        repeat {
+            loop.turn(now: now)
+            let notices = ledger.takeNotices()
+            for notice in notices { loop.hear(notice, now: now) }
+            if notices.isEmpty { return }
+        } while true
+    }
+
+    func arrive(_ name: String) {
+        loop.hear(DirectoryWatch.Events(arrivals: [(name, .movedIn)]))
+        turn()
+    }
+
+    var filed: [String] {
+        ledger.state.withLock { state in
+            state.ids.keys.compactMap { SpoolDirectory.Taken(takenAs: $0)?.name }.sorted()
+        }
+    }
+
+    var log: [String] { ledger.state.withLock { $0.log } }
+}
