@@ -22,12 +22,18 @@ extension StoreReader {
         }
     }
 
-    /// Results of one file that are held in memory together, in bytes, less the last one.
-    private static let reportBytes = 64 << 20
+    /// Results of one file that are held in memory together, in bytes: as many as the largest single
+    /// result has that the settings allow at first.
+    static let reportBytes = 64 << 20
 
-    /// Nil when the ledger does not know the file. Of each result at most `limits.replyBytes` are
-    /// read, and of those beyond `reportBytes` together nothing but their heads.
+    /// Nil when the ledger does not know the file. Results larger than `limits.replyBytes`, and those
+    /// that would make more than `reportBytes` together with the ones before them, have a head and
+    /// no bytes.
     public func report(on file: FileID) throws(StoreError) -> FileReport? {
+        try report(on: file, holding: Self.reportBytes)
+    }
+
+    func report(on file: FileID, holding mostBytes: Int) throws(StoreError) -> FileReport? {
         try reading { () throws(SQLiteError) in
             let row = try questions.with(.file, file.rawValue).first {
                 (name: $0.text(0), first: $0.integer(1), count: $0.integer(2))
@@ -38,18 +44,22 @@ extension StoreReader {
                 (id: JobID(rawValue: $0.integer(0)), name: $0.isNull(1) ? nil : $0.text(1))
             }
             var jobs: [FileReport.Job] = []
-            var room = Self.reportBytes
+            var room = mostBytes
             for job in found {
-                guard
-                    case .result(let result?, _) = try result(
-                        job.id,
-                        ByteRange(offset: 0, limit: room > 0 ? nil : 0)
-                    )
-                else { continue }
+                guard let result = try result(job.id, within: room) else { continue }
                 room -= result.bytes.count
                 jobs.append(.init(result: result, name: job.name))
             }
             return FileReport(name: row.name, jobs: jobs)
         }
+    }
+
+    /// All its bytes or none: a part of them would be of no use.
+    private func result(_ id: JobID, within room: Int) throws(SQLiteError) -> JobResult? {
+        let bytes = try head(of: id)?.head.totalBytes ?? 0
+        let isHeld = bytes <= min(room, limits.replyBytes)
+        let range = ByteRange(offset: 0, limit: isHeld ? nil : 0)
+        guard case .result(let result, _) = try result(id, range) else { return nil }
+        return result
     }
 }

@@ -119,6 +119,8 @@ import Testing
         #expect(found[3]["result"] == "{broken")
         #expect(found[4]["result"] == nil)
         #expect(found[4]["total_bytes"] == 1_073_741_824)
+        #expect(found[4]["hint"] == "It is too large to stand here: millrace result 5")
+        #expect(found.dropLast().allSatisfy { $0["hint"] == nil })
         #expect(found.allSatisfy { $0["name"] == "job" && $0["state"] == "succeeded" })
     }
 

@@ -108,6 +108,48 @@ import Testing
         #expect(try store.commit([insert([makeJob()])], at: now).count == 1)
     }
 
+    // MARK: - The spool's
+
+    @Test func `results of one spool file are held up to a bound, and each whole or not at all`()
+        throws
+    {
+        var limits = Limits()
+        limits.replyBytes = 2_000
+        let store = try JobStore(path: directory.store, limits: limits)
+        let row = TakenFile.Row(name: "a.jsonl", takenAs: "1-1-a.jsonl", bytes: 9, digest: "00")
+        // The third is too large for one reply, the fourth for what the first two leave.
+        let sizes = [600, 0, 2_001, 401, 400, 1]
+        let ids = Int64(1)...Int64(sizes.count + 1)
+        var insertion = Insertion(
+            jobs: ids.map { _ in makeJob() },
+            ids: ids,
+            ticket: Ticket(rawValue: 1)
+        )
+        insertion.file = row
+        var changes: [Change] = [.insert(insertion)]
+        for (id, size) in zip(ids, sizes) {
+            let text = String(repeating: "x", count: size)
+            changes.append(.settle(makeReport(JobID(rawValue: id), 1, success(text))))
+        }
+        let failed = makeReport(JobID(rawValue: ids.upperBound), 1, .failed(mistake))
+        _ = try store.commit(changes + [.settle(failed)], at: now)
+
+        let reader = try StoreReader(path: directory.store, limits: limits)
+        let file = try #require(reader.endedFiles().first)
+        func held(_ most: Int) throws -> [Int] {
+            let report = try #require(try reader.report(on: file, holding: most))
+            #expect(report.jobs.map(\.result.end.id.rawValue) == Array(ids))
+            let told = report.jobs.map { $0.result.head?.totalBytes }
+            #expect(told == sizes.map(Int64.init) + [nil])
+            return report.jobs.map(\.result.bytes.count)
+        }
+        #expect(try held(1_000) == [600, 0, 0, 0, 400, 0, 0])
+        #expect(try held(1_002) == [600, 0, 0, 401, 0, 1, 0])
+        #expect(try held(0) == [0, 0, 0, 0, 0, 0, 0])
+        let all = try reader.report(on: file)
+        #expect(all?.jobs.map(\.result.bytes.count) == [600, 0, 0, 401, 400, 1, 0])
+    }
+
     // MARK: - People
 
     @Test func `people read the store while it is written`() throws {

@@ -9,7 +9,7 @@ internal import JobWire
 /// ```
 /// A JSON result stands there as JSON, text as a string, other bytes as `{"base64": …}`. The result
 /// of a file's only job that is not JSON has a file of its own, which `result_file` names. A result
-/// too large to be given along is left to the store: `total_bytes` stands alone.
+/// too large to be given along is left to the store: `hint` says how to get it.
 struct FileResults: Equatable, Sendable {
     struct Job: Equatable, Sendable {
         var result: JobResult
@@ -71,6 +71,9 @@ struct FileResults: Equatable, Sendable {
             } else if job.result.isWhole {
                 writer.key("result")
                 write(job.result.bytes, isJSON: head.format == .json, to: &writer)
+            } else {
+                let command = "millrace result \(end.id.rawValue)"
+                writer.member("hint", .string("It is too large to stand here: \(command)"))
             }
         }
         writer.endObject()
