@@ -33,9 +33,12 @@ public struct Supervisor {
     /// Runs until the child has stopped as asked.
     ///
     /// - Returns: The exit code for this process.
+    /// - Throws: What kept the first child from being started, or the lock from being held.
     public func run() throws -> Int32 {
         let lock = try StateDirectory(stateDirectory).lock()
         LockNote.setSupervisor(getpid(), in: lock)
+        // Whoever ignores the end of children is told of none, and so would we be.
+        signal(SIGCHLD, SIG_DFL)
         var signals = watchedSignals()
         pthread_sigmask(SIG_BLOCK, &signals, nil)
         var pauseMs = Self.firstPauseMs
@@ -43,15 +46,24 @@ public struct Supervisor {
         while true {
             let start = steadyMs()
             LockNote.setAtWork(false, in: lock)
-            let child = try spawn(lock)
-            let (end, wasAsked) = wait(for: child, signals)
-            let wasAtWork = LockNote.isAtWork(in: lock)
-            hasWorked = hasWorked || wasAtWork
-            // What has worked once is tried again, also when a start fails: the disk may heal.
-            let isOver = end.isStop && !wasAtWork && (!hasWorked || end.code == RunnerExit.stopped)
-            if wasAsked || isOver { return end.code }
-
-            log.error("The runner has ended and is started again.", metadata: ["reason": "\(end)"])
+            let reason: String
+            do throws(SystemError) {
+                let (end, wasAsked) = wait(for: try spawn(lock), signals)
+                let wasAtWork = LockNote.isAtWork(in: lock)
+                hasWorked = hasWorked || wasAtWork
+                // What has worked once is tried again, also when a start fails: the disk may heal.
+                let isOver =
+                    end.isStop && !wasAtWork && (!hasWorked || end.code == RunnerExit.stopped)
+                if wasAsked || isOver { return end.code }
+                reason = "\(end)"
+            } catch {
+                guard hasWorked else { throw error }
+                reason = error.summary
+            }
+            log.error(
+                "The runner has ended and is started again.",
+                metadata: ["reason": "\(reason)"]
+            )
             if steadyMs() - start >= Self.soundMs { pauseMs = Self.firstPauseMs }
             if waitsForStop(signals, ms: pauseMs) { return RunnerExit.stopped }
             pauseMs = min(pauseMs * 2, Self.longestPauseMs)
@@ -62,20 +74,25 @@ public struct Supervisor {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_adddup2(&actions, lock, Self.lockDescriptor)
+        let refused = posix_spawn_file_actions_adddup2(&actions, lock, Self.lockDescriptor)
+        guard refused == 0 else { throw SystemError(code: refused, action: "start the runner") }
 
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }
-        // A group of its own, so that a Ctrl-C reaches the child once, through us; and no signal
-        // blocked.
+        // A group of its own, so that a Ctrl-C reaches the child once, through us; no signal
+        // blocked, and none ignored but what nohup ignores.
         var none = sigset_t()
         sigemptyset(&none)
         posix_spawnattr_setsigmask(&attributes, &none)
+        var defaults = sigset_t()
+        sigfillset(&defaults)
+        if isIgnored(SIGHUP) { sigdelset(&defaults, SIGHUP) }
+        posix_spawnattr_setsigdefault(&attributes, &defaults)
         posix_spawnattr_setpgroup(&attributes, 0)
         posix_spawnattr_setflags(
             &attributes,
-            Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK)
+            Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF)
         )
 
         let words = arguments.map { strdup($0) }
@@ -101,6 +118,7 @@ public struct Supervisor {
             var end: CInt = 0
             let found = waitpid(child, &end, WNOHANG)
             if found == child { return (ChildEnd(end), wasAsked) }
+            if found < 0 && errno != EINTR { return (.unknown, wasAsked) }
 
             var signal: CInt = 0
             sigwait(&signals, &signal)
@@ -112,34 +130,64 @@ public struct Supervisor {
 
     private func waitsForStop(_ signals: sigset_t, ms: Int) -> Bool {
         var signals = signals
+        sigdelset(&signals, SIGCHLD)  // That of a child that is gone would cut the pause short.
         var time = timespec(tv_sec: ms / 1_000, tv_nsec: ms % 1_000 * 1_000_000)
-        let signal = sigtimedwait(&signals, nil, &time)
-        return signal > 0 && signal != SIGCHLD
+        return sigtimedwait(&signals, nil, &time) > 0
     }
 }
 
 /// How a child process has ended.
-private struct ChildEnd: CustomStringConvertible {
-    private let status: CInt
+private enum ChildEnd: CustomStringConvertible {
+    case exit(Int32)
+    case signal(Int32)
+    /// It is gone, and somebody else was told how.
+    case unknown
 
-    init(_ status: CInt) { self.status = status }
+    /// As `waitpid` tells it.
+    init(_ status: CInt) {
+        let signal = status & 0x7F
+        self = signal == 0 ? .exit(status >> 8 & 0xFF) : .signal(signal)
+    }
 
-    private var signal: CInt { status & 0x7F }
     /// As shells tell it.
-    var code: Int32 { signal == 0 ? status >> 8 & 0xFF : 128 + signal }
+    var code: Int32 {
+        switch self {
+        case .exit(let code): code
+        case .signal(let signal): 128 + signal
+        case .unknown: RunnerExit.unfit
+        }
+    }
 
     /// True when, unless it was at work, it was asked to stop or cannot start: starting it again
     /// would change nothing.
-    var isStop: Bool { signal == 0 && code != RunnerExit.unfit && code != RunnerExit.startAgain }
+    var isStop: Bool {
+        guard case .exit(let code) = self else { return false }
+        return code != RunnerExit.unfit && code != RunnerExit.startAgain
+    }
 
-    var description: String { signal == 0 ? "exit code \(code)" : "signal \(signal)" }
+    var description: String {
+        switch self {
+        case .exit(let code): "exit code \(code)"
+        case .signal(let signal): "signal \(signal)"
+        case .unknown: "unknown"
+        }
+    }
 }
 
+/// What is heard of: the child's end, and what asks for a stop. Under nohup a hang-up asks nothing.
 private func watchedSignals() -> sigset_t {
     var signals = sigset_t()
     sigemptyset(&signals)
-    for signal in [SIGTERM, SIGINT, SIGHUP, SIGCHLD] { sigaddset(&signals, signal) }
+    for signal in [SIGTERM, SIGINT, SIGCHLD] { sigaddset(&signals, signal) }
+    if !isIgnored(SIGHUP) { sigaddset(&signals, SIGHUP) }
     return signals
+}
+
+private func isIgnored(_ signal: CInt) -> Bool {
+    var action = sigaction()
+    sigaction(signal, nil, &action)
+    return unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self)
+        == unsafeBitCast(SIG_IGN, to: Int.self)
 }
 
 private func steadyMs() -> Int64 {
