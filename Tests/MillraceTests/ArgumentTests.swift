@@ -49,7 +49,7 @@ import Testing
         #expect(Pause(argument: text)?.ms == ms)
     }
 
-    @Test(arguments: ["", "m", "-1s", "1.5h", "10 m", "10x", "99999999999999999d", "٣s"])
+    @Test(arguments: ["", "m", "-1s", "1.5h", " 10m", "10x", "99999999999999999d", "٣s"])
     func `what is no pause is refused`(text: String) {
         #expect(Pause(argument: text) == nil)
     }

@@ -75,7 +75,7 @@ struct JobCollector {
         for member in raw.object.members {
             let spot = raw.spots[member.key] ?? raw.start
             var (key, value) = (member.key, member.value)
-            if WrittenDuration.names.contains(key) {
+            if DurationNames.ofJob.contains(key) {
                 (key, value) = try milliseconds(key, value, at: spot)
             } else if key == "backoff", let pauses = value.objectValue {
                 value = .object(try withDurations(pauses, at: spot))
@@ -94,7 +94,7 @@ struct JobCollector {
         var object = JSONObject()
         for member in pauses.members {
             var (key, value) = (member.key, member.value)
-            if WrittenDuration.pauseNames.contains(key) {
+            if DurationNames.ofBackoff.contains(key) {
                 (key, value) = try milliseconds(key, value, at: spot)
             }
             guard object.append(key, value) else {
@@ -124,25 +124,10 @@ private func withoutUnit(_ name: some StringProtocol) -> String {
     name.hasSuffix("_ms") ? String(name.dropLast(3)) : String(name)
 }
 
-/// Durations as people write them: a whole number and its unit, under a name without `_ms`.
-enum WrittenDuration {
-    static let names: Set<String> = ["timeout", "delay", "keep"]
-    /// Within `backoff`.
-    static let pauseNames: Set<String> = ["first", "longest"]
-
-    private static let units: [(name: String, ms: Int64)] = [
-        ("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000),
-    ]
-
-    static func milliseconds(_ text: String) -> Int64? {
-        let digits = text.prefix { $0.isASCII && $0.isNumber }
-        let unit = text.dropFirst(digits.count).drop { $0 == " " }
-        guard let count = Int64(digits), let found = units.first(where: { $0.name == unit }) else {
-            return nil
-        }
-        let (ms, overflowed) = count.multipliedReportingOverflow(by: found.ms)
-        return overflowed ? nil : ms
-    }
+/// Durations in files of jobs stand under names without `_ms`.
+private enum DurationNames {
+    static let ofJob: Set<String> = ["timeout", "delay", "keep"]
+    static let ofBackoff: Set<String> = ["first", "longest"]
 }
 
 /// The lines of a text, without their ends.
