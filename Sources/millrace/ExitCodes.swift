@@ -12,6 +12,7 @@ extension ExitCode {
     static let usage = ExitCode(64)
     static let noRunner = ExitCode(69)
     static let runnerFault = ExitCode(70)
+    static let stateTaken = ExitCode(73)
     static let tryAgain = ExitCode(75)
 
     /// The code for a program that ends with this error.
@@ -23,6 +24,7 @@ extension ExitCode {
         case ClientError.refused(let refusal): self.init(refusing: refusal.status)
         case is NoJobs: self = .unknownJob
         case is SettingsError: self = .failure
+        case RunnerError.alreadyRunning: self = .stateTaken
         default: self = .usage
         }
     }

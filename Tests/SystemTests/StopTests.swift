@@ -148,12 +148,15 @@ import Testing
         #expect(try runner.process.waitForEnd() == 0)
     }
 
-    @Test func `a second runner on one state directory stops and harms nobody`() throws {
-        let runner = try start()
+    @Test(arguments: [true, false])
+    func `a second runner on one state directory stops and harms nobody`(supervised: Bool) throws {
+        var options = RunnerProcess.Options()
+        options.supervised = supervised
+        let runner = try RunnerProcess(options)
         let client = try Conversation(runner.ipc)
         let before = try client.submit(#"{"kernel":"echo","input":1}"#)
         let rival = try runner.rival()
-        #expect(try rival.waitForEnd() != 0)
+        #expect(try rival.waitForEnd() == 73)
         #expect(rival.errors.contains("Another runner uses the state directory"))
         #expect(rival.errors.contains(runner.state))
         #expect(rival.output == "")
