@@ -1,6 +1,5 @@
 internal import Foundation
 public import Glibc
-internal import Synchronization
 
 /// The built program, running as users run it: a supervisor and its child, in a state directory of
 /// their own, on a port and a socket of their own.
@@ -35,7 +34,7 @@ public final class RunnerProcess {
     public init(_ options: Options = Options()) throws {
         self.options = options
         directory = try TemporaryDirectory()
-        port = try freePort()
+        port = try Loopback.freePort()
         process = try Self.start(options, in: directory, port: port)
         try waitUntilReady()
     }
@@ -52,7 +51,7 @@ public final class RunnerProcess {
 
     /// A second one on the same state. It is not waited for.
     public func rival() throws -> ChildProcess {
-        try Self.start(options, in: directory, port: try freePort())
+        try Self.start(options, in: directory, port: try Loopback.freePort())
     }
 
     private static func start(
@@ -138,26 +137,4 @@ public func residentKilobytes(of process: pid_t) throws -> Int {
         throw NeverHappened("process \(process) tells its memory")
     }
     return size
-}
-
-/// Ports of other runners of this test run, which may not have bound them yet.
-private let takenPorts = Mutex(Set<UInt16>())
-
-/// A port below those that the system gives to outgoing connections.
-private func freePort() throws -> UInt16 {
-    try eventually("a port is free") {
-        let port = UInt16.random(in: 15_000..<32_000)
-        guard takenPorts.withLock({ $0.insert(port).inserted }) else { return nil }
-        let socket = Glibc.socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
-        defer { close(socket) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = port.bigEndian
-        address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
-        let size = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let bound = withUnsafePointer(to: &address) { address in
-            address.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(socket, $0, size) }
-        }
-        return bound == 0 ? port : nil
-    }
 }

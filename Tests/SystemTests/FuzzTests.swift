@@ -68,19 +68,8 @@ import Testing
             [0xFF] + Array(repeating: 0, count: 8) + [0x7F, 3, 0] + Array("NULL".utf8)
             + Array(repeating: 0, count: 48)
         for n in 0..<connections {
-            let socket = Glibc.socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
+            let socket = try Loopback.connect(to: port)
             defer { close(socket) }
-            var address = sockaddr_in()
-            address.sin_family = sa_family_t(AF_INET)
-            address.sin_port = port.bigEndian
-            address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
-            let size = socklen_t(MemoryLayout<sockaddr_in>.size)
-            let connected = withUnsafePointer(to: &address) { address in
-                address.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                    connect(socket, $0, size)
-                }
-            }
-            try #require(connected == 0)
             let bytes = (n.isMultiple(of: 2) ? greeting : []) + mutator.bytes(upTo: 2_000)
             // The peer may hang up in the middle, and well it may.
             _ = send(socket, bytes, bytes.count, CInt(MSG_NOSIGNAL))
