@@ -22,13 +22,13 @@ extension StoreReader {
         }
     }
 
-    /// Results of one file that are held in memory together, in bytes: as many as the largest single
-    /// result has that the settings allow at first.
+    /// Results of one file that are held in memory together, in bytes: as many as the settings
+    /// allow a single result at first.
     static let reportBytes = 64 << 20
 
-    /// Nil when the ledger does not know the file. Results larger than `limits.replyBytes`, and those
-    /// that would make more than `reportBytes` together with the ones before them, have a head and
-    /// no bytes.
+    /// Nil when the ledger does not know the file. Results larger than `limits.replyBytes`, and
+    /// those that would make more than `reportBytes` together with the ones before them, have a
+    /// head and no bytes.
     public func report(on file: FileID) throws(StoreError) -> FileReport? {
         try report(on: file, holding: Self.reportBytes)
     }
