@@ -1,7 +1,8 @@
 /// What the dispatcher wants to know from the store. Reading changes nothing and waits for nobody.
 public enum Query: Equatable, Sendable {
-    /// Jobs that are ready, best first, and the longest ready of each priority.
-    case load(QueueName, limit: Int, now: Timestamp)
+    /// Jobs that are ready, best first, and the longest ready of each priority. Those that the
+    /// asker has in its hands already are passed over, and take no room in the answer.
+    case load(QueueName, limit: Int, now: Timestamp, except: Set<JobID> = [])
     /// Which queues have ready jobs, and when the next job becomes ready.
     case survey(now: Timestamp)
     /// The results of all children of this job, in the order of the parts.

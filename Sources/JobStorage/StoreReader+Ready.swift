@@ -12,7 +12,8 @@ extension StoreReader {
     func load(
         _ queue: QueueName,
         limit: Int,
-        now: Timestamp
+        now: Timestamp,
+        except known: Set<JobID>
     ) throws(SQLiteError) -> Answer {
         var loaded: [Waiting] = []
         var bytes = 0
@@ -22,6 +23,7 @@ extension StoreReader {
             defer { statement.reset() }
             var isFirst = true
             while try statement.step() {
+                if known.contains(JobID(rawValue: statement.integer(0))) { continue }
                 let isFull = loaded.count >= limit || bytes >= Self.loadBytes
                 guard !isFull || isFirst else {
                     isAll = false

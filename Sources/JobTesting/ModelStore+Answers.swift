@@ -4,7 +4,8 @@ public import JobCore
 extension ModelStore {
     public func answer(_ query: Query) throws(Never) -> Answer {
         switch query {
-        case .load(let queue, let limit, let now): load(queue, limit: limit, now: now)
+        case .load(let queue, let limit, let now, let known):
+            load(queue, limit: limit, now: now, except: known)
         case .survey(let now): .surveyed(survey(now: now))
         case .gather(let parent):
             .gathered(parent, children(of: parent).compactMap(\.outcome?.bytes))
@@ -35,11 +36,17 @@ extension ModelStore {
         }
     }
 
-    private func load(_ queue: QueueName, limit: Int, now: Timestamp) -> Answer {
-        let ready = ready(now: now).filter { $0.spec.queue == queue }.sorted {
-            ($1.spec.priority, $0.job.readyAt, $0.job.id)
-                < ($0.spec.priority, $1.job.readyAt, $1.job.id)
-        }
+    private func load(
+        _ queue: QueueName,
+        limit: Int,
+        now: Timestamp,
+        except known: Set<JobID>
+    ) -> Answer {
+        let ready = ready(now: now).filter { $0.spec.queue == queue && !known.contains($0.job.id) }
+            .sorted {
+                ($1.spec.priority, $0.job.readyAt, $0.job.id)
+                    < ($0.spec.priority, $1.job.readyAt, $1.job.id)
+            }
         var loaded: [Waiting] = []
         var bytes = 0
         for entry in ready {

@@ -121,6 +121,53 @@ import Testing
         #expect(lanes.queuesToLoad() == [a])
     }
 
+    @Test func `a lane of large jobs is loaded again when half of them are gone`() {
+        var lanes = Lanes()
+        lanes.markIncomplete(a)
+        _ = lanes.queuesToLoad()
+        load((1...8).map { waiting($0, queue: a) }, of: a, &lanes, isAll: false)
+        for _ in 0..<4 {
+            #expect(lanes.queuesToLoad() == [])
+            _ = lanes.take()
+        }
+        #expect(lanes.queuesToLoad() == [])
+        _ = lanes.take()
+        #expect(lanes.queuesToLoad() == [a])
+        // It brings what is here already, and nothing else.
+        load((6...8).map { waiting($0, queue: a) }, of: a, &lanes, isAll: false)
+        for _ in 0..<3 {
+            #expect(lanes.queuesToLoad() == [])
+            _ = lanes.take()
+        }
+        #expect(lanes.queuesToLoad() == [a])
+    }
+
+    @Test func `a lane that is waited for by jobs of one turn is not loaded again`() {
+        var lanes = Lanes()
+        lanes.add(waiting(1, queue: b, writes: "x"))
+        let writer = lanes.take()
+        lanes.markIncomplete(a)
+        _ = lanes.queuesToLoad()
+        load([waiting(2, queue: a, writes: "x")], of: a, &lanes, isAll: false)
+        #expect(takeAll(&lanes) == [])
+        #expect(lanes.queuesToLoad() == [])
+        if let writer { lanes.giveBack(turnsOf: writer) }
+        #expect(takeAll(&lanes) == [2])
+        #expect(lanes.queuesToLoad() == [a])
+    }
+
+    @Test func `what became ready while a lane is half full is asked for at once`() {
+        var lanes = Lanes()
+        lanes.markIncomplete(a)
+        _ = lanes.queuesToLoad()
+        load((1...8).map { waiting($0, queue: a) }, of: a, &lanes, isAll: false)
+        lanes.markIncomplete(a)
+        #expect(lanes.queuesToLoad() == [a])
+        lanes.markIncomplete(a)  // Perhaps too late for the load that is under way.
+        load([], of: a, &lanes, isAll: false)
+        #expect(lanes.queuesToLoad() == [a])
+    }
+
     @Test func `a divided job that a load shows again is not gathered again`() {
         var lanes = Lanes()
         var job = waiting(1, queue: a)
@@ -141,9 +188,10 @@ import Testing
         _ jobs: [Waiting],
         of queue: QueueName,
         _ lanes: inout Lanes,
-        active: Set<Int64> = []
+        active: Set<Int64> = [],
+        isAll: Bool = true
     ) -> [Waiting] {
-        lanes.loaded(jobs, of: queue, isAll: true) { active.contains($0.rawValue) }
+        lanes.loaded(jobs, of: queue, isAll: isAll) { active.contains($0.rawValue) }
     }
 
     private func takeAll(_ lanes: inout Lanes) -> [Int64] {

@@ -31,6 +31,9 @@ import Testing
         let loaded = try store.load()
         #expect(loaded.jobs.map(\.id) == Array(ids.prefix(2)))
         #expect(!loaded.isAll)
+        let others = try store.load(except: Set(ids.prefix(2)))
+        #expect(others.jobs.map(\.id) == Array(ids.suffix(1)))
+        #expect(others.isAll)
     }
 
     @Test(arguments: Kind.allCases)

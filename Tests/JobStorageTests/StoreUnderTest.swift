@@ -92,10 +92,11 @@ final class StoreUnderTest {
 
     func load(
         _ queue: QueueName = .standard,
-        limit: Int = 100
+        limit: Int = 100,
+        except known: Set<JobID> = []
     ) throws -> (jobs: [Waiting], isAll: Bool) {
-        guard case .loaded(_, let jobs, let isAll) = try ask(.load(queue, limit: limit, now: now))
-        else { throw Missing() }
+        let query = Query.load(queue, limit: limit, now: now, except: known)
+        guard case .loaded(_, let jobs, let isAll) = try ask(query) else { throw Missing() }
         return (jobs, isAll)
     }
 

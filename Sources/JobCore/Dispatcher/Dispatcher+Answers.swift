@@ -51,8 +51,16 @@ extension Dispatcher {
             failedLoads = []
             retryLoadsAt = nil
         }
-        for queue in lanes.queuesToLoad() {
-            ask(.load(queue, limit: lanes.loadLimit, now: now), for: .load(queue))
+        let queues = lanes.queuesToLoad()
+        guard !queues.isEmpty else { return }
+        // Else large jobs that run, and that the store still takes to be queued, would be all that
+        // a load has room for.
+        let known = Set(active.keys).union(leaving.keys).union(returning.keys)
+        for queue in queues {
+            ask(
+                .load(queue, limit: lanes.loadLimit, now: now, except: known),
+                for: .load(queue)
+            )
         }
     }
 

@@ -8,7 +8,8 @@ struct Lanes {
     static let allJobs = 65_536
     /// Bytes of their specs.
     static let allBytes = 64 << 20
-    /// An incomplete lane is filled again when it falls below this many jobs.
+    /// An incomplete lane is filled again when it falls below this many jobs, or below half of
+    /// what the last load left in it.
     static let refillBelow = 4_096
     /// A load asks for at least this many jobs.
     static let loadJobs = 64
@@ -44,7 +45,7 @@ struct Lanes {
         guard present[job.id] == nil else { return }
         let queue = job.spec.queue
         guard !paused.contains(queue), hasRoom(in: queue) || makeRoom(for: job) else {
-            return markIncomplete(queue)
+            return leaveToStore(queue)
         }
         let entry = Present(
             place: job.place,
@@ -71,12 +72,18 @@ struct Lanes {
         else { return false }
         bytes -= entry.weight
         lanes[queue]?.remove(entry.place, turn: entry.turn)
-        markIncomplete(queue)
+        leaveToStore(queue)
         return true
     }
 
-    /// The store holds ready jobs of this queue that are not here.
+    /// The store may hold ready jobs of this queue for which there is room here: the lane is filled
+    /// as soon as it can be.
     mutating func markIncomplete(_ queue: QueueName) {
+        leaveToStore(queue)
+        lanes[queue]?.refillBelow = Self.refillBelow
+    }
+
+    private mutating func leaveToStore(_ queue: QueueName) {
         openLane(queue)
         lanes[queue]?.isComplete = false
         if loading[queue] != nil { missedByLoad.insert(queue) }
@@ -160,11 +167,14 @@ struct Lanes {
         guard bytes < Self.allBytes, present.count < Self.allJobs else { return [] }
         let found = order.filter { queue in
             guard let lane = lanes[queue], !lane.isComplete else { return false }
-            return lane.count < Self.refillBelow && loading[queue] == nil
+            return lane.count < lane.refillBelow && loading[queue] == nil
                 && !paused.contains(queue)
         }
         if !found.isEmpty { moment += 1 }
-        for queue in found { loading[queue] = moment }
+        for queue in found {
+            loading[queue] = moment
+            lanes[queue]?.refillBelow = 0
+        }
         return found
     }
 
@@ -185,11 +195,23 @@ struct Lanes {
         }
         loadEnded(queue)
         for job in found where !job.lacksOutputs { add(job) }
+        setRefill(queue)
         return found.filter(\.lacksOutputs)
     }
 
+    /// A load is bounded by its bytes too: of large jobs it never brings as many as there is room
+    /// for, so the next one waits until half of them are gone. An empty lane is loaded at once.
+    private mutating func setRefill(_ queue: QueueName) {
+        // Set anew while the load was under way: it may not show what is asked for.
+        guard let lane = lanes[queue], lane.refillBelow == 0 else { return }
+        lanes[queue]?.refillBelow = min(Self.refillBelow, max(1, lane.count / 2))
+    }
+
     /// A load that failed is tried again when the next one is due.
-    mutating func loadFailed(_ queue: QueueName) { loadEnded(queue) }
+    mutating func loadFailed(_ queue: QueueName) {
+        loadEnded(queue)
+        lanes[queue]?.refillBelow = Self.refillBelow
+    }
 
     private mutating func loadEnded(_ queue: QueueName) {
         loading[queue] = nil

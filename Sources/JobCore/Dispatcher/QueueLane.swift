@@ -12,6 +12,8 @@ struct QueueLane {
     private(set) var count = 0
     /// False when the store holds ready jobs of the queue that are not here.
     var isComplete = true
+    /// With fewer jobs than this an incomplete lane is filled again; 0 while a load is under way.
+    var refillBelow = Lanes.refillBelow
 
     mutating func add(_ job: Waiting) {
         windows[job.turns.first, default: ReadyWindow()].add(job)

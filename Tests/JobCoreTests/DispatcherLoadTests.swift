@@ -1,0 +1,60 @@
+import Testing
+
+@testable import JobCore
+
+/// Jobs so large that a load brings few of them, as the dispatcher sees them.
+@Suite("Loads of large jobs") struct DispatcherLoadTests {
+    /// A store that shows eight jobs at a time, and how often it was asked to.
+    private struct Shelf {
+        var stage: Stage
+        var queued: [Int64]
+        var loads = 0
+        var started: [Order] = []
+
+        init(workers: Int, jobs: Int64) {
+            stage = Stage(workers: workers)
+            queued = Array(1...jobs)
+            stage.dispatcher.lanes.markIncomplete(.standard)
+            carryOut(stage.hear())
+        }
+
+        private mutating func carryOut(_ first: Decisions) {
+            var decisions = first
+            while true {
+                started += decisions.orders.map(\.order)
+                guard let asked = decisions.queries.first, loads < 1_000,
+                    case .load(let queue, _, _, let known) = asked.query
+                else { return }
+                loads += 1
+                let rest = queued.filter { !known.contains(JobID(rawValue: $0)) }
+                let jobs = rest.prefix(8).map { waiting($0) }
+                let answer = Answer.loaded(queue, jobs, isAll: jobs.count == rest.count)
+                decisions = stage.hear(.answered(asked.ticket, answer))
+            }
+        }
+
+        mutating func end(_ order: Order) {
+            carryOut(stage.hear(.reported([makeReport(order)])))
+            queued.removeAll { $0 == order.job.rawValue }
+            carryOut(stage.hear(.wrote([ended(order)])))
+        }
+    }
+
+    @Test func `a load that brings few jobs is not asked for again before they are used up`() {
+        var shelf = Shelf(workers: 1, jobs: 40)
+        var place = 0
+        while place < shelf.started.count {
+            shelf.end(shelf.started[place])
+            place += 1
+        }
+        #expect(shelf.started.map(\.job.rawValue) == Array(1...40))
+        #expect(shelf.loads <= 10)
+    }
+
+    @Test func `large jobs that run leave room in a load for those that wait`() {
+        var shelf = Shelf(workers: 12, jobs: 30)
+        #expect(shelf.started.count == 12)
+        #expect(shelf.loads == 2)
+        #expect(shelf.stage.hear(.timePassed).queries.isEmpty)
+    }
+}
