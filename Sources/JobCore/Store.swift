@@ -38,21 +38,29 @@ public struct InFlight: Equatable, Sendable {
     public var job: JobID
     public var attempt: Attempt
     public var startedAt: Timestamp
-    /// True when this run is to blame for the end: its thread crashed, or it was young enough and
-    /// nobody else was marked.
-    public var isBlamed: Bool
+    public var blame: Blame
+
+    /// Whether this run is what ended the runner.
+    public enum Blame: Sendable {
+        case none
+        /// It was young, and no thread is known to have crashed. To blame unless the runner was
+        /// stopped.
+        case suspected
+        /// Its thread crashed.
+        case crashed
+    }
 
     public init(
         run: RunID,
         job: JobID,
         attempt: Attempt,
         startedAt: Timestamp,
-        isBlamed: Bool
+        blame: Blame
     ) {
         self.run = run
         self.job = job
         self.attempt = attempt
         self.startedAt = startedAt
-        self.isBlamed = isBlamed
+        self.blame = blame
     }
 }

@@ -8,12 +8,15 @@ extension Commit {
         let run = RunID(rawValue: (newest?.id.rawValue ?? 0) + 1)
         try changes.with(.insertRun, run.rawValue, now.rawValue).run()
 
-        let blamed = inFlight.filter { $0.isBlamed && $0.run == newest?.id }
+        let isClean = newest?.isClean ?? true
+        let blamed = inFlight.filter {
+            // Whoever asks twice for a stop leaves runs behind that harmed nobody.
+            $0.run == newest?.id && ($0.blame == .crashed || $0.blame == .suspected && !isClean)
+        }
         let lost = try lose(blamed)
         try putBackRunning()
         facts = []  // Nobody is there to hear them: the program begins with what is written.
 
-        let isClean = newest?.isClean ?? true
         let free = isClean ? marks.highestID : max(marks.highestID, marks.reservedUpTo)
         let reserved = (free + 1)...(free + JobStore.firstReservation)
         marks.reservedUpTo = max(marks.reservedUpTo, reserved.upperBound)

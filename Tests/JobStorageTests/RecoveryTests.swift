@@ -28,14 +28,14 @@ import Testing
         _ run: RunID,
         _ job: JobID,
         _ attempt: Int = 1,
-        isBlamed: Bool = true
+        blame: InFlight.Blame = .suspected
     ) -> InFlight {
         InFlight(
             run: run,
             job: job,
             attempt: Attempt(rawValue: attempt),
             startedAt: Timestamp(rawValue: 7),
-            isBlamed: isBlamed
+            blame: blame
         )
     }
 
@@ -68,7 +68,7 @@ import Testing
         let ids = try insert(makeJob(), makeJob(), makeJob())
         let starts = ids.map { Change.start($0, first, worker, at: now) }
         _ = try store.commit(starts, at: now)
-        let entries = [inFlight(run, ids[0]), inFlight(run, ids[1], isBlamed: false)]
+        let entries = [inFlight(run, ids[0]), inFlight(run, ids[1], blame: .none)]
         let recovery = try store.recover(inFlight: entries, at: now)
         #expect(recovery.lost == [ids[0]])
         #expect(recovery.poisoned.isEmpty)
@@ -83,12 +83,26 @@ import Testing
     @Test func `a run that was never written down is lost all the same`() throws {
         let run = try store.recover(inFlight: [], at: now).run
         let ids = try insert(makeJob(), makeJob())
-        let entries = [inFlight(run, ids[0]), inFlight(run, ids[1], isBlamed: false)]
+        let entries = [inFlight(run, ids[0]), inFlight(run, ids[1], blame: .none)]
         let recovery = try store.recover(inFlight: entries, at: now)
         #expect(recovery.lost == [ids[0]])
         #expect(try details(ids[0]).job.attempt == first)
         #expect(try details(ids[0]).pastAttempts.map(\.startedAt) == [Timestamp(rawValue: 7)])
         #expect(try details(ids[1]).job.attempt == .none)
+    }
+
+    @Test func `after a clean end only a crash is blamed`() throws {
+        let run = try store.recover(inFlight: [], at: now).run
+        let ids = try insert(makeJob(), makeJob(), makeJob())
+        _ = try store.commit([.start(ids[0], first, worker, at: now)], at: now)
+        try store.stop(run, at: now)
+        let entries = [
+            inFlight(run, ids[0]), inFlight(run, ids[1]), inFlight(run, ids[2], blame: .crashed),
+        ]
+        let recovery = try store.recover(inFlight: entries, at: now)
+        #expect(recovery.lost == [ids[2]])
+        #expect(try ids.map { try details($0).job.losses } == [0, 0, 1])
+        #expect(try details(ids[0]).job.state == .queued)
     }
 
     @Test func `a loss is counted once`() throws {
@@ -132,7 +146,7 @@ import Testing
         let id = try insert(makeJob(makeSpec(writes: "main")))[0]
         let target = Target(id, active: first)
         _ = try store.commit([.cancel([target], Ticket(rawValue: 2))], at: now)
-        let entry = inFlight(run, id, isBlamed: false)
+        let entry = inFlight(run, id, blame: .none)
         _ = try store.recover(inFlight: [entry], at: now)
         #expect(try details(id).job.state == .cancelled)
     }

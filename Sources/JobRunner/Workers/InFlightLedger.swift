@@ -54,7 +54,7 @@ final class InFlightLedger: Sendable {
         slots = memory.assumingMemoryBound(to: Slot.self) + 1
     }
 
-    /// The runs that the last process left behind, and who is to blame for its end: those whose
+    /// The runs that the last process left behind, and who may be to blame for its end: those whose
     /// threads crashed, or else all that were young.
     func inFlight(at now: Timestamp) -> [InFlight] {
         let found = (0..<Self.slotCount).map { slots[$0] }.filter { $0.state != .empty }
@@ -62,12 +62,13 @@ final class InFlightLedger: Sendable {
         return found.map { slot in
             let startedAt = Timestamp(rawValue: slot.startedAt)
             let isYoung = (0...Self.suspectMs).contains(now.ms(since: startedAt))
+            let isSuspected = isYoung && !hasCulprit
             return InFlight(
                 run: RunID(rawValue: slot.run),
                 job: JobID(rawValue: slot.job),
                 attempt: Attempt(rawValue: Int(clamping: max(0, slot.attempt))),
                 startedAt: startedAt,
-                isBlamed: hasCulprit ? slot.state == .crashed : isYoung
+                blame: slot.state == .crashed ? .crashed : isSuspected ? .suspected : .none
             )
         }
     }
