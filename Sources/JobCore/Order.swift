@@ -11,7 +11,7 @@ public struct Order: Equatable, Sendable {
     }
 
     /// Counts the orders to one worker, from 1. What was never started can be taken back by it.
-    public var sequence: UInt32
+    public var sequence: UInt64
     public var job: JobID
     public var attempt: Attempt
     public var phase: Phase
@@ -23,7 +23,7 @@ public struct Order: Equatable, Sendable {
     /// The children's results, in the order of the parts; for the phase `reduce`.
     public var outputs: [[UInt8]]
 
-    public init(sequence: UInt32, job: Waiting) {
+    public init(sequence: UInt64, job: Waiting) {
         self.sequence = sequence
         self.job = job.id
         attempt = job.next
@@ -38,7 +38,7 @@ public struct Order: Equatable, Sendable {
 
     /// An order as it was received.
     public init(
-        sequence: UInt32,
+        sequence: UInt64,
         job: JobID,
         attempt: Attempt,
         phase: Phase,

@@ -25,7 +25,7 @@ public enum Event: Equatable, Sendable {
     /// What the workers' marks showed when the broker looked.
     case seen([WorkerMark])
     /// These orders were taken back before they began; none, when the range is empty.
-    case recalled(WorkerID, Range<UInt32>)
+    case recalled(WorkerID, Range<UInt64>)
     /// Somebody asks the runner to stop: first kindly, then at once.
     case stop
     case timePassed
@@ -34,10 +34,10 @@ public enum Event: Equatable, Sendable {
 /// The order that a worker has begun last, and when.
 public struct WorkerMark: Equatable, Sendable {
     public var worker: WorkerID
-    public var sequence: UInt32
+    public var sequence: UInt64
     public var startedAt: Timestamp
 
-    public init(worker: WorkerID, sequence: UInt32, startedAt: Timestamp) {
+    public init(worker: WorkerID, sequence: UInt64, startedAt: Timestamp) {
         self.worker = worker
         self.sequence = sequence
         self.startedAt = startedAt

@@ -47,7 +47,7 @@ struct Stage {
         return .inserted(insertion.ticket, accepted, nil)
     }
 
-    func mark(_ sequence: UInt32, worker: Int = 1) -> Event {
+    func mark(_ sequence: UInt64, worker: Int = 1) -> Event {
         .seen([WorkerMark(worker: WorkerID(rawValue: worker), sequence: sequence, startedAt: now)])
     }
 }

@@ -6,7 +6,7 @@ struct StoryLedger {
     struct Holder {
         let worker: WorkerID
         let run: Run
-        let sequence: UInt32
+        let sequence: UInt64
         var turns: Set<Turn> = []
         var isCalledOff = false
     }
@@ -79,7 +79,7 @@ struct StoryLedger {
         }
     }
 
-    mutating func takenBack(_ worker: WorkerID, _ orders: Range<UInt32>) {
+    mutating func takenBack(_ worker: WorkerID, _ orders: Range<UInt64>) {
         for job in holders.keys {
             holders[job]?.removeAll { $0.worker == worker && orders.contains($0.sequence) }
         }

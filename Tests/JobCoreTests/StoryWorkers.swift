@@ -20,15 +20,15 @@ struct StoryWorker {
     var orders: [Order] = []
     var current: Current?
     /// The last order that began, and the last of those that were taken back.
-    var begun: UInt32 = 0
-    var void: UInt32 = 0
+    var begun: UInt64 = 0
+    var void: UInt64 = 0
     var startedAt = Timestamp(rawValue: 0)
     var brokenOff: [Run: BreakOffReason] = [:]
     var reports: [Report] = []
 
     var isBusy: Bool { step != .gone && (current != nil || !orders.isEmpty || !reports.isEmpty) }
 
-    mutating func recall(upTo last: UInt32) -> Range<UInt32> {
+    mutating func recall(upTo last: UInt64) -> Range<UInt64> {
         guard begun < last else { return last..<last }
         void = last
         return begun + 1..<last + 1

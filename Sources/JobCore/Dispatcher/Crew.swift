@@ -12,7 +12,7 @@ struct Crew {
     static let recordAfterMs: Int64 = 20
 
     struct Outstanding {
-        let sequence: UInt32
+        let sequence: UInt64
         let job: Waiting
         var expectedMicros: Double?
         /// When the worker was told to break it off, because the job was called off.
@@ -21,7 +21,7 @@ struct Crew {
 
     struct Member {
         var orders: [Outstanding] = []
-        var sequence: UInt32 = 0
+        var sequence: UInt64 = 0
         /// What the worker's mark said last.
         var mark: WorkerMark?
         var isRecorded = false
@@ -81,9 +81,9 @@ struct Crew {
     }
 
     /// - Returns: The sequence number of the new order.
-    mutating func give(_ job: Waiting, to worker: WorkerID, expectedMicros: Double?) -> UInt32 {
+    mutating func give(_ job: Waiting, to worker: WorkerID, expectedMicros: Double?) -> UInt64 {
         guard var member = members.removeValue(forKey: worker) else { return 0 }
-        member.sequence &+= 1
+        member.sequence += 1
         let order = Outstanding(sequence: member.sequence, job: job, expectedMicros: expectedMicros)
         member.orders.append(order)
         members[worker] = member
@@ -108,7 +108,7 @@ struct Crew {
     }
 
     /// - Returns: These orders, which the worker will not begin.
-    mutating func takeBack(from worker: WorkerID, _ orders: Range<UInt32>) -> [Outstanding] {
+    mutating func takeBack(from worker: WorkerID, _ orders: Range<UInt64>) -> [Outstanding] {
         guard var member = members[worker] else { return [] }
         let back = member.orders.filter { orders.contains($0.sequence) }
         member.orders.removeAll { orders.contains($0.sequence) }

@@ -42,7 +42,7 @@ public enum Signal: Equatable, Sendable {
     case start(WorkerID)
     /// Take back the orders up to this one that the worker has not begun; the answer is the event
     /// `recalled`.
-    case recall(WorkerID, upTo: UInt32)
+    case recall(WorkerID, upTo: UInt64)
     case breakOff(WorkerID, JobID, Attempt, BreakOffReason)
     /// Do not wait for this thread any more. What it still says is not believed.
     case abandon(WorkerID)

@@ -114,7 +114,7 @@ extension Dispatcher {
         if !stop.isDraining { decisions.signals.append(.start(crew.newWorker())) }
     }
 
-    mutating func takeBack(from worker: WorkerID, _ orders: Range<UInt32>, at now: Timestamp) {
+    mutating func takeBack(from worker: WorkerID, _ orders: Range<UInt64>, at now: Timestamp) {
         for order in crew.takeBack(from: worker, orders) { isBack(order, at: now) }
     }
 

@@ -6,11 +6,32 @@ internal import Synchronization
 /// taken back, and how to break off the one that runs.
 final class WorkerPost: Sendable {
     let worker: WorkerID
-    /// High half: orders up to this one that had not begun are void. Low half: the last that began.
+    /// A `Gate`, in one word.
     private let gate = Atomic<UInt64>(0)
     private let startedAt = Atomic<Int64>(0)
     private let runs = Mutex(Runs())
     private let unsent = Mutex<[Report]>([])
+
+    /// The last order that began, in 56 bits: they last longer than any machine. Below them, how
+    /// many orders behind it are void: a worker never has more than its credit.
+    private struct Gate {
+        private static let voidBits: UInt64 = 8
+        static let mostVoid: UInt64 = 1 << voidBits - 1
+
+        var begun: UInt64
+        var void: UInt64
+
+        init(begun: UInt64, void: UInt64) {
+            self.begun = begun
+            self.void = void
+        }
+
+        init(_ word: UInt64) {
+            self.init(begun: word >> Self.voidBits, void: word & Self.mostVoid)
+        }
+
+        var word: UInt64 { begun << Self.voidBits | void }
+    }
 
     private struct Attempted: Hashable {
         let job: JobID
@@ -34,8 +55,8 @@ final class WorkerPost: Sendable {
         let before = gate.load(ordering: .acquiring)
         let moment = startedAt.load(ordering: .acquiring)
         let after = gate.load(ordering: .acquiring)
-        let sequence = UInt32(truncatingIfNeeded: after)
-        guard sequence > 0, sequence == UInt32(truncatingIfNeeded: before) else { return nil }
+        let sequence = Gate(after).begun
+        guard sequence > 0, sequence == Gate(before).begun else { return nil }
         return WorkerMark(
             worker: worker,
             sequence: sequence,
@@ -44,18 +65,18 @@ final class WorkerPost: Sendable {
     }
 
     /// Takes back the orders up to `last` that have not begun.
-    func recall(upTo last: UInt32) -> Range<UInt32> {
+    func recall(upTo last: UInt64) -> Range<UInt64> {
         var seen = gate.load(ordering: .acquiring)
         while true {
-            let started = UInt32(truncatingIfNeeded: seen)
-            guard started < last else { return last..<last }
-            let new = UInt64(last) << 32 | UInt64(started)
+            let begun = Gate(seen).begun
+            guard begun < last else { return last..<last }
+            let void = min(last - begun, Gate.mostVoid)
             let (done, found) = gate.compareExchange(
                 expected: seen,
-                desired: new,
+                desired: Gate(begun: begun, void: void).word,
                 ordering: .acquiringAndReleasing
             )
-            if done { return started + 1..<last + 1 }
+            if done { return begun + 1..<begun + 1 + void }
             seen = found
         }
     }
@@ -100,11 +121,11 @@ final class WorkerPost: Sendable {
         startedAt.store(now.rawValue, ordering: .releasing)
         var seen = gate.load(ordering: .acquiring)
         while true {
-            guard order.sequence > UInt32(truncatingIfNeeded: seen >> 32) else { return false }
-            let new = seen & 0xFFFF_FFFF_0000_0000 | UInt64(order.sequence)
+            let last = Gate(seen)
+            guard order.sequence > last.begun + last.void else { return false }
             let (done, found) = gate.compareExchange(
                 expected: seen,
-                desired: new,
+                desired: Gate(begun: order.sequence, void: 0).word,
                 ordering: .acquiringAndReleasing
             )
             if done { break }

@@ -11,7 +11,7 @@ extension Order {
         head.byte(ordersTag)
         head.count(orders.count)
         for order in orders {
-            head.int32(order.sequence)
+            head.int64(Int64(bitPattern: order.sequence))
             head.int64(order.job.rawValue)
             head.int64(Int64(order.attempt.rawValue))
             head.byte(UInt8(order.phase.rawValue))
@@ -58,7 +58,7 @@ extension HeadReader {
     }
 
     fileprivate mutating func order() throws(FrameError) -> Order {
-        let sequence = try int32()
+        let sequence = UInt64(bitPattern: try int64())
         let job = JobID(rawValue: try int64())
         let attempt = Attempt(rawValue: try natural())
         guard let phase = Order.Phase(rawValue: Int(try byte())) else {

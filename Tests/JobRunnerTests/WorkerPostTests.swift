@@ -1,0 +1,37 @@
+import JobCore
+import Testing
+
+@testable import JobRunner
+
+/// What the broker and a worker share.
+@Suite("A worker's post") struct WorkerPostTests {
+    @Test(arguments: [1, 0xFFFF_FFFE, 0xFFFF_FFFF, 1 << 40] as [UInt64])
+    func `orders that were taken back do not begin, the next one does`(first: UInt64) throws {
+        let post = WorkerPost(worker: WorkerID(rawValue: 1))
+        #expect(try begin(first, post))
+        #expect(post.mark?.sequence == first)
+        #expect(post.recall(upTo: first).isEmpty)
+        #expect(post.recall(upTo: first + 3) == first + 1..<first + 4)
+        for taken in first + 1...first + 3 { #expect(try !begin(taken, post)) }
+        #expect(post.mark?.sequence == first)
+        #expect(try begin(first + 4, post))
+        #expect(try begin(first + 5, post))
+        #expect(post.mark?.sequence == first + 5)
+    }
+
+    private func begin(_ sequence: UInt64, _ post: WorkerPost) throws -> Bool {
+        let spec = Spec(kind: .compute, body: [], timeoutMs: 1_000)
+        let job = Waiting(
+            id: JobID(rawValue: 1),
+            next: Attempt(rawValue: 1),
+            readyAt: Timestamp(rawValue: 1),
+            spec: spec
+        )
+        let run = KernelRun()
+        return post.begin(
+            Order(sequence: sequence, job: job),
+            run,
+            at: Timestamp(rawValue: 5)
+        )
+    }
+}
