@@ -71,7 +71,7 @@ let package = Package(
         .executableTarget(
             name: "millrace-test-runner",
             dependencies: [
-                "JobCore", "JobRunner", "JobWire",
+                "JobCore", "JobRunner", "JobStorage", "JobWire", "SQLite",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict
@@ -96,7 +96,10 @@ let package = Package(
         ),
         .testTarget(
             name: "JobRunnerTests",
-            dependencies: ["JobRunner", "JobCore", "JobWire", "JobTesting", "CLinux"],
+            dependencies: [
+                "CLinux", "JobCore", "JobRunner", "JobStorage", "JobTesting", "JobWire",
+                .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: strict
         ),
         .testTarget(

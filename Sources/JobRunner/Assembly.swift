@@ -24,15 +24,10 @@ struct Assembly {
     private let storePath: String
 
     /// Opens the store and settles what the last run left, on the writer's own thread.
-    init(
-        _ settings: Settings,
-        _ kernels: KernelRegistry,
-        _ directory: StateDirectory,
-        _ log: Logger
-    ) throws {
-        self.settings = settings
-        self.kernels = kernels
-        self.log = log
+    init(_ runner: Runner, _ directory: StateDirectory) throws {
+        settings = runner.settings
+        kernels = runner.kernels
+        log = runner.log
         alarm = Alarm(log)
         storePath = directory.store
         time = RunClock()
@@ -40,7 +35,14 @@ struct Assembly {
         ledger = try InFlightLedger(path: directory.ledger)
         context = try Context(maxSockets: 65_536)
 
-        let writer = WriterStart(path: directory.store, settings.limits, ledger, time, log, alarm)
+        let (open, limits) = (runner.openStore, settings.limits)
+        let writer = WriterStart(
+            { () throws(StoreError) in try open(directory.store, limits) },
+            ledger,
+            time,
+            log,
+            alarm
+        )
         recovery = try writer.start(inbox: staff.writer, facts: inbox)
         ledger.begin(recovery.run)
         ledger.watchCrashes()

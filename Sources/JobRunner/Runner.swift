@@ -1,7 +1,7 @@
 internal import CLinux
 internal import Glibc
 public import JobCore
-internal import JobStorage
+package import JobStorage
 public import JobWire
 public import Logging
 internal import ZeroMQ
@@ -12,9 +12,13 @@ internal import ZeroMQ
 /// A trap in a kernel ends the process that it runs in. The program `millrace serve` therefore runs
 /// this under a supervisor that starts it again; who embeds a runner needs something like it.
 public struct Runner {
-    private let settings: Settings
-    private var kernels: KernelRegistry
-    private let log: Logger
+    let settings: Settings
+    private(set) var kernels: KernelRegistry
+    let log: Logger
+    /// A test program may hand in another store than the one that keeps its promises.
+    package var openStore: StoreOpening = { path, limits throws(StoreError) in
+        try JobStore(path: path, limits: limits)
+    }
 
     public init(_ settings: Settings, kernels: KernelRegistry = .standard, log: Logger) {
         self.settings = settings
@@ -60,7 +64,7 @@ public struct Runner {
         let held = try lock ?? directory.lock()
         defer { close(held) }
         try makeDirectories(settings.spoolDirectory)
-        let assembly = try Assembly(settings, kernels, directory, log)
+        let assembly = try Assembly(self, directory)
         var endpoints: [String] = []
         let doors = try assembly.openDoors(&endpoints)
         umask(oldMask)

@@ -21,6 +21,11 @@ public final class JobStore: Store {
         try self.init(try StoreFile.open(path: path), path: path, limits: limits)
     }
 
+    /// The same, synced in another way.
+    package convenience init(path: String, limits: Limits, sync: StoreSync) throws(StoreError) {
+        try self.init(try StoreFile.open(path: path, sync: sync), path: path, limits: limits)
+    }
+
     /// A store that is gone with this object, for tests and trials.
     public convenience init(inMemory limits: Limits) throws(StoreError) {
         try self.init(try StoreFile.openInMemory(), path: ":memory:", limits: limits)

@@ -12,11 +12,11 @@ enum StoreFile {
     /// How long a foreign writer is waited for, in ms.
     private static let patienceMs = 5_000
 
-    static func open(path: String) throws(StoreError) -> Connection {
+    static func open(path: String, sync: StoreSync = .full) throws(StoreError) -> Connection {
         let connection = try naming(path) { () throws(SQLiteError) in
             try Connection(path: path, mode: .create, cachedStatements: 8)
         }
-        try prepare(connection, path: path)
+        try prepare(connection, path: path, sync)
         return connection
     }
 
@@ -39,12 +39,16 @@ enum StoreFile {
         return connection
     }
 
-    private static func prepare(_ connection: Connection, path: String) throws(StoreError) {
+    private static func prepare(
+        _ connection: Connection,
+        path: String,
+        _ sync: StoreSync = .full
+    ) throws(StoreError) {
         connection.setBusyTimeout(milliseconds: patienceMs)
         // The check comes first: nobody else's database is changed.
         try check(connection, path: path, mayBeEmpty: true)
         try naming(path) { () throws(SQLiteError) in
-            try configure(connection)
+            try configure(connection, sync)
             try migrate(connection)
         }
     }
@@ -69,11 +73,14 @@ enum StoreFile {
         }
     }
 
-    private static func configure(_ connection: Connection) throws(SQLiteError) {
+    private static func configure(
+        _ connection: Connection,
+        _ sync: StoreSync
+    ) throws(SQLiteError) {
         try connection.execute(
             script: """
                 PRAGMA journal_mode = WAL;
-                PRAGMA synchronous = FULL;
+                PRAGMA synchronous = \(sync.rawValue);
                 PRAGMA wal_autocheckpoint = \(checkpointPages);
                 PRAGMA journal_size_limit = \(logBytes);
                 PRAGMA cache_size = -\(cacheKiB);

@@ -2,10 +2,13 @@ internal import Foundation
 internal import Glibc
 internal import JobCore
 internal import JobRunner
+internal import JobStorage
 internal import Logging
 
 /// `millrace serve` with kernels that misbehave, for tests alone. It takes the same flags, as far
-/// as tests use them.
+/// as tests use them. `MILLRACE_TEST_STORE` gives it a store that does not keep its promises, for
+/// the controls of tests: `hasty` tells facts before they are safe from a kill, `unsynced` before
+/// they are safe from a power cut.
 @main struct TestRunner {
     static func main() throws {
         let arguments = Arguments(CommandLine.arguments.dropFirst())
@@ -23,6 +26,17 @@ internal import Logging
         }
         if arguments.lock != nil { dieWithSupervisor() }
         var runner = Runner(settings, log: log)
+        switch arguments.sources.environment["MILLRACE_TEST_STORE"] {
+        case "hasty":
+            runner.openStore = { path, limits throws(StoreError) in
+                try HastyStore(path: path, limits: limits)
+            }
+        case "unsynced":
+            runner.openStore = { path, limits throws(StoreError) in
+                try JobStore(path: path, limits: limits, sync: .normal)
+            }
+        default: break
+        }
         try runner.register(TrapKernel())
         try runner.register(ExitKernel())
         try runner.register(EndThreadKernel())

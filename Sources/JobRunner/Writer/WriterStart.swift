@@ -6,23 +6,20 @@ internal import Logging
 /// Starts the writer: the store is opened, and what the last run left is settled, on the thread
 /// that owns the store from then on.
 struct WriterStart: Sendable {
-    private let path: String
-    private let limits: Limits
+    private let open: @Sendable () throws(StoreError) -> any WriterStore
     private let ledger: InFlightLedger
     private let time: any TimeSource
     private let log: Logger
     private let alarm: Alarm
 
     init(
-        path: String,
-        _ limits: Limits,
+        _ open: @escaping @Sendable () throws(StoreError) -> any WriterStore,
         _ ledger: InFlightLedger,
         _ time: any TimeSource,
         _ log: Logger,
         _ alarm: Alarm
     ) {
-        self.path = path
-        self.limits = limits
+        self.open = open
         self.ledger = ledger
         self.time = time
         self.log = log
@@ -37,7 +34,7 @@ struct WriterStart: Sendable {
         let opened = Mailbox<Result<Recovery, StoreError>>()
         startThread("writer") { [self] in
             do throws(StoreError) {
-                let store = try JobStore(path: path, limits: limits)
+                let store = try open()
                 let now = time.now()
                 let recovery = try store.recover(inFlight: ledger.inFlight(at: now), at: now)
                 opened.put(.success(recovery))

@@ -20,7 +20,7 @@ final class WriterLoop {
     /// Pause between two tries while the disk is full or read-only, in ms.
     private static let healingMs = 500
 
-    private let store: JobStore
+    private var store: any WriterStore
     private let run: RunID
     private let inbox: Mailbox<WriterLetter>
     private let facts: Mailbox<BrokerLetter>
@@ -30,7 +30,7 @@ final class WriterLoop {
     private var isHealing = false
 
     init(
-        _ store: JobStore,
+        _ store: any WriterStore,
         _ run: RunID,
         inbox: Mailbox<WriterLetter>,
         facts: Mailbox<BrokerLetter>,
@@ -54,12 +54,29 @@ final class WriterLoop {
                 switch letter {
                 case .changes(let changes): waiting += changes
                 case .stop(let done):
-                    while !waiting.isEmpty && !isHealing { try commitSome() }
-                    try store.stop(run, at: time.now())
+                    try finish()
                     return done()
                 }
             }
             if !waiting.isEmpty { try commitSome() }
+        }
+    }
+
+    /// Writes what waits, even when the disk was unfit a moment ago, and notes the clean end. A disk
+    /// that is still unfit, but may heal, keeps nobody from stopping: what was not written is found
+    /// by the next start, and runs again.
+    private func finish() throws(StoreError) {
+        repeat {
+            if !waiting.isEmpty { try commitSome() }
+        } while !waiting.isEmpty && !isHealing
+        do throws(StoreError) {
+            try store.stop(run, at: time.now())
+        } catch {
+            guard error.heals else { throw error }
+            alarm.raise("The end could not be written down. \(error.summary)")
+        }
+        if !waiting.isEmpty {
+            alarm.raise("The store could not be written: \(waiting.count) changes are lost.")
         }
     }
 

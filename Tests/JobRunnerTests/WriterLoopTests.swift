@@ -1,0 +1,91 @@
+import JobCore
+import JobStorage
+import Logging
+import Testing
+
+@testable import JobRunner
+
+/// The writer's thread, before a store whose disk is full for a while.
+@Suite("The writer") struct WriterLoopTests {
+    /// Fails as often as it is told; the first failure is when the stop comes.
+    private final class FullStore: WriterStore {
+        var commitFailures: [StoreError]
+        var stopFailure: StoreError?
+        var written: [Change] = []
+        var isStopped = false
+        private let whenFull: () -> Void
+
+        init(_ failures: [StoreError], stop: StoreError? = nil, whenFull: @escaping () -> Void) {
+            commitFailures = failures
+            stopFailure = stop
+            self.whenFull = whenFull
+        }
+
+        func commit(_ changes: [Change], at now: Timestamp) throws(StoreError) -> [Fact] {
+            guard commitFailures.isEmpty else {
+                whenFull()
+                throw commitFailures.removeFirst()
+            }
+            written += changes
+            return []
+        }
+
+        func stop(_ run: RunID, at now: Timestamp) throws(StoreError) {
+            if let stopFailure { throw stopFailure }
+            isStopped = true
+        }
+
+        func answer(_ query: Query) throws(StoreError) -> Answer { .selected([]) }
+
+        func recover(inFlight: [InFlight], at now: Timestamp) throws(StoreError) -> Recovery {
+            Recovery(run: RunID(rawValue: 1), lost: [], poisoned: [], reserved: 1...1)
+        }
+    }
+
+    private let inbox = Mailbox<WriterLetter>()
+    private let done = Mailbox<Bool>()
+    private let full = StoreError.full(path: "jobs.db")
+    private let change = Change.closeFile(FileID(rawValue: 1))
+
+    /// Lets the writer work until the end, which it is asked for when it has failed first.
+    private func work(on store: FullStore) throws -> Bool {
+        inbox.put(.changes([change]))
+        let loop = WriterLoop(
+            store,
+            RunID(rawValue: 1),
+            inbox: inbox,
+            facts: Mailbox<BrokerLetter>(),
+            RunClock(),
+            Alarm(Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        )
+        try loop.work()
+        return !done.wait(ms: 0).isEmpty
+    }
+
+    private func makeStore(_ failures: [StoreError], stop: StoreError? = nil) -> FullStore {
+        FullStore(failures, stop: stop) { [inbox, done] in
+            inbox.put(.stop { done.put(true) })
+        }
+    }
+
+    @Test func `what waits for a full disk is written before the end, when there is room again`()
+        throws
+    {
+        let store = makeStore([full])
+        #expect(try work(on: store))
+        #expect(store.written == [change])
+        #expect(store.isStopped)
+    }
+
+    @Test func `a full disk keeps nobody from stopping`() throws {
+        let store = makeStore([full, full], stop: full)
+        #expect(try work(on: store))
+        #expect(store.written == [])
+    }
+
+    @Test func `a disk that does not heal ends the writer`() throws {
+        let readOnly = StoreError.notAStore(path: "jobs.db")
+        #expect(throws: readOnly) { try work(on: makeStore([full, readOnly])) }
+        #expect(throws: readOnly) { try work(on: makeStore([full], stop: readOnly)) }
+    }
+}
