@@ -10,6 +10,7 @@ enum Changes: Int, StatementList {
     case fileByName, insertFile, countFile, closeFile
     case countQueue, insertQueue, pauseQueue, pauseAll, saveMarks
     case marks, openJobs, newestRun, insertRun, stopRun, runningJobs, deleteIdleQueues
+    case latestMoment, readyAgain
 
     var sql: String {
         switch self {
@@ -21,7 +22,8 @@ enum Changes: Int, StatementList {
             removalText
         case .fileByName, .insertFile, .countFile, .closeFile: fileText
         case .countQueue, .insertQueue, .pauseQueue, .pauseAll, .saveMarks: tallyText
-        case .marks, .openJobs, .newestRun, .insertRun, .stopRun, .runningJobs, .deleteIdleQueues:
+        case .marks, .openJobs, .newestRun, .insertRun, .stopRun, .runningJobs, .deleteIdleQueues,
+            .latestMoment, .readyAgain:
             startText
         }
     }
@@ -162,6 +164,19 @@ enum Changes: Int, StatementList {
             SELECT id FROM jobs
              WHERE state <> 'queued' AND state <> 'succeeded' AND state = 'running'
              ORDER BY id
+            """
+        case .latestMoment:
+            """
+            SELECT max(coalesce((SELECT max(started_at, coalesce(stopped_at, 0))
+                                   FROM runs ORDER BY id DESC LIMIT 1), 0),
+                       coalesce((SELECT created_at FROM jobs ORDER BY id DESC LIMIT 1), 0))
+            """
+        case .readyAgain:
+            """
+            UPDATE jobs INDEXED BY jobs_ready SET ready_at = :now
+             WHERE state = 'queued' AND waits_for = 0 AND queue = :queue AND priority = :priority
+               AND ready_at > :now AND ready_at <= :latest
+               AND (ready_at <= created_at OR attempt > 0)
             """
         default:
             """

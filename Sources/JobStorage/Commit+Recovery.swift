@@ -5,6 +5,7 @@ internal import SQLite
 extension Commit {
     mutating func recover(_ inFlight: [InFlight]) throws(SQLiteError) -> Recovery {
         let newest = try newestRun()
+        let latest = try changes[.latestMoment].first { Timestamp(rawValue: $0.integer(0)) }
         let run = RunID(rawValue: (newest?.id.rawValue ?? 0) + 1)
         try changes.with(.insertRun, run.rawValue, now.rawValue).run()
 
@@ -15,6 +16,7 @@ extension Commit {
         }
         let lost = try lose(blamed)
         try putBackRunning()
+        if let latest, latest > now { try makeReadyAgain(upTo: latest) }
         facts = []  // Nobody is there to hear them: the program begins with what is written.
 
         let free = isClean ? marks.highestID : max(marks.highestID, marks.reservedUpTo)
@@ -54,6 +56,21 @@ extension Commit {
                 let after = before.after(.putBack(before.job.attempt), at: now)
             else { continue }
             try conclude(before.job, after)
+        }
+    }
+
+    /// The clock was set back since the last run: what was ready then is ready now. Jobs that wait
+    /// for a moment of their submitter's choice go on waiting for it.
+    private func makeReadyAgain(upTo latest: Timestamp) throws(SQLiteError) {
+        try reader.eachQueue { queue throws(SQLiteError) in
+            try reader.eachPriority(of: queue) { priority throws(SQLiteError) in
+                var values = Parameters(of: changes[.readyAgain])
+                try values.add(now)
+                try values.add(queue.rawValue)
+                try values.add(priority)
+                try values.add(latest)
+                try values.statement.run()
+            }
         }
     }
 

@@ -110,7 +110,7 @@ extension StoreReader {
         return values.statement
     }
 
-    private func eachQueue(
+    func eachQueue(
         _ body: (QueueName) throws(SQLiteError) -> Void
     ) throws(SQLiteError) {
         var after = ""
@@ -127,7 +127,7 @@ extension StoreReader {
         }
     }
 
-    private func eachPriority(
+    func eachPriority(
         of queue: QueueName,
         _ body: (Int64) throws(SQLiteError) -> Void
     ) throws(SQLiteError) {

@@ -105,6 +105,35 @@ import Testing
         #expect(try details(ids[0]).job.state == .queued)
     }
 
+    @Test func `what was ready before the clock was set back is ready, and delays are kept`()
+        throws
+    {
+        let early = now.adding(ms: -3_600_000)
+        let run = try store.recover(inFlight: [], at: now).run
+        var delayed = makeJob()
+        delayed.start = .after(ms: 60_000)
+        let ids = try insert(makeJob(), makeJob(), delayed, makeJob(makeSpec(priority: 5)))
+        var report = makeReport(ids[1], 1, .failed(glitch))
+        report.ending = .putBack
+        _ = try store.commit([.settle(report)], at: now.adding(ms: 10))
+        try store.stop(run, at: now.adding(ms: 20))
+
+        _ = try store.recover(inFlight: [], at: early)
+        guard
+            case .loaded(_, let jobs, let isAll) = try store.answer(
+                .load(.standard, limit: 10, now: early)
+            )
+        else { throw StoreUnderTest.Missing() }
+        #expect(Set(jobs.map(\.id)) == [ids[0], ids[1], ids[3]])
+        #expect(jobs.first?.id == ids[3] && isAll)
+        #expect(try details(ids[2]).job.readyAt == now.adding(ms: 60_000))
+        guard case .surveyed(let survey) = try store.answer(.survey(now: early)) else {
+            throw StoreUnderTest.Missing()
+        }
+        #expect(survey.ready == [.standard])
+        #expect(survey.nextReadyAt == now.adding(ms: 60_000))
+    }
+
     @Test func `a loss is counted once`() throws {
         let run = try store.recover(inFlight: [], at: now).run
         let id = try insert(makeJob())[0]
