@@ -60,8 +60,9 @@ public final class JobStore: Store {
     /// Begins a run of the program: settles what the last one left under way, and reserves ids.
     ///
     /// A run that is to blame for the end counts as lost; any other is put back and counts for
-    /// nothing. For an end that was asked for only a crash is to blame. After an end that was not clean, ids that the last run had reserved are passed
-    /// over, because it may have given them to workers.
+    /// nothing. For an end that was asked for only a crash is to blame. After an end that was not
+    /// clean, ids that the last run had reserved are passed over, because it may have given them to
+    /// workers.
     ///
     /// `inFlight` is what the ledger shows. Entries of any but the latest run were settled by an
     /// earlier start and are ignored.
