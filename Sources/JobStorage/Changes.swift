@@ -167,9 +167,10 @@ enum Changes: Int, StatementList {
             """
         case .latestMoment:
             """
-            SELECT max(coalesce((SELECT max(started_at, coalesce(stopped_at, 0))
-                                   FROM runs ORDER BY id DESC LIMIT 1), 0),
-                       coalesce((SELECT created_at FROM jobs ORDER BY id DESC LIMIT 1), 0))
+            SELECT max(started_at, coalesce(stopped_at, 0),
+                       coalesce((SELECT created_at FROM jobs
+                                  WHERE id = (SELECT max(id) FROM jobs)), 0))
+              FROM runs WHERE id = (SELECT max(id) FROM runs)
             """
         case .readyAgain:
             """

@@ -6,8 +6,8 @@ internal import SQLite
 /// A store that tells facts before they are safe: what a runner would be that does not keep its
 /// first promise. The control of the kill test.
 ///
-/// The runner works on the usual file. Beside it lies another, to which the same changes are written
-/// some commits later; a start begins from there, so a kill takes with it what came last.
+/// The runner works on the usual file. Beside it lies another, to which the same changes are
+/// written some commits later; a start begins from there, so a kill takes with it what came last.
 final class HastyStore: WriterStore {
     /// Commits that are told and not safe.
     private static let behind = 8

@@ -189,6 +189,8 @@ extension StoryWorld {
         _ jobs: Set<JobID>,
         _ asking: StoryLedger.Asking
     ) throws(Violation) {
+        // What was accepted is not refused, though its result cannot be read.
+        if case .submit = asking.request, weather.faults { return }
         for job in jobs {
             guard let openings = asking.endedBefore[job],
                 openings == ledger.openings[job, default: 0]

@@ -10,9 +10,12 @@ import Testing
         for _ in 0..<200 { tell(UInt64.random(in: .min ... .max)) }
     }
 
-    /// An attempt that was called off before it began began beside the next one.
-    @Test func `stories that once broke a promise keep it`() {
-        tell(8_693_009_846_023_573_651)
+    /// - An attempt was called off before it began, and began beside the next one.
+    /// - A submission with `wait_ms` was refused after it had been accepted: its result could not
+    ///   be read.
+    @Test(arguments: [8_693_009_846_023_573_651, 12_771_284_979_841_292_259] as [UInt64])
+    func `stories that once broke a promise keep it`(seed: UInt64) {
+        tell(seed)
     }
 
     private func tell(_ seed: UInt64) {

@@ -22,6 +22,8 @@ extension Dispatcher {
             show(found, isIssued, isBatch: isBatch, caller, at: now)
         case (.result(let caller, let range), .result(let found, let isIssued)):
             result(found, isIssued, range, caller)
+        case (.own(let caller, _), .result(let found, let isIssued)):
+            result(found, isIssued, .whole, caller)
         case (.parked(let wait), .ends(let ends, let isIssued)): parked(wait, ends, isIssued)
         case (.list(let caller), .listed(let jobs, let next)):
             say(.listed(jobs.map(overlaid), next: next), to: caller)
@@ -113,7 +115,13 @@ extension Dispatcher {
             gathering[job.id] = nil
             surveyLater(now)
         case .parked(let wait):
-            if let wait = waits.remove(wait) { say(.refused(refusal), to: wait.caller) }
+            guard let wait = waits.remove(wait) else { return }
+            if wait.purpose == .own {
+                sayNotYet(wait)
+            } else {
+                say(.refused(refusal), to: wait.caller)
+            }
+        case .own(let caller, let job): sayNotYet(job, to: caller)
         case .show(let caller, _), .result(let caller, _), .list(let caller), .queues(let caller),
             .statistics(let caller):
             say(.refused(refusal), to: caller)
@@ -195,11 +203,18 @@ extension Dispatcher {
 
     /// All that a wait was for has ended, some time ago: what it was for is in the store.
     private mutating func tell(_ wait: Waits.Wait) {
-        switch wait.purpose {
-        case .ends: say(.ended(wait.jobs.compactMap { wait.ends[$0] }, all: true), to: wait.caller)
-        case .result(let range):
-            for job in wait.jobs { ask(.result(job, range), for: .result(wait.caller, range)) }
+        guard let range = wait.purpose.range else {
+            return say(.ended(wait.jobs.compactMap { wait.ends[$0] }, all: true), to: wait.caller)
         }
+        for job in wait.jobs { ask(job, range, for: wait) }
+    }
+
+    mutating func ask(_ job: JobID, _ range: ByteRange, for wait: Waits.Wait) {
+        let isOwn = wait.purpose == .own
+        ask(
+            .result(job, range),
+            for: isOwn ? .own(wait.caller, job) : .result(wait.caller, range)
+        )
     }
 
     /// Clients whose time is up hear how far it is.
@@ -214,11 +229,14 @@ extension Dispatcher {
         case .ends:
             let ends = wait.jobs.compactMap { wait.ends[$0] }
             say(.ended(ends, all: false), to: wait.caller)
-        case .result:
-            guard let job = wait.jobs.first else { return }
-            let state: JobState = active[job] == nil ? .queued : .running
-            say(.pending(job, state, retryAfterMs: Self.askAgainMs), to: wait.caller)
+        case .result, .own:
+            if let job = wait.jobs.first { sayNotYet(job, to: wait.caller) }
         }
+    }
+
+    private mutating func sayNotYet(_ job: JobID, to caller: Caller) {
+        let state: JobState = active[job] == nil ? .queued : .running
+        say(.pending(job, state, retryAfterMs: Self.askAgainMs), to: caller)
     }
 
     private mutating func tell(_ found: Statistics, to caller: Caller, at now: Timestamp) {

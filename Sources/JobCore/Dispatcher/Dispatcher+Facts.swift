@@ -75,11 +75,11 @@ extension Dispatcher {
                     let again = Self.askAgainMs
                     return say(.pending(job.id, job.state, retryAfterMs: again), to: caller)
                 }
-                ask(.result(job.id, .whole), for: .result(caller, .whole))
+                ask(.result(job.id, .whole), for: .own(caller, job.id))
                 return
             }
             // What this very commit created cannot have ended: there is nothing to look up.
-            park([job.id], .result(.whole), for: waitMs, caller, at: now, looking: !job.created)
+            park([job.id], .own, for: waitMs, caller, at: now, looking: !job.created)
         case .file(let taken):
             take(in: taken.jobs, accepted, at: now)
             guard let file else { return }
@@ -115,12 +115,11 @@ extension Dispatcher {
     }
 
     private mutating func answer(_ wait: Waits.Wait, with ended: Ended) {
-        guard case .result(let range) = wait.purpose else {
+        guard let range = wait.purpose.range else {
             return say(.ended(wait.jobs.compactMap { wait.ends[$0] }, all: true), to: wait.caller)
         }
         guard range == .whole, ended.end.state != .succeeded || ended.outcome != nil else {
-            ask(.result(ended.end.id, range), for: .result(wait.caller, range))
-            return
+            return ask(ended.end.id, range, for: wait)
         }
         let result = JobResult(
             end: ended.end,

@@ -159,6 +159,8 @@ enum Purpose: Sendable {
     case gather(Waiting)
     case show(Caller, isBatch: Bool)
     case result(Caller, ByteRange)
+    /// The result of the client's own submission.
+    case own(Caller, JobID)
     case parked(Ticket)
     case list(Caller)
     case queues(Caller)

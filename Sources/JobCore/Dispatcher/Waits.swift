@@ -3,8 +3,19 @@ struct Waits {
     struct Wait {
         enum Purpose: Equatable {
             case result(ByteRange)
-            /// The result of the client's own submission, which was just accepted.
+            /// The result of the client's own submission, which is accepted and not refused any
+            /// more, whatever happens to the result.
+            case own
             case ends
+
+            /// What is wanted of the result; nil when it is only whether the jobs have ended.
+            var range: ByteRange? {
+                switch self {
+                case .result(let range): range
+                case .own: .whole
+                case .ends: nil
+                }
+            }
         }
 
         let caller: Caller

@@ -62,9 +62,9 @@ final class WriterLoop {
         }
     }
 
-    /// Writes what waits, even when the disk was unfit a moment ago, and notes the clean end. A disk
-    /// that is still unfit, but may heal, keeps nobody from stopping: what was not written is found
-    /// by the next start, and runs again.
+    /// Writes what waits, even when the disk was unfit a moment ago, and notes the clean end. A
+    /// disk that is still unfit, but may heal, keeps nobody from stopping: what was not written is
+    /// found by the next start, and runs again.
     private func finish() throws(StoreError) {
         repeat {
             if !waiting.isEmpty { try commitSome() }
