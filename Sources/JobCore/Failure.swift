@@ -9,6 +9,10 @@ public struct Failure: Error, Equatable, Sendable {
         case poisoned
         case resultTooLarge = "result_too_large"
         case denied
+        /// The database cannot hold the receipt of a job that writes: nothing ran.
+        case noReceipt = "no_receipt"
+        /// The database holds a receipt of the job for another work: nothing ran.
+        case receiptConflict = "receipt_conflict"
         case dependencyFailed = "dependency_failed"
         case cancelled
     }

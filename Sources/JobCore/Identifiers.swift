@@ -37,6 +37,15 @@ public struct RunID: RawRepresentable, Hashable, Comparable, Sendable {
     public static func < (a: RunID, b: RunID) -> Bool { a.rawValue < b.rawValue }
 }
 
+/// One life of one store, by a random word: its own in the receipts that its jobs leave in databases.
+///
+/// A store that begins from a backup gets a new one.
+public struct StoreID: RawRepresentable, Hashable, Sendable {
+    public let rawValue: String
+
+    public init(rawValue: String) { self.rawValue = rawValue }
+}
+
 /// One worker thread of this run. A replacement gets a number of its own, so that what a thread
 /// says after it was given up is never taken for its successor's word.
 public struct WorkerID: RawRepresentable, Hashable, Comparable, Sendable {

@@ -21,7 +21,10 @@ public struct Job: Equatable, Sendable {
     public let writes: Bool
     public let retry: RetryPolicy
 
-    /// Losses after which a job is taken to be what kills its workers.
+    /// Losses after which a job is taken to be what kills its workers, and does not run again.
+    ///
+    /// One that writes is queued once more, because a lost run may have committed: a last attempt
+    /// looks for its receipt and does nothing else.
     public static let lossesMax = 3
 
     public init(id: JobID, readyAt: Timestamp, writes: Bool = false, retry: RetryPolicy = .standard)
@@ -116,7 +119,7 @@ public struct Job: Equatable, Sendable {
             )
         case .lost:
             losses += 1
-            queueAgain(at: losses < Self.lossesMax ? now : nil)
+            queueAgain(at: losses < Self.lossesMax + (writes ? 1 : 0) ? now : nil)
         case .putBack: queueAgain(at: readyAt)
         case .split(_, let children) where children > 0 && !isSplit && !cancelRequested:
             state = .queued

@@ -8,6 +8,13 @@ public struct Order: Equatable, Sendable {
         case split
         /// Make one result of the children's `outputs`.
         case reduce
+        /// Nothing runs: the job was lost as often as it may be. If an attempt of it has committed,
+        /// its receipt is the answer.
+        case look
+        /// Nothing runs: a worker was given up in the middle of this attempt, which writes. The
+        /// report says `succeeded` when the attempt has committed, `brokenOff` when from now on it
+        /// never can, `putBack` when that cannot be told yet.
+        case bury
     }
 
     /// Counts the orders to one worker, from 1. What was never started can be taken back by it.
@@ -22,18 +29,23 @@ public struct Order: Equatable, Sendable {
     public var frames: [Spec.Frame]
     /// The children's results, in the order of the parts; for the phase `reduce`.
     public var outputs: [[UInt8]]
+    /// Of a job that writes.
+    public var salt: Int64?
+    /// Jobs whose receipts are needed no more: a run that writes removes them from its database.
+    public var removable: [ClosedRange<Int64>] = []
 
-    public init(sequence: UInt64, job: Waiting) {
+    public init(sequence: UInt64, job: Waiting, phase: Phase? = nil) {
         self.sequence = sequence
         self.job = job.id
         attempt = job.next
-        phase = job.isSplit ? .reduce : job.spec.parts > 1 ? .split : .run
+        self.phase = phase ?? job.phase
         kind = job.spec.kind
         timeoutMs = job.spec.timeoutMs
         parts = job.spec.parts
         body = job.spec.body
         frames = job.spec.frames
         outputs = job.outputs
+        salt = job.spec.salt
     }
 
     /// An order as it was received.
@@ -62,6 +74,13 @@ public struct Order: Equatable, Sendable {
     }
 }
 
+extension Waiting {
+    fileprivate var phase: Order.Phase {
+        if spec.writes != nil && losses >= Job.lossesMax { return .look }
+        return isSplit ? .reduce : spec.parts > 1 ? .split : .run
+    }
+}
+
 /// What a worker answers: how one attempt ended.
 public struct Report: Equatable, Sendable {
     public var job: JobID
@@ -71,6 +90,9 @@ public struct Report: Equatable, Sendable {
     public var startedAt: Timestamp
     /// From start to end, on the monotonic clock, in µs.
     public var durationMicros: Int64
+    /// Jobs of which the database that was written to holds receipts of earlier runs of the
+    /// program. A worker names them once.
+    public var leftovers: [JobID] = []
 
     public enum Ending: Equatable, Sendable {
         case succeeded(Outcome)

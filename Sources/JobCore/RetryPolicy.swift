@@ -36,7 +36,7 @@ public struct RetryPolicy: Hashable, Sendable {
 /// Spreads neighbouring numbers over all 64 bits.
 ///
 /// Source: the finaliser of SplitMix64; Steele, Lea, Flood, OOPSLA 2014.
-private func scrambled(_ seed: UInt64) -> UInt64 {
+func scrambled(_ seed: UInt64) -> UInt64 {
     var z = seed &+ 0x9E37_79B9_7F4A_7C15
     z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
     z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB

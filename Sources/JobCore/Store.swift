@@ -23,9 +23,17 @@ public struct Recovery: Equatable, Sendable {
     public var poisoned: [JobID]
     /// Ids from the first to the last of these are free for new jobs.
     public var reserved: ClosedRange<Int64>
+    public var store: StoreID
 
-    public init(run: RunID, lost: [JobID], poisoned: [JobID], reserved: ClosedRange<Int64>) {
+    public init(
+        run: RunID,
+        lost: [JobID],
+        poisoned: [JobID],
+        reserved: ClosedRange<Int64>,
+        store: StoreID
+    ) {
         self.run = run
+        self.store = store
         self.lost = lost
         self.poisoned = poisoned
         self.reserved = reserved

@@ -157,7 +157,8 @@ struct Assembly {
             startedAt: time.now(),
             drainMs: settings.drainMs,
             stuckMs: settings.stuckMs,
-            reserved: recovery.reserved
+            reserved: recovery.reserved,
+            seed: UInt64.random(in: .min ... .max)
         )
     }
 
@@ -167,6 +168,7 @@ struct Assembly {
             endpoint: Self.workersEndpoint,
             kernels: kernels,
             databases: settings.databases,
+            author: ReceiptBook.Author(store: recovery.store, run: recovery.run),
             limits: settings.limits,
             ledger: ledger,
             time: time,

@@ -11,6 +11,7 @@ enum Changes: Int, StatementList {
     case countQueue, insertQueue, pauseQueue, pauseAll, saveMarks
     case marks, openJobs, newestRun, insertRun, stopRun, runningJobs, deleteIdleQueues
     case latestMoment, readyAgain
+    case renewIdentity, identity
 
     var sql: String {
         switch self {
@@ -23,7 +24,7 @@ enum Changes: Int, StatementList {
         case .fileByName, .insertFile, .countFile, .closeFile: fileText
         case .countQueue, .insertQueue, .pauseQueue, .pauseAll, .saveMarks: tallyText
         case .marks, .openJobs, .newestRun, .insertRun, .stopRun, .runningJobs, .deleteIdleQueues,
-            .latestMoment, .readyAgain:
+            .latestMoment, .readyAgain, .renewIdentity, .identity:
             startText
         }
     }
@@ -34,12 +35,12 @@ enum Changes: Int, StatementList {
             """
             INSERT INTO jobs
                 (id, state, ready_at, created_at, kind, queue, priority, timeout_ms, max_attempts,
-                 first_ms, longest_ms, parts, writes, sort, name, tags, keep_ms, key, fingerprint,
-                 parent_id, part, file_id, frames, body)
+                 first_ms, longest_ms, parts, writes, salt, sort, name, tags, keep_ms, key,
+                 fingerprint, parent_id, part, file_id, frames, body)
             VALUES
                 (:id, 'queued', :ready_at, :created_at, :kind, :queue, :priority, :timeout_ms,
-                 :max_attempts, :first_ms, :longest_ms, :parts, :writes, :sort, :name, :tags,
-                 :keep_ms, :key, :fingerprint, :parent_id, :part, :file_id, :frames, :body)
+                 :max_attempts, :first_ms, :longest_ms, :parts, :writes, :salt, :sort, :name,
+                 :tags, :keep_ms, :key, :fingerprint, :parent_id, :part, :file_id, :frames, :body)
             """
         case .insertInput: "INSERT INTO inputs VALUES (:job_id, :number, :bytes)"
         case .jobByKey: "SELECT id, state, fingerprint FROM jobs WHERE owner = '' AND key = :key"
@@ -179,6 +180,12 @@ enum Changes: Int, StatementList {
                AND ready_at > :now AND ready_at <= :latest
                AND (ready_at <= created_at OR attempt > 0)
             """
+        case .renewIdentity:
+            """
+            UPDATE identity SET store_id = lower(hex(randomblob(16))), is_backup = 0
+             WHERE is_backup = 1
+            """
+        case .identity: "SELECT store_id FROM identity"
         default:
             """
             DELETE FROM queues

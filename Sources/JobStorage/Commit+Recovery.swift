@@ -24,12 +24,24 @@ extension Commit {
         marks.reservedUpTo = max(marks.reservedUpTo, reserved.upperBound)
         try writeCounts()
         try changes[.deleteIdleQueues].run()
+        let store = try identify()
         return Recovery(
             run: run,
             lost: lost.filter { !$0.isPoisoned }.map(\.id),
             poisoned: lost.filter(\.isPoisoned).map(\.id),
-            reserved: reserved
+            reserved: reserved,
+            store: store
         )
+    }
+
+    /// A store that begins from a backup is another one: the ids that it will issue were issued
+    /// before, and what jobs of that time have left in databases must not answer for new ones.
+    private func identify() throws(SQLiteError) -> StoreID {
+        try changes[.renewIdentity].run()
+        guard let id = try changes[.identity].first({ StoreID(rawValue: $0.text(0)) }) else {
+            throw SQLiteError(extendedCode: SQLiteError.corruptCode, message: "no identity")
+        }
+        return id
     }
 
     /// Of a job that was queued the run had begun without a word to the store.

@@ -35,6 +35,16 @@ extension Connection {
         return try body()
     }
 
+    /// The same without the sandbox's bound on the length of values: what is ours is bounded
+    /// elsewhere.
+    public func unbounded<Result, Failure: Error>(
+        _ body: () throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        let before = sqlite3_limit(handle.pointer, SQLITE_LIMIT_LENGTH, .max)
+        defer { sqlite3_limit(handle.pointer, SQLITE_LIMIT_LENGTH, before) }
+        return try unconfined(body)
+    }
+
     /// True when there are temporary tables, views or triggers. They live as long as the connection
     /// and shadow those of the file: do not give it to somebody else.
     public var hasTemporaryObjects: Bool {

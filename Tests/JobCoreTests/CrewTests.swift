@@ -41,7 +41,7 @@ import Testing
         let sequences = (1...3).map { crew.give(waiting($0), to: first, expectedMicros: 1) }
         #expect(sequences == [1, 2, 3])
         let attempt = Attempt(rawValue: 1)
-        let job = crew.finish(first, JobID(rawValue: 2), attempt)
+        let job = crew.finish(first, JobID(rawValue: 2), attempt)?.job
         #expect(job?.id.rawValue == 2)
         #expect(crew.finish(first, JobID(rawValue: 2), attempt) == nil)
         #expect(crew.finish(second, JobID(rawValue: 1), attempt) == nil)

@@ -78,7 +78,8 @@ struct StoryWorld {
             startedAt: now,
             drainMs: 300,
             stuckMs: 200,
-            reserved: ids
+            reserved: ids,
+            seed: UInt64(bitPattern: run)
         )
         return Dispatcher(plan)
     }

@@ -15,6 +15,8 @@ struct Crew {
         let sequence: UInt64
         let job: Waiting
         var expectedMicros: Double?
+        /// True when the order is to bury an attempt of another worker.
+        let isBurial: Bool
         /// When the worker was told to break it off, because the job was called off.
         var brokenOffAt: Timestamp?
     }
@@ -81,10 +83,20 @@ struct Crew {
     }
 
     /// - Returns: The sequence number of the new order.
-    mutating func give(_ job: Waiting, to worker: WorkerID, expectedMicros: Double?) -> UInt64 {
+    mutating func give(
+        _ job: Waiting,
+        to worker: WorkerID,
+        expectedMicros: Double?,
+        isBurial: Bool = false
+    ) -> UInt64 {
         guard var member = members.removeValue(forKey: worker) else { return 0 }
         member.sequence += 1
-        let order = Outstanding(sequence: member.sequence, job: job, expectedMicros: expectedMicros)
+        let order = Outstanding(
+            sequence: member.sequence,
+            job: job,
+            expectedMicros: expectedMicros,
+            isBurial: isBurial
+        )
         member.orders.append(order)
         members[worker] = member
         return order.sequence
@@ -93,11 +105,11 @@ struct Crew {
     /// A worker reported: its order is done.
     ///
     /// - Returns: Nil when this worker has no such order, because it was given up meanwhile.
-    mutating func finish(_ worker: WorkerID, _ job: JobID, _ attempt: Attempt) -> Waiting? {
+    mutating func finish(_ worker: WorkerID, _ job: JobID, _ attempt: Attempt) -> Outstanding? {
         guard var member = members.removeValue(forKey: worker) else { return nil }
         defer { members[worker] = member }
         guard let place = member.place(of: job, attempt) else { return nil }
-        return member.orders.remove(at: place).job
+        return member.orders.remove(at: place)
     }
 
     /// Notes that the worker was told to break this attempt off.
@@ -119,10 +131,11 @@ struct Crew {
         return back
     }
 
-    /// The worker that has this attempt.
+    /// The worker that has this attempt, and not in order to bury it.
     func holder(of job: JobID, _ attempt: Attempt) -> (worker: WorkerID, member: Member)? {
-        for (worker, member) in members where member.place(of: job, attempt) != nil {
-            return (worker, member)
+        for (worker, member) in members {
+            guard let place = member.place(of: job, attempt) else { continue }
+            if !member.orders[place].isBurial { return (worker, member) }
         }
         return nil
     }

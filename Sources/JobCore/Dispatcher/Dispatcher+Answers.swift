@@ -25,6 +25,8 @@ extension Dispatcher {
         case (.own(let caller, _), .result(let found, let isIssued)):
             result(found, isIssued, .whole, caller)
         case (.parked(let wait), .ends(let ends, let isIssued)): parked(wait, ends, isIssued)
+        case (.leftovers(let jobs, let database), .ends(let ends, _)):
+            receipts.found(jobs, ends, in: database)
         case (.list(let caller), .listed(let jobs, let next)):
             say(.listed(jobs.map(overlaid), next: next), to: caller)
         case (.queues(let caller), .queues(let queues)): say(.queues(queues), to: caller)
@@ -126,7 +128,7 @@ extension Dispatcher {
             .statistics(let caller):
             say(.refused(refusal), to: caller)
         case .page(let campaign): say(.refused(refusal), to: campaign.caller)
-        case .submission, .file, .pause, .step: break
+        case .submission, .file, .pause, .step, .leftovers: break
         }
     }
 
@@ -255,7 +257,7 @@ extension Dispatcher {
             let sinceMs = running == nil ? nil : member.mark.map { now.ms(since: $0.startedAt) }
             return WorkerDetails(worker: worker, job: running?.job.id, runningMs: sinceMs)
         }
-        let begun = crew.members.values.count { $0.running != nil && !$0.isRecorded }
+        let begun = crew.members.values.count { $0.running?.isBurial == false && !$0.isRecorded }
         let volatile = min(Int64(begun), found.counts.queued)  // Parts run, but are not counted.
         found.counts.running += volatile
         found.counts.queued -= volatile

@@ -95,7 +95,7 @@ extension Dispatcher {
                 id: accepted.id,
                 next: Attempt.none.next,
                 readyAt: job.readyAt(now: now),
-                spec: job.spec
+                spec: salted(job.spec, as: accepted.id)
             )
             queue(waiting, at: now)
         }
@@ -111,6 +111,7 @@ extension Dispatcher {
             breakOff(job, attempt, at: now)
         }
         settled(job)
+        receipts.ended(ended.end)
         for wait in waits.ended(ended.end) { answer(wait, with: ended) }
     }
 

@@ -12,24 +12,27 @@ extension Dispatcher {
                 to: worker,
                 expectedMicros: job.losses == 0 ? pace.expectedMicros(job.spec.sort) : nil
             )
-            decisions.orders.append(
-                .init(worker: worker, order: Order(sequence: sequence, job: job))
-            )
+            var order = Order(sequence: sequence, job: job)
+            if let database = job.spec.writes { order.removable = receipts.hand(out: database) }
+            decisions.orders.append(.init(worker: worker, order: order))
         }
     }
 
     // MARK: Reports
 
     mutating func hear(_ report: Report, at now: Timestamp) {
-        guard let job = crew.finish(report.worker, report.job, report.attempt) else { return }
-        lanes.giveBack(turnsOf: job)
+        guard let order = crew.finish(report.worker, report.job, report.attempt) else {
+            return heardLate(report)
+        }
+        if order.isBurial { return heardBurial(report, at: now) }
+        let job = order.job
+        giveBack(turnsOf: job, hasWritten: report.hasSucceeded)
         pace.learn(job.spec.sort, micros: report.durationMicros)
+        ask(about: report.leftovers, of: job)
         // Ended meanwhile, by a cancel: nothing that the run says changes that.
         guard active[report.job] == report.attempt else { return }
         meter.count(report, readyAt: job.readyAt, at: now)
-        guard case .split(let parts) = report.ending else {
-            return decisions.changes.append(.settle(report))
-        }
+        guard case .split(let parts) = report.ending else { return settle(report, of: job) }
         guard let ids = ids.take(parts.count) else {
             return decisions.changes.append(.settle(report.putBack))  // More ids are on their way.
         }
@@ -49,7 +52,7 @@ extension Dispatcher {
             crew[mark.worker]?.isRecalled = true
             decisions.signals.append(.recall(mark.worker, upTo: member.sequence))
         }
-        if ranMs >= Crew.recordAfterMs, !member.isRecorded {
+        if ranMs >= Crew.recordAfterMs, !member.isRecorded, !running.isBurial {
             crew[mark.worker]?.isRecorded = true
             record(running.job, mark)
         }
@@ -87,7 +90,7 @@ extension Dispatcher {
         abandoned += 1
         if abandoned > plan.about.workers { restart(at: now) }
         let reason = "The worker did not stop when it was told to."
-        workerGone(mark.worker, reason: reason, at: now)
+        workerGone(mark.worker, reason: reason, mayGoOn: true, at: now)
     }
 
     // MARK: Workers that are gone
@@ -97,18 +100,23 @@ extension Dispatcher {
         workerGone(worker, reason: reason, at: now)
     }
 
-    private mutating func workerGone(_ worker: WorkerID, reason: String, at now: Timestamp) {
+    private mutating func workerGone(
+        _ worker: WorkerID,
+        reason: String,
+        mayGoOn: Bool = false,
+        at now: Timestamp
+    ) {
         guard let member = crew.leave(worker) else { return }
         for order in member.orders {
-            if !member.hasBegun(order) {
+            if !member.hasBegun(order) || order.isBurial {
                 isBack(order, at: now)
                 continue
             }
-            lanes.giveBack(turnsOf: order.job)
-            if active[order.job.id] == order.job.next {
-                decisions.changes.append(
-                    .lose(order.job.id, order.job.next, worker, reason: reason)
-                )
+            let run = Receipts.Abandoned(order.job, worker, reason: reason, tryAt: now)
+            if mayGoOn && order.job.spec.writes != nil {
+                receipts.abandon(run)
+            } else {
+                lose(run)
             }
         }
         if !stop.isDraining { decisions.signals.append(.start(crew.newWorker())) }
@@ -122,7 +130,8 @@ extension Dispatcher {
     /// meanwhile.
     private mutating func isBack(_ order: Crew.Outstanding, at now: Timestamp) {
         let job = order.job
-        lanes.giveBack(turnsOf: job)
+        if order.isBurial { return receipts.buryLater(job.id, at: now) }
+        giveBack(turnsOf: job)
         guard active[job.id] == job.next else { return }
         active[job.id] = nil
         if order.brokenOffAt == nil {

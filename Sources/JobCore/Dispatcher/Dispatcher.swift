@@ -16,13 +16,16 @@ public struct Dispatcher: Sendable {
         /// How long a worker may ignore that its job was broken off, in ms.
         public var stuckMs: Int64
         public var reserved: ClosedRange<Int64>
+        /// A random number, new for each start: where salts come from.
+        public var seed: UInt64
 
         public init(
             about: About,
             startedAt: Timestamp,
             drainMs: Int64,
             stuckMs: Int64,
-            reserved: ClosedRange<Int64>
+            reserved: ClosedRange<Int64>,
+            seed: UInt64
         ) {
             self.about = about
             self.startedAt = startedAt
@@ -30,6 +33,7 @@ public struct Dispatcher: Sendable {
             self.drainMs = drainMs
             self.stuckMs = stuckMs
             self.reserved = reserved
+            self.seed = seed
         }
     }
 
@@ -41,6 +45,7 @@ public struct Dispatcher: Sendable {
     var pace = Pace()
     var meter = Meter()
     var stop = Stop()
+    var receipts = Receipts()
     /// What changes and queries that are under way belong to.
     var pending: [Ticket: Purpose] = [:]
     /// Jobs that a worker has, or whose report is being written, with the attempt.
@@ -109,6 +114,7 @@ public struct Dispatcher: Sendable {
 
     /// Starts what can be started, and gives away all decisions since the last time.
     public mutating func decide(at now: Timestamp) -> Decisions {
+        bury(at: now)
         startJobs()
         loadJobs(at: now)
         if let reservation = ids.reservation() { decisions.changes.append(reservation) }
@@ -119,8 +125,11 @@ public struct Dispatcher: Sendable {
 
     /// When `timePassed` should be heard next; nil when nothing is waited for.
     public func nextWake() -> Timestamp? {
-        [waits.nextDeadline, isSurveying ? nil : nextReadyAt, retryLoadsAt, stop.nextStep]
-            .compactMap(\.self).min()
+        [
+            waits.nextDeadline, isSurveying ? nil : nextReadyAt, retryLoadsAt, stop.nextStep,
+            nextBurial,
+        ]
+        .compactMap(\.self).min()
     }
 
     /// How often somebody should look at the workers' marks, in ms; nil when none of them runs.
@@ -162,6 +171,8 @@ enum Purpose: Sendable {
     /// The result of the client's own submission.
     case own(Caller, JobID)
     case parked(Ticket)
+    /// Whether the receipts of these jobs in a database are needed.
+    case leftovers([JobID], database: String)
     case list(Caller)
     case queues(Caller)
     case statistics(Caller)

@@ -17,7 +17,7 @@ struct ComputeRun {
         let frames = Dictionary(work.frames.map { ($0.number, $0.bytes) }) { first, _ in first }
         let input = KernelInput(raw: work.input, frames: frames)
         switch order.phase {
-        case .run: return try ending(with: kernel.compute(input, run))
+        case .run, .look, .bury: return try ending(with: kernel.compute(input, run))
         case .split: return try split(input, by: kernel)
         case .reduce:
             let outputs = order.outputs.map { KernelOutput($0, format: .json) }

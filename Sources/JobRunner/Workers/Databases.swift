@@ -8,21 +8,30 @@ internal import SQLite
 final class Databases {
     /// Statements kept prepared on each connection.
     private static let statements = 128
+    /// How long opening waits for a commit of somebody else, in ms.
+    private static let openPatienceMs = 1_000
 
     private struct Key: Hashable {
         let alias: String
         let mode: SQLMode
     }
 
-    private let aliases: [String: Settings.Database]
-    private var open: [Key: Connection] = [:]
+    /// A connection, with the receipts of the database when it is for writing.
+    typealias Opened = (connection: Connection, receipts: ReceiptBook?)
 
-    init(_ aliases: [String: Settings.Database]) { self.aliases = aliases }
+    private let aliases: [String: Settings.Database]
+    private let author: ReceiptBook.Author
+    private var open: [Key: Opened] = [:]
+
+    init(_ aliases: [String: Settings.Database], author: ReceiptBook.Author) {
+        self.aliases = aliases
+        self.author = author
+    }
 
     /// - Throws: A failure for the job that asked.
-    func connection(to alias: String, _ mode: SQLMode) throws(Failure) -> Connection {
+    func connection(to alias: String, _ mode: SQLMode) throws(Failure) -> Opened {
         let key = Key(alias: alias, mode: mode)
-        if let connection = open[key] { return connection }
+        if let opened = open[key] { return opened }
         guard let database = aliases[alias], mode == .read || database.allowsWriting else {
             throw Failure(
                 .denied,
@@ -38,8 +47,9 @@ final class Databases {
                 cachedStatements: Self.statements
             )
             try prepare(connection, database, mode)
-            open[key] = connection
-            return connection
+            let receipts = mode == .write ? ReceiptBook(on: connection, by: author) : nil
+            open[key] = (connection, receipts)
+            return (connection, receipts)
         } catch {
             throw Failure(error, what: "The database \(alias) cannot be opened")
         }
@@ -50,6 +60,7 @@ final class Databases {
         _ database: Settings.Database,
         _ mode: SQLMode
     ) throws(SQLiteError) {
+        connection.setBusyTimeout(milliseconds: Self.openPatienceMs)
         if mode == .write {
             let journal = try connection.row("PRAGMA journal_mode")?.first
             guard journal != .text("off"), journal != .text("memory") else {
@@ -75,6 +86,11 @@ final class Databases {
         } catch {
             throw Failure(error, what: "A database in memory cannot be opened")
         }
+    }
+
+    /// Jobs of which receipts of earlier runs of the program were found since the last call.
+    func takeLeftovers() -> [JobID] {
+        open.values.flatMap { $0.receipts?.takeLeftovers() ?? [] }
     }
 
     /// Closes a connection that a job has left in a state that others must not see.

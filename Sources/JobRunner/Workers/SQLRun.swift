@@ -7,40 +7,53 @@ internal import SQLite
 struct SQLRun {
     /// Virtual machine steps between two looks at the clock: some ten microseconds.
     private static let stepsBetweenLooks = 1_000
+    /// How long a foreign writer is waited for in one go, in ms.
+    private static let patienceMs = 100
 
     /// What SQLite may take for one job beside its result: the settings bound the result.
     private static let memoryBytes = 512 << 20
 
     let work: SQLWork
+    let order: Order
     let limits: Limits
     let run: KernelRun
     let post: WorkerPost
+    let time: any TimeSource
 
     /// - Throws: A failure; when the run was broken off or out of time, the caller knows better
     ///   why.
     func outcome(using databases: Databases) throws(Failure) -> Outcome {
         guard let alias = work.database else {
-            return try outcome(on: try databases.memory(), isWriting: true)
+            return try outcome(on: try databases.memory(), nil)
         }
-        let connection = try databases.connection(to: alias, work.mode)
+        let (connection, book) = try databases.connection(to: alias, work.mode)
         defer {
-            let hasLeftovers = work.mode == .write && (try? connection.hasTemporaryObjects) != false
+            let hasLeftovers = book != nil && (try? connection.hasTemporaryObjects) != false
             if hasLeftovers { databases.forget(alias, work.mode) }
         }
-        return try outcome(on: connection, isWriting: work.mode == .write)
+        return try outcome(on: connection, book.map { ($0, ReceiptBook.Key(order)) })
     }
 
-    private func outcome(on connection: Connection, isWriting: Bool) throws(Failure) -> Outcome {
+    private typealias Receipts = (book: ReceiptBook, key: ReceiptBook.Key)
+
+    private func outcome(
+        on connection: Connection,
+        _ receipts: Receipts?
+    ) throws(Failure) -> Outcome {
         post.interrupting(connection.interrupt)
         connection.onProgress(every: Self.stepsBetweenLooks) { [run] in !run.isCancelled }
         defer { connection.removeProgress() }
         do throws(Problem) {
-            try begin(connection, isWriting: isWriting)
+            if let outcome = try begin(connection, receipts) {
+                connection.rollBack()
+                return outcome
+            }
             let outcome = try SQLiteMemory.limiting(
                 to: Self.memoryBytes,
                 mayGoOn: { [run] in !run.isCancelled }
             ) { () throws(Problem) in try statements(on: connection) }
-            try commit(connection)
+            if let receipts { try write(outcome, receipts, connection) }
+            try patiently { () throws(SQLiteError) in try connection.commit() }
             return outcome
         } catch {
             connection.rollBack()
@@ -48,26 +61,77 @@ struct SQLRun {
         }
     }
 
-    private enum Problem: Error {
+    enum Problem: Error {
         case sqlite(SQLiteError, at: Int)
         case encoder(RowEncoder.Failure)
         case parameters(String)
+        /// The database does not let a receipt be written, for this reason.
+        case noReceipt(String)
+        case receiptOfOtherWork
+        case poisoned
+        /// It was told to stop, or its time is over.
+        case stopped
     }
 
-    /// Foreign writers are met with patience, a slice at a time so that a cancel is noticed.
-    private func begin(_ connection: Connection, isWriting: Bool) throws(Problem) {
-        connection.setBusyTimeout(milliseconds: 100)
-        while true {
-            do throws(SQLiteError) {
-                return try connection.begin(to: isWriting ? .write : .read)
-            } catch {
-                guard error.isBusy, !run.isCancelled else { throw .sqlite(error, at: 0) }
+    // MARK: The transaction
+
+    /// - Returns: What an earlier attempt of the job has left that committed: the transaction may
+    ///   be open, and nothing is to run.
+    private func begin(
+        _ connection: Connection,
+        _ receipts: Receipts?
+    ) throws(Problem) -> Outcome? {
+        let writes = receipts != nil || work.database == nil
+        connection.setBusyTimeout(milliseconds: Self.patienceMs)
+        do throws(Problem) {
+            try patiently { () throws(SQLiteError) in
+                try connection.begin(to: writes ? .write : .read)
             }
+        } catch {
+            // Without the lock nothing can run. What has committed before counts all the same.
+            guard let (book, key) = receipts, case .done(let outcome)? = try? book.find(key) else {
+                throw error
+            }
+            return outcome
+        }
+        guard let (book, key) = receipts else { return nil }
+        let entry: ReceiptBook.Entry
+        do { entry = try book.look(for: key) } catch { throw Problem(error) }
+        switch entry {
+        case .done(let outcome): return outcome
+        case .otherWork: throw .receiptOfOtherWork
+        case .buried: throw .stopped
+        case .none where order.phase == .look: throw .poisoned
+        case .none where run.isCancelled: throw .stopped
+        case .none: return nil
         }
     }
 
-    private func commit(_ connection: Connection) throws(Problem) {
-        do throws(SQLiteError) { try connection.commit() } catch { throw .sqlite(error, at: 0) }
+    private func write(
+        _ outcome: Outcome,
+        _ receipts: Receipts,
+        _ connection: Connection
+    ) throws(Problem) {
+        // Outside of the transaction there would be a receipt without its effect.
+        guard connection.isInTransaction, !run.isCancelled else { throw .stopped }
+        do throws(SQLiteError) {
+            try receipts.book.remove(order.removable)
+            try receipts.book.write(outcome, for: receipts.key, at: time.now())
+        } catch {
+            throw .sqlite(error, at: 0)
+        }
+    }
+
+    /// Foreign writers are met with patience, a slice at a time so that a cancel is noticed.
+    private func patiently(_ body: () throws(SQLiteError) -> Void) throws(Problem) {
+        while true {
+            do throws(SQLiteError) {
+                return try body()
+            } catch {
+                if error.isReadOnly { throw .noReceipt(error.message) }
+                guard error.isBusy, !run.isCancelled else { throw .sqlite(error, at: 0) }
+            }
+        }
     }
 
     private func statements(on connection: Connection) throws(Problem) -> Outcome {
@@ -174,39 +238,6 @@ struct SQLRun {
         } catch {
             throw .sqlite(error, at: 0)
         }
-    }
-
-    // MARK: Failures
-
-    private func failure(_ problem: Problem) -> Failure {
-        switch problem {
-        case .sqlite(let error, let place):
-            var failure = Failure(error, what: "The SQL failed")
-            // The authorizer is not asked about VACUUM; the transaction around every job stops it.
-            if error.message.hasPrefix("cannot VACUUM") { failure.code = .denied }
-            failure.offset = error.offset.map { $0 + place }
-            return failure
-        case .encoder(.sqlite(let error)): return Failure(error, what: "The SQL failed")
-        case .encoder(.tooManyRows(let limit)): return tooLarge("\(limit) rows")
-        case .encoder(.tooManyBytes(let limit)): return tooLarge("\(limit) bytes")
-        case .parameters(let sentence):
-            return Failure(
-                .sqlError,
-                sentence,
-                hint: "Positional values need one statement and a value for each place; "
-                    + "named values serve all statements.",
-                isPermanent: true
-            )
-        }
-    }
-
-    private func tooLarge(_ limit: String) -> Failure {
-        Failure(
-            .resultTooLarge,
-            "The result is larger than \(limit).",
-            hint: "Ask for less, with LIMIT or fewer columns, or raise the limit in the settings.",
-            isPermanent: true
-        )
     }
 }
 

@@ -10,6 +10,7 @@ struct WorkerKit: Sendable {
     let endpoint: String
     let kernels: KernelRegistry
     let databases: [String: Settings.Database]
+    let author: ReceiptBook.Author
     let limits: Limits
     let ledger: InFlightLedger
     let time: any TimeSource
@@ -37,7 +38,7 @@ final class WorkerLoop {
         self.kit = kit
         self.post = post
         self.slot = slot
-        databases = Databases(kit.databases)
+        databases = Databases(kit.databases, author: kit.author)
     }
 
     /// The body of the worker's thread. It returns when the context is shut down.
@@ -93,16 +94,16 @@ final class WorkerLoop {
             ending = Self.ending(ending, reason, isOver: end >= deadline, order)
         }
         let micros = (end - start).microseconds
-        let kept = post.keep(
-            Report(
-                job: order.job,
-                attempt: order.attempt,
-                worker: post.worker,
-                ending: ending,
-                startedAt: startedAt,
-                durationMicros: micros
-            )
+        var report = Report(
+            job: order.job,
+            attempt: order.attempt,
+            worker: post.worker,
+            ending: ending,
+            startedAt: startedAt,
+            durationMicros: micros
         )
+        if order.salt != nil { report.leftovers = databases.takeLeftovers() }
+        let kept = post.keep(report)
         reportsMicros += micros
         if kept >= Self.reportsTogether || reportsMicros >= Self.reportsWaitMicros {
             try sendReports(socket)
@@ -122,7 +123,22 @@ final class WorkerLoop {
             if run.isCancelled { throw Failure(.kernelError, "The run was broken off.") }
             switch try Work(order) {
             case .sql(let work):
-                let run = SQLRun(work: work, limits: kit.limits, run: run, post: post)
+                if order.phase == .bury {
+                    let burial = Burial(
+                        order: order,
+                        database: work.database ?? "",
+                        now: kit.time.now()
+                    )
+                    return burial.ending(using: databases)
+                }
+                let run = SQLRun(
+                    work: work,
+                    order: order,
+                    limits: kit.limits,
+                    run: run,
+                    post: post,
+                    time: kit.time
+                )
                 return .succeeded(try run.outcome(using: databases))
             case .compute(let work):
                 return try ComputeRun(

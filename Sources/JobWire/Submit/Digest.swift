@@ -1,4 +1,4 @@
-internal import JobCore
+public import JobCore
 
 /// 64 bits that stand for some bytes: the hash FNV-1a.
 ///
@@ -87,5 +87,19 @@ extension JSONObject {
     /// The number of a binary frame, when this is `{"$frame": n}`.
     var frameNumber: Int64? {
         count == 1 ? self["$frame"]?.integerValue : nil
+    }
+}
+
+extension Order {
+    /// Stands for the work itself, byte for byte: what a receipt must be of.
+    public var workDigest: UInt64 {
+        var digest = Digest()
+        digest.add(body)
+        for frame in frames.sorted(by: { $0.number < $1.number }) {
+            digest.add(UInt64(bitPattern: Int64(frame.number)))
+            digest.add(UInt64(frame.bytes.count))
+            digest.add(frame.bytes)
+        }
+        return digest.value
     }
 }

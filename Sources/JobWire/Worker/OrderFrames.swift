@@ -21,6 +21,12 @@ extension Order {
             head.work(order.body, order.frames, &frames)
             head.count(order.outputs.count)
             frames += order.outputs
+            head.optional(order.salt) { $0.int64($1) }
+            head.count(order.removable.count)
+            for jobs in order.removable {
+                head.int64(jobs.lowerBound)
+                head.int64(jobs.upperBound)
+            }
         }
         frames[0] = head.bytes
         return frames
@@ -74,7 +80,7 @@ extension HeadReader {
         let work = try work()
         var outputs: [[UInt8]] = []
         for _ in 0..<(try count()) { outputs.append(try frame()) }
-        return Order(
+        var order = Order(
             sequence: sequence,
             job: job,
             attempt: attempt,
@@ -86,6 +92,13 @@ extension HeadReader {
             frames: work.frames,
             outputs: outputs
         )
+        order.salt = try optional { (reader) throws(FrameError) in try reader.int64() }
+        for _ in 0..<(try count()) {
+            let (first, last) = (try int64(), try int64())
+            guard first <= last else { throw FrameError("a range ends before it begins") }
+            order.removable.append(first...last)
+        }
+        return order
     }
 }
 

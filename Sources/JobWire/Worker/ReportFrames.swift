@@ -17,6 +17,8 @@ extension Report {
             head.int64(report.startedAt.rawValue)
             head.int64(report.durationMicros)
             head.ending(report.ending, &frames)
+            head.count(report.leftovers.count)
+            for job in report.leftovers { head.int64(job.rawValue) }
         }
         frames[0] = head.bytes
         return frames
@@ -68,7 +70,7 @@ extension HeadReader {
         let worker = WorkerID(rawValue: try natural())
         let startedAt = Timestamp(rawValue: try int64())
         let durationMicros = Int64(try natural())
-        return Report(
+        var report = Report(
             job: job,
             attempt: attempt,
             worker: worker,
@@ -76,6 +78,8 @@ extension HeadReader {
             startedAt: startedAt,
             durationMicros: durationMicros
         )
+        for _ in 0..<(try count()) { report.leftovers.append(JobID(rawValue: try int64())) }
+        return report
     }
 
     private mutating func ending() throws(FrameError) -> Report.Ending {

@@ -1,0 +1,99 @@
+// What the dispatcher does so that a job that writes has its effect exactly once.
+
+extension Dispatcher {
+    // MARK: Salts
+
+    /// The same for the same start and id, so that whoever needs it need not be told.
+    func salted(_ spec: Spec, as id: JobID) -> Spec {
+        guard spec.writes != nil else { return spec }
+        var spec = spec
+        let number = plan.seed ^ UInt64(bitPattern: id.rawValue)
+        spec.salt = Int64(bitPattern: scrambled(number))
+        return spec
+    }
+
+    func salted(_ jobs: [Submission], ids: ClosedRange<Int64>) -> [Submission] {
+        guard jobs.contains(where: { $0.spec.writes != nil }) else { return jobs }
+        var jobs = jobs
+        for (place, id) in ids.enumerated() {
+            jobs[place].spec = salted(jobs[place].spec, as: JobID(rawValue: id))
+        }
+        return jobs
+    }
+
+    // MARK: Settling and removal
+
+    mutating func settle(_ report: Report, of job: Waiting) {
+        if report.hasSucceeded { receipts.isSettling(job) }
+        decisions.changes.append(.settle(report))
+    }
+
+    /// A run is over: others may have its turns.
+    mutating func giveBack(turnsOf job: Waiting, hasWritten: Bool = false) {
+        lanes.giveBack(turnsOf: job)
+        if let database = job.spec.writes { receipts.takeBack(database, hasWritten: hasWritten) }
+    }
+
+    mutating func ask(about leftovers: [JobID], of job: Waiting) {
+        guard !leftovers.isEmpty, let database = job.spec.writes else { return }
+        ask(.ends(leftovers), for: .leftovers(leftovers, database: database))
+    }
+
+    // MARK: Runs that were given up
+
+    /// Has free workers find out about abandoned runs.
+    mutating func bury(at now: Timestamp) {
+        guard !receipts.abandoned.isEmpty else { return }
+        let due = receipts.abandoned.values.filter { !$0.isBeingBuried && $0.tryAt <= now }
+        for run in due.sorted(by: { $0.job.id < $1.job.id }) {
+            guard let worker = crew.mostFree() else { return }
+            var job = run.job
+            job.spec.timeoutMs = Receipts.buryTimeoutMs
+            let sequence = crew.give(job, to: worker, expectedMicros: nil, isBurial: true)
+            receipts.isBeingBuried(job.id)
+            decisions.orders.append(
+                .init(worker: worker, order: Order(sequence: sequence, job: job, phase: .bury))
+            )
+        }
+    }
+
+    /// Nil while there is nobody to do it: who becomes free is heard.
+    var nextBurial: Timestamp? {
+        guard !receipts.abandoned.isEmpty, crew.mostFree() != nil else { return nil }
+        return receipts.abandoned.values.lazy.filter { !$0.isBeingBuried }.map(\.tryAt).min()
+    }
+
+    /// What a worker says that was given up is not believed; but how a run that writes has ended,
+    /// nobody knows better, as long as it is not settled.
+    mutating func heardLate(_ report: Report) {
+        guard receipts.abandoned[report.job]?.worker == report.worker,
+            let run = receipts.conclude(report.job, report.attempt)
+        else { return }
+        conclude(run, report)
+    }
+
+    mutating func heardBurial(_ report: Report, at now: Timestamp) {
+        if case .putBack = report.ending { return receipts.buryLater(report.job, at: now) }
+        guard let run = receipts.conclude(report.job, report.attempt) else { return }
+        report.hasSucceeded ? conclude(run, report) : lose(run)
+    }
+
+    /// Of this run nothing will come back.
+    mutating func lose(_ run: Receipts.Abandoned) {
+        giveBack(turnsOf: run.job)
+        let (job, attempt) = (run.job.id, run.job.next)
+        guard active[job] == attempt else { return }
+        decisions.changes.append(.lose(job, attempt, run.worker, reason: run.reason))
+    }
+
+    private mutating func conclude(_ run: Receipts.Abandoned, _ report: Report) {
+        giveBack(turnsOf: run.job, hasWritten: report.hasSucceeded)
+        settle(report, of: run.job)
+    }
+}
+
+extension Report {
+    var hasSucceeded: Bool {
+        if case .succeeded = ending { true } else { false }
+    }
+}

@@ -1,0 +1,106 @@
+/// What the dispatcher knows of the receipts that jobs leave in the databases they write to: which
+/// are needed no more, and which runs were given up without it being known whether they commit.
+struct Receipts {
+    /// Receipts of one database that wait to be removed. What is more is left to the next start.
+    static let removableMax = 10_000
+    /// Pause between two tries to bury an attempt, in ms.
+    static let buryAgainMs: Int64 = 1_000
+    /// Time-out of one try, in ms: what takes longer hangs where the attempt hangs.
+    static let buryTimeoutMs: Int64 = 5_000
+
+    /// A run whose worker was given up. One that writes may commit at any time: until it is known
+    /// that it has, or never can, its job counts as running, and nobody else has its turn.
+    struct Abandoned {
+        let job: Waiting
+        let worker: WorkerID
+        let reason: String
+        var tryAt: Timestamp
+        var isBeingBuried = false
+
+        init(_ job: Waiting, _ worker: WorkerID, reason: String, tryAt: Timestamp) {
+            self.job = job
+            self.worker = worker
+            self.reason = reason
+            self.tryAt = tryAt
+        }
+    }
+
+    private(set) var abandoned: [JobID: Abandoned] = [:]
+    /// Jobs that have succeeded by a report that is being written down, and the database.
+    private var settling: [JobID: String] = [:]
+    /// Jobs of which no run can follow, by database.
+    private var removable: [String: Set<Int64>] = [:]
+    /// Those that the run that has the database's turn was told to remove.
+    private var handedOut: [String: Set<Int64>] = [:]
+
+    // MARK: Removal
+
+    mutating func isSettling(_ job: Waiting) {
+        if let database = job.spec.writes { settling[job.id] = database }
+    }
+
+    /// A receipt goes once the store has the result: what has succeeded never runs again. A job
+    /// that ended otherwise may be retried and must find what it has left.
+    mutating func ended(_ end: JobEnd) {
+        guard let database = settling.removeValue(forKey: end.id), end.state == .succeeded else {
+            return
+        }
+        remove(end.id, from: database)
+    }
+
+    /// The database holds receipts of these jobs, from earlier runs of the program; nil for an end
+    /// means that the job is no longer kept.
+    mutating func found(_ jobs: [JobID], _ ends: [JobEnd?], in database: String) {
+        for (job, end) in zip(jobs, ends) where end == nil || end?.state == .succeeded {
+            remove(job, from: database)
+        }
+    }
+
+    private mutating func remove(_ job: JobID, from database: String) {
+        guard removable[database, default: []].count < Self.removableMax else { return }
+        removable[database, default: []].insert(job.rawValue)
+    }
+
+    /// For the one run that writes to the database now.
+    mutating func hand(out database: String) -> [ClosedRange<Int64>] {
+        guard let jobs = removable.removeValue(forKey: database) else { return [] }
+        handedOut[database] = jobs
+        return ranges(of: jobs)
+    }
+
+    /// That run is over. When it has not written, nothing was removed.
+    mutating func takeBack(_ database: String, hasWritten: Bool) {
+        guard let jobs = handedOut.removeValue(forKey: database), !hasWritten else { return }
+        removable[database, default: []].formUnion(jobs)
+    }
+
+    // MARK: Abandoned runs
+
+    mutating func abandon(_ run: Abandoned) { abandoned[run.job.id] = run }
+
+    mutating func isBeingBuried(_ job: JobID) { abandoned[job]?.isBeingBuried = true }
+
+    mutating func buryLater(_ job: JobID, at now: Timestamp) {
+        abandoned[job]?.isBeingBuried = false
+        abandoned[job]?.tryAt = now.adding(ms: Self.buryAgainMs)
+    }
+
+    /// - Returns: The run, of which the end is known now; nil when it was known before.
+    mutating func conclude(_ job: JobID, _ attempt: Attempt) -> Abandoned? {
+        guard abandoned[job]?.job.next == attempt else { return nil }
+        return abandoned.removeValue(forKey: job)
+    }
+}
+
+/// Numbers as ranges, ascending; what follows on another is in one with it.
+private func ranges(of numbers: Set<Int64>) -> [ClosedRange<Int64>] {
+    var ranges: [ClosedRange<Int64>] = []
+    for number in numbers.sorted() {
+        if let last = ranges.last, last.upperBound == number - 1 {
+            ranges[ranges.count - 1] = last.lowerBound...number
+        } else {
+            ranges.append(number...number)
+        }
+    }
+    return ranges
+}
