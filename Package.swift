@@ -71,7 +71,7 @@ let package = Package(
         .executableTarget(
             name: "millrace-test-runner",
             dependencies: [
-                "JobCore", "JobRunner", "JobStorage", "JobWire", "SQLite",
+                "CSQLite", "JobCore", "JobRunner", "JobStorage", "JobWire", "SQLite",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict
@@ -97,7 +97,7 @@ let package = Package(
         .testTarget(
             name: "JobRunnerTests",
             dependencies: [
-                "CLinux", "JobCore", "JobRunner", "JobStorage", "JobTesting", "JobWire",
+                "CLinux", "JobCore", "JobRunner", "JobStorage", "JobTesting", "JobWire", "SQLite",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict

@@ -183,9 +183,9 @@ enum Changes: Int, StatementList {
         case .renewIdentity:
             """
             UPDATE identity SET store_id = lower(hex(randomblob(16))), is_backup = 0
-             WHERE is_backup = 1
+             WHERE id = 1 AND is_backup = 1
             """
-        case .identity: "SELECT store_id FROM identity"
+        case .identity: "SELECT store_id FROM identity WHERE id = 1"
         default:
             """
             DELETE FROM queues

@@ -21,7 +21,7 @@ public final class RunnerProcess {
     }
 
     public let directory: TemporaryDirectory
-    public let options: Options
+    public private(set) var options: Options
     public let port: UInt16
     public private(set) var process: ChildProcess
 
@@ -43,9 +43,10 @@ public final class RunnerProcess {
         for child in process.children { kill(child, SIGKILL) }
     }
 
-    /// Starts it again on the same state, after it has ended.
-    public func restart() throws {
-        process = try Self.start(options, in: directory, port: port)
+    /// Starts it again on the same state, after it has ended; otherwise than before, if told so.
+    public func restart(_ options: Options? = nil) throws {
+        self.options = options ?? self.options
+        process = try Self.start(self.options, in: directory, port: port)
         try waitUntilReady()
     }
 

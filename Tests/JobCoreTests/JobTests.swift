@@ -98,6 +98,19 @@ import Testing
         #expect(job.failures == 0)
     }
 
+    @Test func `a job that writes is queued once more after the third loss, to be looked at`()
+        throws
+    {
+        var job = Job(id: one, readyAt: now, writes: true)
+        for attempt in 1...4 {
+            try job.apply(.lost(Attempt(rawValue: attempt)), at: now)
+            #expect(job.state == (attempt < 4 ? .queued : .failed))
+            let waiting = waiting(1, writes: "x", losses: attempt)
+            #expect(Order(sequence: 1, job: waiting).phase == (attempt < 3 ? .run : .look))
+        }
+        #expect(Order(sequence: 1, job: waiting(1, losses: 3)).phase == .run)
+    }
+
     @Test func `a run that was put back counts for nothing and keeps its date`() throws {
         var job = Job(id: one, readyAt: Timestamp(rawValue: 7))
         try job.apply(.started(two.previous), at: now)

@@ -43,6 +43,7 @@ extension StoryWorld {
             ledger.final[end.id] = end
             ledger.ends[end.id, default: []].append(end)
             ledger.outcomes[end.id] = ended.outcome
+            try checkEffects(of: ended)
         case .queued(let job):
             guard let end = ledger.final.removeValue(forKey: job.id) else { return }
             try check(end.state != .succeeded, "what succeeded stays")
@@ -263,6 +264,7 @@ extension StoryWorld {
         try check(dispatcher.active.isEmpty, "nothing is left active")
         try check(dispatcher.leaving.isEmpty, "nothing is left leaving")
         try check(dispatcher.held.isEmpty, "nothing is left held")
+        try check(dispatcher.receipts.abandoned.isEmpty, "no run is left unsettled")
         try check(dispatcher.waits.count == 0, "nobody is left waiting")
         try check(dispatcher.crew.isIdle, "no worker is left with an order")
         var lanes = dispatcher.lanes

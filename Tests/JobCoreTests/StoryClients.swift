@@ -150,6 +150,7 @@ extension StoryWorld {
         ledger.restart()
         (unwritten, facts, questions, answers, whispers) = ([], [], [], [], [])
         workers = [:]
+        for name in databases.keys { databases[name]?.writer = nil }
         hasExited = false
         isDraining = false
         run += 1

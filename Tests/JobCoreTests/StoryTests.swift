@@ -1,3 +1,4 @@
+import JobTesting
 import Testing
 
 /// Whole lives of a runner, each by one seed: every promise is looked at in every step.
@@ -7,7 +8,7 @@ import Testing
     }
 
     @Test func `two hundred stories that nobody has read yet keep every promise`() {
-        for _ in 0..<200 { tell(UInt64.random(in: .min ... .max)) }
+        for _ in 0..<testCount(200) { tell(UInt64.random(in: .min ... .max)) }
     }
 
     /// - An attempt was called off before it began, and began beside the next one.

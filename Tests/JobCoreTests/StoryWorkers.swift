@@ -10,6 +10,9 @@ struct StoryWorker {
         let order: Order
         let startedAt: Timestamp
         let fate: Fate
+        /// Of a run that writes: where it is, and where its fate overtakes it.
+        var step = WriteStep.outside
+        var trouble = WriteStep.inside
     }
 
     /// What comes of a run when nobody breaks it off.
@@ -25,6 +28,9 @@ struct StoryWorker {
     var startedAt = Timestamp(rawValue: 0)
     var brokenOff: [Run: BreakOffReason] = [:]
     var reports: [Report] = []
+    /// The databases that it has written to, and the receipts of earlier starts found there.
+    var hasLooked: Set<String> = []
+    var leftovers: [JobID] = []
 
     var isBusy: Bool { step != .gone && (current != nil || !orders.isEmpty || !reports.isEmpty) }
 
@@ -52,7 +58,12 @@ extension StoryWorld {
     mutating func give(_ given: Decisions.Given) throws(Violation) {
         let order = given.order
         note("order \(order.sequence) to worker \(given.worker.rawValue): \(words(order))")
+        if order.phase == .bury {
+            workers[given.worker]?.orders.append(order)
+            return
+        }
         try check(given)
+        try checkTurn(of: order)
         let turns = turns(of: order.job)
         for holder in ledger.holders.values.joined() {
             try check(
@@ -101,14 +112,21 @@ extension StoryWorld {
             let called = StoryWorker.Current(order: order, startedAt: now, fate: .takesLong)
             return end(worker, called, reason == .cancelled ? .brokenOff : .putBack)
         }
-        try checkBegin(order, worker)
+        if order.phase != .bury { try checkBegin(order, worker) }
         let fate = fate(of: order)
-        workers[worker]?.current = .init(order: order, startedAt: now, fate: fate)
+        let trouble = StoryWorker.WriteStep.allCases.randomElement(using: &chance) ?? .inside
+        workers[worker]?.current = .init(
+            order: order,
+            startedAt: now,
+            fate: fate,
+            trouble: trouble
+        )
         note("worker \(worker.rawValue) begins \(words(order))")
     }
 
     private mutating func fate(of order: Order) -> StoryWorker.Fate {
-        if ledger.killers.contains(order.job) { return .dies }
+        let runs = order.phase != .look && order.phase != .bury
+        if runs, ledger.killers.contains(order.job) { return .dies }
         guard weather.faults else { return .succeeds }
         return switch Int.random(in: 0..<100, using: &chance) {
         case 0..<10: .fails
@@ -124,6 +142,9 @@ extension StoryWorld {
         _ current: StoryWorker.Current,
         _ worker: WorkerID
     ) throws(Violation) {
+        if let database = ledger.specs[current.order.job]?.writes {
+            return try goOnWriting(current, worker, in: database)
+        }
         let run = Run(job: current.order.job, attempt: current.order.attempt)
         let reason = workers[worker]?.brokenOff[run]
         switch current.fate {
@@ -136,18 +157,25 @@ extension StoryWorld {
             end(worker, current, success(of: current.order))
         case .takesLong:
             end(worker, current, reason == .cancelled ? .brokenOff : .putBack)
-        case .fails, .failsForGood:
-            let failure = Failure(
-                .kernelError,
-                "It went wrong.",
-                isPermanent: current.fate == .failsForGood
-            )
-            switch reason {
-            case .cancelled: end(worker, current, .brokenOff)
-            case .stopping: end(worker, current, .putBack)
-            case nil: end(worker, current, .failed(failure))
-            }
+        case .fails, .failsForGood: endFailing(current, worker, reason)
         case .succeeds: end(worker, current, success(of: current.order))
+        }
+    }
+
+    mutating func endFailing(
+        _ current: StoryWorker.Current,
+        _ worker: WorkerID,
+        _ reason: BreakOffReason?
+    ) {
+        let failure = Failure(
+            .kernelError,
+            "It went wrong.",
+            isPermanent: current.fate == .failsForGood
+        )
+        switch reason {
+        case .cancelled: end(worker, current, .brokenOff)
+        case .stopping: end(worker, current, .putBack)
+        case nil: end(worker, current, .failed(failure))
         }
     }
 
@@ -156,12 +184,12 @@ extension StoryWorld {
         return .split((0..<order.parts).map { Part(body: Array("part \($0)".utf8)) })
     }
 
-    private func outcome(of order: Order) -> Outcome {
+    func outcome(of order: Order) -> Outcome {
         let text = "\(order.job.rawValue)/\(order.attempt.rawValue) in run \(run)"
         return Outcome(format: .bytes, bytes: Array(text.utf8))
     }
 
-    private mutating func end(
+    mutating func end(
         _ worker: WorkerID,
         _ current: StoryWorker.Current,
         _ ending: Report.Ending
@@ -171,16 +199,17 @@ extension StoryWorld {
         workers[worker]?.brokenOff[Run(job: order.job, attempt: order.attempt)] = nil
         workers[worker]?.current = nil
         let ranMs = now.ms(since: current.startedAt)
-        workers[worker]?.reports.append(
-            Report(
-                job: order.job,
-                attempt: order.attempt,
-                worker: worker,
-                ending: ending,
-                startedAt: current.startedAt,
-                durationMicros: ranMs * 1_000 + Int64.random(in: 20...400, using: &chance)
-            )
+        var report = Report(
+            job: order.job,
+            attempt: order.attempt,
+            worker: worker,
+            ending: ending,
+            startedAt: current.startedAt,
+            durationMicros: ranMs * 1_000 + Int64.random(in: 20...400, using: &chance)
         )
+        report.leftovers = workers[worker]?.leftovers ?? []
+        workers[worker]?.leftovers = []
+        workers[worker]?.reports.append(report)
         ledger.ended(worker, order)
     }
 
@@ -193,9 +222,12 @@ extension StoryWorld {
     }
 
     /// The thread ends; the broker has looked at its mark once more before it says so.
-    private mutating func die(_ worker: WorkerID) throws(Violation) {
+    mutating func die(_ worker: WorkerID) throws(Violation) {
         note("worker \(worker.rawValue) dies")
         guard let actor = workers[worker] else { return }
+        for name in databases.keys where databases[name]?.writer == worker {
+            databases[name]?.writer = nil
+        }
         if !actor.isGivenUp {
             try sendReports(worker)
             if let mark = actor.mark(worker) { try hear(.seen([mark])) }

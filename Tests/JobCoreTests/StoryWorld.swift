@@ -20,6 +20,7 @@ struct StoryWorld {
     var chance: SeededGenerator
     var now = Timestamp(rawValue: 1_000_000)
     var store: ModelStore
+    var databases = ["x": StoryDatabase(), "y": StoryDatabase()]
     var dispatcher: Dispatcher
     var weather = Weather()
     let limits: Limits

@@ -10,6 +10,7 @@ import Testing
         spec.frames = [
             Spec.Frame(number: 2, bytes: [0, 1, 255]), Spec.Frame(number: 3, bytes: []),
         ]
+        spec.salt = .min
         spec.name = "nightly"
         spec.tags = ["a b", "line\nbreak", "back\\slash", ""]
         spec.keepMs = 5

@@ -1,5 +1,6 @@
 import JobCore
 import JobStorage
+import SQLite
 import Testing
 
 /// How the runner starts: after a clean end, after a crash, after the crash of a crash.
@@ -47,9 +48,27 @@ import Testing
                     run: RunID(rawValue: 1),
                     lost: [],
                     poisoned: [],
-                    reserved: 1...JobStore.firstReservation
+                    reserved: 1...JobStore.firstReservation,
+                    store: recovery.store
                 )
         )
+    }
+
+    @Test func `a store keeps its name, and one that begins from a backup gets another`() throws {
+        let directory = try TemporaryDirectory()
+        func start() throws -> StoreID {
+            try JobStore(path: directory.store).recover(inFlight: [], at: now).store
+        }
+        let name = try start()
+        #expect(name.rawValue.utf8.count == 32)
+        #expect(try start() == name)
+        try Connection(path: directory.store, mode: .readWrite).run(
+            "UPDATE identity SET is_backup = 1"
+        )
+        let other = try start()
+        #expect(other != name)
+        #expect(try start() == other)
+        #expect(try store.recover(inFlight: [], at: now).store != name)
     }
 
     @Test func `after a clean end ids go on, after another they are passed over`() throws {

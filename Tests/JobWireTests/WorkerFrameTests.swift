@@ -7,7 +7,7 @@ import Testing
 struct WorkerFrameTests {
     private let orders: [Order] = Order.Phase.allCases.flatMap { phase in
         Spec.Kind.allCases.map { kind in
-            Order(
+            var order = Order(
                 sequence: .max,
                 job: JobID(rawValue: .max),
                 attempt: Attempt(rawValue: 3),
@@ -23,6 +23,9 @@ struct WorkerFrameTests {
                     ],
                 outputs: phase == .reduce ? [[1], [], [2, 3]] : []
             )
+            order.salt = phase == .run ? .min : nil
+            order.removable = phase == .run ? [] : [1...1, 3...(.max)]
+            return order
         }
     }
 
@@ -37,15 +40,17 @@ struct WorkerFrameTests {
             .failed(Failure(.timeout, "")), .brokenOff, .putBack, .split([]),
             .split([part, Part(body: [])]),
         ]
-        return endings.map {
-            Report(
+        return endings.map { ending in
+            var report = Report(
                 job: JobID(rawValue: 1),
                 attempt: Attempt(rawValue: 2),
                 worker: WorkerID(rawValue: 3),
-                ending: $0,
+                ending: ending,
                 startedAt: Timestamp(rawValue: .min),
                 durationMicros: .max
             )
+            if ending == .brokenOff { report.leftovers = [JobID(rawValue: 7), JobID(rawValue: 9)] }
+            return report
         }
     }()
 
@@ -53,6 +58,19 @@ struct WorkerFrameTests {
         #expect(try Order.read(Order.frames(for: orders)) == orders)
         #expect(try Order.read(Order.frames(for: [])) == [])
         for order in orders { #expect(try Order.read(Order.frames(for: [order])) == [order]) }
+    }
+
+    @Test func `a digest stands for the work, whatever the order of its frames`() {
+        var order = orders[2]
+        let digest = order.workDigest
+        order.frames.reverse()
+        order.attempt = Attempt(rawValue: 9)
+        #expect(order.workDigest == digest)
+        order.frames[0].bytes.append(0)
+        #expect(order.workDigest != digest)
+        order = orders[2]
+        order.body.append(0x20)
+        #expect(order.workDigest != digest)
     }
 
     @Test func `reports come back as they went, alone and together`() throws {
