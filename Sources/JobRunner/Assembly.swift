@@ -146,7 +146,7 @@ struct Assembly {
     }
 
     private var plan: Dispatcher.Plan {
-        Dispatcher.Plan(
+        var plan = Dispatcher.Plan(
             about: About(
                 run: recovery.run,
                 workers: settings.workers,
@@ -160,6 +160,8 @@ struct Assembly {
             reserved: recovery.reserved,
             seed: UInt64.random(in: .min ... .max)
         )
+        plan.calledOff = recovery.calledOff
+        return plan
     }
 
     private func startWorker(_ post: WorkerPost) {

@@ -15,7 +15,7 @@ extension Commit {
             $0.run == newest?.id && ($0.blame == .crashed || $0.blame == .suspected && !isClean)
         }
         let lost = try lose(blamed)
-        try putBackRunning()
+        let calledOff = try putBackRunning()
         if let latest, latest > now { try makeReadyAgain(upTo: latest) }
         facts = []  // Nobody is there to hear them: the program begins with what is written.
 
@@ -30,7 +30,8 @@ extension Commit {
             lost: lost.filter { !$0.isPoisoned }.map(\.id),
             poisoned: lost.filter(\.isPoisoned).map(\.id),
             reserved: reserved,
-            store: store
+            store: store,
+            calledOff: calledOff
         )
     }
 
@@ -50,7 +51,7 @@ extension Commit {
     ) throws(SQLiteError) -> [(id: JobID, isPoisoned: Bool)] {
         var lost: [(id: JobID, isPoisoned: Bool)] = []
         for run in runs {
-            guard let before = try fetch(run.job),
+            guard let before = try fetch(run.job), !before.job.cancelRequested,
                 var after = before.after(.lost(run.attempt), at: now)
             else { continue }
             after.startedAt = run.startedAt
@@ -62,13 +63,21 @@ extension Commit {
     }
 
     /// Runs that are not to blame count for nothing.
-    private mutating func putBackRunning() throws(SQLiteError) {
+    ///
+    /// - Returns: Those that were asked to stop and may have committed all the same: they are left
+    ///   as they are.
+    private mutating func putBackRunning() throws(SQLiteError) -> [Waiting] {
+        var calledOff: [Waiting] = []
         for id in try changes[.runningJobs].all({ JobID(rawValue: $0.integer(0)) }) {
-            guard let before = try fetch(id),
-                let after = before.after(.putBack(before.job.attempt), at: now)
-            else { continue }
-            try conclude(before.job, after)
+            guard let before = try fetch(id) else { continue }
+            if before.job.cancelRequested, var waiting = try reader.waiting(id) {
+                waiting.next = before.job.attempt
+                calledOff.append(waiting)
+            } else if let after = before.after(.putBack(before.job.attempt), at: now) {
+                try conclude(before.job, after)
+            }
         }
+        return calledOff
     }
 
     /// The clock was set back since the last run: what was ready then is ready now. Jobs that wait

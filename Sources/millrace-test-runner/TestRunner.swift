@@ -25,7 +25,7 @@ internal import Logging
             exit(try supervisor.run())
         }
         if arguments.lock != nil { dieWithSupervisor() }
-        DeafSQL.register()
+        registerDeafSQL()
         var runner = Runner(settings, log: log)
         switch arguments.sources.environment["MILLRACE_TEST_STORE"] {
         case "hasty":

@@ -188,6 +188,24 @@ import Testing
         }
     }
 
+    @Test func `a run that was called off before a restart is looked for, and has its turn`() throws
+    {
+        var stage = Stage(isStarted: false)
+        var plan = stage.dispatcher.plan
+        plan.calledOff = [waiting(7, writes: "x")]
+        stage.dispatcher = Dispatcher(plan)
+        stage.dispatcher.begin(at: stage.now)
+        let survey = stage.hear().queries
+        for asked in survey { stage.hear(.answered(asked.ticket, .surveyed(Survey()))) }
+        let burial = try #require(stage.hear(.ready(first)).orders.first?.order)
+        #expect(burial.phase == .bury && burial.attempt == Attempt(rawValue: 1))
+        stage.hear(.ready(second))
+        #expect(stage.submit(writing).orders.isEmpty, "It has its turn.")
+        #expect(
+            stage.hear(.reported([makeReport(burial)])).changes == [.settle(makeReport(burial))]
+        )
+    }
+
     @Test func `a pure run that was given up is lost at once`() throws {
         var stage = Stage(workers: 2)
         let order = try #require(stage.submit().orders.first?.order)

@@ -113,6 +113,9 @@ extension StoryWorld {
     mutating func checkBegin(_ order: Order, _ worker: WorkerID) throws(Violation) {
         let job = order.job
         let turns = turns(of: job)
+        // A pure run that was called off before it began may come late: it ends at once.
+        let reason = workers[worker]?.brokenOff[Run(job: job, attempt: order.attempt)]
+        if reason == .cancelled && ledger.specs[job]?.writes == nil { return }
         if let last = ledger.lastBegun[job] {
             try check(order.attempt > last, "the attempts of job \(job.rawValue) ascend")
         }

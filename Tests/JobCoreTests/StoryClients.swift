@@ -146,7 +146,7 @@ extension StoryWorld {
             let written = store.commit(unwritten, at: now)
             try learn(unwritten, written)
         }
-        try settleRunning(cleanly: cleanly)
+        let calledOff = try settleRunning(cleanly: cleanly)
         ledger.restart()
         (unwritten, facts, questions, answers, whispers) = ([], [], [], [], [])
         workers = [:]
@@ -159,25 +159,27 @@ extension StoryWorld {
         let ids = (free + 1)...(free + Int64.random(in: 1...9, using: &chance))
         try learn([], store.commit([.reserve(upTo: ids.upperBound)], at: now))
         note("run \(run) begins with ids \(ids), \(cleanly ? "cleanly" : "after a crash")")
-        dispatcher = Self.dispatcher(run: run, workerCount, limits, now, ids: ids)
+        dispatcher = Self.dispatcher(run: run, workerCount, limits, now, ids: ids, calledOff)
         dispatcher.begin(at: now)
         try carryOut(dispatcher.decide(at: now))
     }
 
     /// Who was running is to blame, or was put back, as the in-flight marks tell.
-    private mutating func settleRunning(cleanly: Bool) throws(Violation) {
+    ///
+    /// - Returns: Runs that were called off, and may have committed.
+    private mutating func settleRunning(cleanly: Bool) throws(Violation) -> [Waiting] {
         var changes: [Change] = []
         if !cleanly {
             for (worker, order) in ledger.running.sorted(by: { $0.key < $1.key }) {
-                guard ledger.killers.contains(order.job) || Bool.random(using: &chance) else {
-                    continue
-                }
+                guard ledger.killers.contains(order.job) || Bool.random(using: &chance),
+                    details(order.job)?.job.cancelRequested == false
+                else { continue }
                 changes.append(.lose(order.job, order.attempt, worker, reason: "A crash."))
             }
         }
         try learn(changes, store.commit(changes, at: now))
         let left = ledger.kept.compactMap { details($0)?.job }.filter { $0.state == .running }
-        let back = left.map { job in
+        let back = left.filter { !$0.cancelRequested }.map { job in
             Change.settle(
                 Report(
                     job: job.id,
@@ -190,5 +192,10 @@ extension StoryWorld {
             )
         }
         try learn(back, store.commit(back, at: now))
+        return left.filter(\.cancelRequested).compactMap { job in
+            ledger.specs[job.id].map {
+                Waiting(id: job.id, next: job.attempt, readyAt: now, losses: job.losses, spec: $0)
+            }
+        }
     }
 }

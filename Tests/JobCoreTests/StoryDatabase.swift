@@ -186,12 +186,12 @@ extension StoryWorld {
             )
         }
         guard !effects.isEmpty else { return }
-        // A run of which nothing came back has committed, and before another could look, a client
-        // called the job off, or the looking killed the process too.
+        // The process was killed after the commit, and before the next could look, a client called
+        // the job off, or the looking killed the process too.
         let losses = details(end.id)?.job.losses ?? 0
         let isExcused =
-            end.state == .cancelled
-            ? losses > 0 || database.effectRuns[end.id] != run : losses > Job.lossesMax
+            database.effectRuns[end.id] != run
+            && (end.state == .cancelled || losses > Job.lossesMax)
         try check(isExcused, "job \(end.id.rawValue) is \(end.state) and has its effect")
     }
 }

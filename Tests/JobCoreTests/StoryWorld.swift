@@ -65,7 +65,8 @@ struct StoryWorld {
         _ workers: Int,
         _ limits: Limits,
         _ now: Timestamp,
-        ids: ClosedRange<Int64>
+        ids: ClosedRange<Int64>,
+        _ calledOff: [Waiting] = []
     ) -> Dispatcher {
         let about = About(
             run: RunID(rawValue: run),
@@ -74,7 +75,7 @@ struct StoryWorld {
             kernels: [],
             databases: []
         )
-        let plan = Dispatcher.Plan(
+        var plan = Dispatcher.Plan(
             about: about,
             startedAt: now,
             drainMs: 300,
@@ -82,6 +83,7 @@ struct StoryWorld {
             reserved: ids,
             seed: UInt64(bitPattern: run)
         )
+        plan.calledOff = calledOff
         return Dispatcher(plan)
     }
 

@@ -54,6 +54,20 @@ import Testing
         )
     }
 
+    @Test func `a run that was called off while it wrote is neither lost nor put back`() throws {
+        let run = try store.recover(inFlight: [], at: now).run
+        let ids = try insert(makeJob(makeSpec(writes: "main")), makeJob(makeSpec(writes: "main")))
+        _ = try store.commit(ids.map { .start($0, first, worker, at: now) }, at: now)
+        let targets = [Target(ids[0]), Target(ids[1])]
+        _ = try store.commit([.cancel([targets[0]], Ticket(rawValue: 9))], at: now)
+        let recovery = try store.recover(inFlight: [inFlight(run, ids[0])], at: now)
+        #expect(recovery.lost.isEmpty)
+        #expect(recovery.calledOff.map(\.id) == [ids[0]])
+        #expect(recovery.calledOff.map(\.next) == [first])
+        #expect(try details(ids[0]).job.state == .running)
+        #expect(try details(ids[1]).job.state == .queued)
+    }
+
     @Test func `a store keeps its name, and one that begins from a backup gets another`() throws {
         let directory = try TemporaryDirectory()
         func start() throws -> StoreID {

@@ -41,6 +41,15 @@ extension Dispatcher {
 
     // MARK: Runs that were given up
 
+    /// The process of this run has ended, and with it whoever could say how the run ended.
+    mutating func findOut(about job: Waiting, at now: Timestamp) {
+        active[job.id] = job.next
+        lanes.take(turnsOf: job)
+        let reason = "The program ended during this run."
+        let nobody = WorkerID(rawValue: 0)
+        receipts.abandon(Receipts.Abandoned(job, nobody, reason: reason, tryAt: now))
+    }
+
     /// Has free workers find out about abandoned runs.
     mutating func bury(at now: Timestamp) {
         guard !receipts.abandoned.isEmpty else { return }

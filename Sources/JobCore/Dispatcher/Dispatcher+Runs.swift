@@ -90,7 +90,7 @@ extension Dispatcher {
         abandoned += 1
         if abandoned > plan.about.workers { restart(at: now) }
         let reason = "The worker did not stop when it was told to."
-        workerGone(mark.worker, reason: reason, mayGoOn: true, at: now)
+        workerGone(mark.worker, reason: reason, at: now)
     }
 
     // MARK: Workers that are gone
@@ -100,12 +100,7 @@ extension Dispatcher {
         workerGone(worker, reason: reason, at: now)
     }
 
-    private mutating func workerGone(
-        _ worker: WorkerID,
-        reason: String,
-        mayGoOn: Bool = false,
-        at now: Timestamp
-    ) {
+    private mutating func workerGone(_ worker: WorkerID, reason: String, at now: Timestamp) {
         guard let member = crew.leave(worker) else { return }
         for order in member.orders {
             if !member.hasBegun(order) || order.isBurial {
@@ -113,7 +108,7 @@ extension Dispatcher {
                 continue
             }
             let run = Receipts.Abandoned(order.job, worker, reason: reason, tryAt: now)
-            if mayGoOn && order.job.spec.writes != nil {
+            if order.job.spec.writes != nil {
                 receipts.abandon(run)
             } else {
                 lose(run)

@@ -18,6 +18,8 @@ public struct Dispatcher: Sendable {
         public var reserved: ClosedRange<Int64>
         /// A random number, new for each start: where salts come from.
         public var seed: UInt64
+        /// What the start has found, see `Recovery`.
+        public var calledOff: [Waiting] = []
 
         public init(
             about: About,
@@ -93,6 +95,7 @@ public struct Dispatcher: Sendable {
     /// The first decisions: workers to start, and a look at what waits in the store.
     public mutating func begin(at now: Timestamp) {
         for _ in 0..<plan.about.workers { decisions.signals.append(.start(crew.newWorker())) }
+        for job in plan.calledOff { findOut(about: job, at: now) }
     }
 
     public mutating func hear(_ event: Event, at now: Timestamp) {

@@ -8,8 +8,9 @@ struct Receipts {
     /// Time-out of one try, in ms: what takes longer hangs where the attempt hangs.
     static let buryTimeoutMs: Int64 = 5_000
 
-    /// A run whose worker was given up. One that writes may commit at any time: until it is known
-    /// that it has, or never can, its job counts as running, and nobody else has its turn.
+    /// A run whose worker does not stop, or is gone. One that writes may have committed, or do so
+    /// at any time: until it is known that it has, or never can, its job counts as running, and
+    /// nobody else has its turn.
     struct Abandoned {
         let job: Waiting
         let worker: WorkerID

@@ -21,7 +21,8 @@ struct Burial {
             defer { connection.rollBack() }
             return ending(connection, receipts)
         } catch {
-            return .putBack
+            // A database that the settings do not name any more is not there for anybody.
+            return error.code == .denied ? .brokenOff : .putBack
         }
     }
 
