@@ -108,7 +108,8 @@ extension StoryWorld {
     private mutating func begin(_ order: Order, _ worker: WorkerID) throws(Violation) {
         workers[worker]?.begun = order.sequence
         workers[worker]?.startedAt = now
-        if let reason = workers[worker]?.brokenOff[Run(job: order.job, attempt: order.attempt)] {
+        let run = Run(job: order.job, attempt: order.attempt)
+        if order.salt == nil, let reason = workers[worker]?.brokenOff[run] {
             let called = StoryWorker.Current(order: order, startedAt: now, fate: .takesLong)
             return end(worker, called, reason == .cancelled ? .brokenOff : .putBack)
         }

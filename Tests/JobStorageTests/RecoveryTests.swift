@@ -208,8 +208,10 @@ import Testing
         let id = try insert(makeJob(makeSpec(writes: "main")))[0]
         let target = Target(id, active: first)
         _ = try store.commit([.cancel([target], Ticket(rawValue: 2))], at: now)
-        let entry = inFlight(run, id, blame: .none)
-        _ = try store.recover(inFlight: [entry], at: now)
+        let recovery = try store.recover(inFlight: [inFlight(run, id, blame: .none)], at: now)
+        #expect(recovery.calledOff.map(\.next) == [first])
+        let reason = "The program ended during this run."
+        _ = try store.commit([.lose(id, first, worker, reason: reason)], at: now)
         #expect(try details(id).job.state == .cancelled)
     }
 }

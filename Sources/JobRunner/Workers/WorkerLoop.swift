@@ -119,8 +119,9 @@ final class WorkerLoop {
 
     private func ending(of order: Order, _ run: KernelRun) -> Report.Ending {
         do {
-            // Called off before it began: another attempt may be under way by now.
-            if run.isCancelled { throw Failure(.kernelError, "The run was broken off.") }
+            // Called off before it began: another attempt may be under way by now. One that writes
+            // has its turn, and looks for a receipt all the same.
+            if run.isCancelled, order.salt == nil { throw Failure(.kernelError, "The run was broken off.") }
             switch try Work(order) {
             case .sql(let work):
                 if order.phase == .bury {
