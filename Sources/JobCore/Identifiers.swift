@@ -37,7 +37,8 @@ public struct RunID: RawRepresentable, Hashable, Comparable, Sendable {
     public static func < (a: RunID, b: RunID) -> Bool { a.rawValue < b.rawValue }
 }
 
-/// One life of one store, by a random word: its own in the receipts that its jobs leave in databases.
+/// One life of one store, by a random word: the author of the receipts that its jobs leave in
+/// databases.
 ///
 /// A store that begins from a backup gets a new one.
 public struct StoreID: RawRepresentable, Hashable, Sendable {

@@ -24,8 +24,8 @@ public struct Spec: Equatable, Sendable {
     public var parts = 1
     /// The database that a run may change: one such run at a time.
     public var writes: String?
-    /// Of a job that writes: drawn when it was accepted, so that its receipts are told from those of
-    /// another job that had the same id.
+    /// Of a job that writes: drawn when it was accepted, so that its receipts are told from those
+    /// of another job that had the same id.
     public var salt: Int64?
     /// The same for jobs of the same statement or kernel, by which their durations are guessed.
     public var sort: UInt64 = 0

@@ -24,8 +24,8 @@ public struct Recovery: Equatable, Sendable {
     /// Ids from the first to the last of these are free for new jobs.
     public var reserved: ClosedRange<Int64>
     public var store: StoreID
-    /// Jobs that were called off while a run of theirs wrote, each with that attempt as its next: they
-    /// still count as running, until a look into their database tells how they ended.
+    /// Jobs that were called off while a run of theirs wrote, each with that attempt as its next:
+    /// they still count as running, until a look into their database tells how they ended.
     public var calledOff: [Waiting]
 
     public init(

@@ -44,10 +44,8 @@ extension Dispatcher {
     /// The process of this run has ended, and with it whoever could say how the run ended.
     mutating func findOut(about job: Waiting, at now: Timestamp) {
         active[job.id] = job.next
-        lanes.take(turnsOf: job)
         let reason = "The program ended during this run."
-        let nobody = WorkerID(rawValue: 0)
-        receipts.abandon(Receipts.Abandoned(job, nobody, reason: reason, tryAt: now))
+        receipts.abandon(Receipts.Abandoned(job, nil, reason: reason, tryAt: now))
     }
 
     /// Has free workers find out about abandoned runs.
@@ -89,14 +87,15 @@ extension Dispatcher {
 
     /// Of this run nothing will come back.
     mutating func lose(_ run: Receipts.Abandoned) {
-        giveBack(turnsOf: run.job)
+        if run.worker != nil { giveBack(turnsOf: run.job) }
         let (job, attempt) = (run.job.id, run.job.next)
         guard active[job] == attempt else { return }
-        decisions.changes.append(.lose(job, attempt, run.worker, reason: run.reason))
+        let worker = run.worker ?? WorkerID(rawValue: 0)
+        decisions.changes.append(.lose(job, attempt, worker, reason: run.reason))
     }
 
     private mutating func conclude(_ run: Receipts.Abandoned, _ report: Report) {
-        giveBack(turnsOf: run.job, hasWritten: report.hasSucceeded)
+        if run.worker != nil { giveBack(turnsOf: run.job, hasWritten: report.hasSucceeded) }
         settle(report, of: run.job)
     }
 }

@@ -138,9 +138,6 @@ struct Lanes {
         return true
     }
 
-    /// Takes the turns of a job that is not here, for a run that is under way already.
-    mutating func take(turnsOf job: Waiting) { taken.formUnion(job.turns) }
-
     /// The run has ended or was not begun: others may have its turns.
     mutating func giveBack(turnsOf job: Waiting) { taken.subtract(job.turns) }
 

@@ -13,12 +13,14 @@ struct Receipts {
     /// nobody else has its turn.
     struct Abandoned {
         let job: Waiting
-        let worker: WorkerID
+        /// Nil when it was a worker of an earlier start: then nobody is left who could commit, and
+        /// no turn is held.
+        let worker: WorkerID?
         let reason: String
         var tryAt: Timestamp
         var isBeingBuried = false
 
-        init(_ job: Waiting, _ worker: WorkerID, reason: String, tryAt: Timestamp) {
+        init(_ job: Waiting, _ worker: WorkerID?, reason: String, tryAt: Timestamp) {
             self.job = job
             self.worker = worker
             self.reason = reason

@@ -121,7 +121,7 @@ final class ReceiptBook {
 
     // MARK: Writing
 
-    /// - Parameter outcome: Nil for a tombstone.
+    /// A receipt of this outcome; without one, a tombstone.
     func write(_ outcome: Outcome?, for key: Key, at now: Timestamp) throws(SQLiteError) {
         try connection.unbounded { () throws(SQLiteError) in
             let insert = try prepared().insert
