@@ -38,7 +38,13 @@ import Testing
         func answer(_ query: Query) throws(StoreError) -> Answer { .selected([]) }
 
         func recover(inFlight: [InFlight], at now: Timestamp) throws(StoreError) -> Recovery {
-            Recovery(run: RunID(rawValue: 1), lost: [], poisoned: [], reserved: 1...1)
+            Recovery(
+                run: RunID(rawValue: 1),
+                lost: [],
+                poisoned: [],
+                reserved: 1...1,
+                store: StoreID(rawValue: "test")
+            )
         }
     }
 

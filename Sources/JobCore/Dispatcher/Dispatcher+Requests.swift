@@ -49,7 +49,11 @@ extension Dispatcher {
             return held.append(purpose)
         }
         let ticket = ticket(for: purpose)
-        var insertion = Insertion(jobs: salted(purpose.jobs, ids: range), ids: range, ticket: ticket)
+        var insertion = Insertion(
+            jobs: salted(purpose.jobs, ids: range),
+            ids: range,
+            ticket: ticket
+        )
         if case .file(let file) = purpose { insertion.file = file.row }
         decisions.changes.append(.insert(insertion))
     }

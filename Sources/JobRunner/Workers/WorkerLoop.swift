@@ -121,7 +121,9 @@ final class WorkerLoop {
         do {
             // Called off before it began: another attempt may be under way by now. One that writes
             // has its turn, and looks for a receipt all the same.
-            if run.isCancelled, order.salt == nil { throw Failure(.kernelError, "The run was broken off.") }
+            if run.isCancelled, order.salt == nil {
+                throw Failure(.kernelError, "The run was broken off.")
+            }
             switch try Work(order) {
             case .sql(let work):
                 if order.phase == .bury {
