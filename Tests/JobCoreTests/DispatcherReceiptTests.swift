@@ -78,22 +78,22 @@ import Testing
         var stage = Stage()
         let order = try order(&stage, id: 1)
         var report = makeReport(order)
-        report.leftovers = [91, 92, 93, 94].map(JobID.init)
+        report.leftovers = [91, 92, 93, 94, 95].map(JobID.init)
         let asked = stage.hear(.reported([report])).queries
         #expect(asked.map(\.query) == [.ends(report.leftovers)])
-        let states: [JobState?] = [.succeeded, .failed, nil, .queued]
+        let states: [JobState?] = [.succeeded, .failed, nil, .queued, nil]
         let ends = zip(report.leftovers, states).map { job, state in
             state.map { JobEnd(id: job, state: $0, attempt: .none, failure: nil) }
         }
         let ticket = try #require(asked.first?.ticket)
-        stage.hear(.answered(ticket, .ends(ends, isIssued: [true, true, true, true])))
+        stage.hear(.answered(ticket, .ends(ends, isIssued: [true, true, true, true, false])))
         #expect(try self.order(&stage, id: 2).removable == [91...91, 93...93])
     }
 
     @Test func `what waits to be removed is bounded`() {
         var receipts = Receipts()
         let many = (1...Int64(Receipts.removableMax) + 5).map(JobID.init)
-        receipts.found(many, many.map { _ in nil }, in: "x")
+        receipts.found(many, many.map { _ in nil }, many.map { _ in true }, in: "x")
         #expect(receipts.hand(out: "x") == [1...Int64(Receipts.removableMax)])
     }
 

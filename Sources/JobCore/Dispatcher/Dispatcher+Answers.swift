@@ -25,8 +25,8 @@ extension Dispatcher {
         case (.own(let caller, _), .result(let found, let isIssued)):
             result(found, isIssued, .whole, caller)
         case (.parked(let wait), .ends(let ends, let isIssued)): parked(wait, ends, isIssued)
-        case (.leftovers(let jobs, let database), .ends(let ends, _)):
-            receipts.found(jobs, ends, in: database)
+        case (.leftovers(let jobs, let database), .ends(let ends, let isIssued)):
+            receipts.found(jobs, ends, isIssued, in: database)
         case (.list(let caller), .listed(let jobs, let next)):
             say(.listed(jobs.map(overlaid), next: next), to: caller)
         case (.queues(let caller), .queues(let queues)): say(.queues(queues), to: caller)
@@ -251,6 +251,10 @@ extension Dispatcher {
         found.alarms += alarms
         if abandoned > 0 {
             found.alarms.append("\(abandoned) workers did not stop when told to and were replaced.")
+        }
+        if !receipts.abandoned.isEmpty {
+            let count = receipts.abandoned.count
+            found.alarms.append("Of \(count) runs that write it is not known yet how they end.")
         }
         found.workers = crew.inOrder.map { worker, member in
             let running = member.running

@@ -51,11 +51,17 @@ struct Receipts {
         remove(end.id, from: database)
     }
 
-    /// The database holds receipts of these jobs, from earlier runs of the program; nil for an end
-    /// means that the job is no longer kept.
-    mutating func found(_ jobs: [JobID], _ ends: [JobEnd?], in database: String) {
-        for (job, end) in zip(jobs, ends) where end == nil || end?.state == .succeeded {
-            remove(job, from: database)
+    /// The database holds receipts of these jobs, from earlier runs of the program. Those go that
+    /// have succeeded, or that there were and that are no longer kept.
+    mutating func found(
+        _ jobs: [JobID],
+        _ ends: [JobEnd?],
+        _ isIssued: [Bool],
+        in database: String
+    ) {
+        for ((job, end), isIssued) in zip(zip(jobs, ends), isIssued) {
+            let isNeeded = end.map { $0.state != .succeeded } ?? !isIssued
+            if !isNeeded { remove(job, from: database) }
         }
     }
 

@@ -5,6 +5,8 @@ internal import SQLite
 extension SQLRun {
     func failure(_ problem: Problem) -> Failure {
         switch problem {
+        case .sqlite(let error, _) where error.isReadOnly && order.salt != nil:
+            return failure(.noReceipt(error.message))
         case .sqlite(let error, let place):
             var failure = Failure(error, what: "The SQL failed")
             // The authorizer is not asked about VACUUM; the transaction around every job stops it.

@@ -128,7 +128,6 @@ struct SQLRun {
             do throws(SQLiteError) {
                 return try body()
             } catch {
-                if error.isReadOnly { throw .noReceipt(error.message) }
                 guard error.isBusy, !run.isCancelled else { throw .sqlite(error, at: 0) }
             }
         }
