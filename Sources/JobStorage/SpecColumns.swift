@@ -3,7 +3,7 @@ internal import SQLite
 
 /// How specs, failures and tags lie in rows.
 extension Parameters {
-    /// `kind` to `keep_ms`, in the order of the table.
+    /// `kind` to `keep_ms`, in the order of `Changes.insertJob`.
     mutating func add(_ spec: Spec) throws(SQLiteError) {
         try add(spec.kind.rawValue)
         try add(spec.queue.rawValue)
