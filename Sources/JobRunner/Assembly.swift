@@ -118,7 +118,11 @@ struct Assembly {
     }
 
     /// Runs the broker on the calling thread, to the end.
-    func run(_ doors: consuming Doors, ready: () -> Void) throws -> Runner.End {
+    func run(
+        _ doors: consuming Doors,
+        _ systemd: Systemd?,
+        ready: () -> Void
+    ) throws -> Runner.End {
         let intake = try startIntake()
         var broker = Broker(
             doors,
@@ -136,7 +140,8 @@ struct Assembly {
                 signals: signals,
                 tellIntake: { intake.tell(IntakeNotice($0)) },
                 alarms: { [alarm] in alarm.sentences + intake.overview.alarms },
-                startWorker: startWorker
+                startWorker: startWorker,
+                systemd: systemd
             )
         )
         ready()

@@ -50,7 +50,8 @@ public struct Runner {
         case startAgain
     }
 
-    /// Runs until a SIGTERM or SIGINT, or a client's `sys.drain`, has stopped it.
+    /// Runs until a SIGTERM or SIGINT, or a client's `sys.drain`, has stopped it. Where systemd asks
+    /// for it, it is told when jobs are taken, that the runner stops, and that it is alive.
     ///
     /// - Parameters:
     ///   - lock: Descriptor of the state directory's lock, when the caller holds it already.
@@ -68,8 +69,10 @@ public struct Runner {
         var endpoints: [String] = []
         let doors = try assembly.openDoors(&endpoints)
         umask(oldMask)
-        let end = try assembly.run(doors) {
+        let systemd = Systemd(log)
+        let end = try assembly.run(doors, systemd) {
             LockNote.setAtWork(true, in: held)
+            systemd?.sayReady(endpoints)
             ready(endpoints)
         }
         if case .stopped = end { LockNote.setAtWork(false, in: held) }

@@ -16,6 +16,8 @@ public final class RunnerProcess {
         public var databases: [String] = []
         /// Settings by the names of their variables, without `MILLRACE_`.
         public var settings: [String: String] = [:]
+        /// Other variables.
+        public var variables: [String: String] = [:]
 
         public init() {}
     }
@@ -68,6 +70,7 @@ public final class RunnerProcess {
         for database in options.databases { arguments += ["--database", database] }
         var environment = Self.environment
         for (name, value) in options.settings { environment["MILLRACE_" + name] = value }
+        environment.merge(options.variables) { $1 }
         let words = (options.wrapper + [built(options.program)] + arguments).map {
             $0.replacingOccurrences(of: "@", with: path)
         }

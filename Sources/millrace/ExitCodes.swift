@@ -14,6 +14,8 @@ extension ExitCode {
     static let runnerFault = ExitCode(70)
     static let stateTaken = ExitCode(73)
     static let tryAgain = ExitCode(75)
+    /// Of `serve` alone; `check` is there to find them.
+    static let wrongSettings = ExitCode(78)
 
     /// The code for a program that ends with this error.
     init(ending error: any Explained) {

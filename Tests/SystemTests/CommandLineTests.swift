@@ -226,6 +226,8 @@ import Testing
         let settled = try millrace("check", "--settings", settings)
         #expect(settled.code == 1)
         #expect(settled.errors.contains("workers") && settled.errors.contains("limitz"))
+        let served = try millrace("serve", "--settings", settings)
+        #expect(served.code == 78 && served.errors == settled.errors)
         #expect(try millrace("list", "--json").json["jobs"] == [])
     }
 

@@ -15,6 +15,9 @@ struct Stop: Sendable {
 }
 
 extension Dispatcher {
+    /// True once no job is taken any more.
+    public var isDraining: Bool { stop.isDraining }
+
     /// The operator asks, kindly; or again, and then at once.
     mutating func stopRequested(at now: Timestamp) {
         switch stop.step {

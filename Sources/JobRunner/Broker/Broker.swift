@@ -59,6 +59,8 @@ struct Broker: ~Copyable {
         /// What somebody should look at, as far as the other threads know.
         let alarms: () -> [String]
         let startWorker: (WorkerPost) -> Void
+        /// Nil where nobody wants to hear how the runner is.
+        let systemd: Systemd?
     }
 
     init(_ doors: consuming Doors, _ dispatcher: Dispatcher, _ desk: Desk) {
@@ -99,6 +101,9 @@ struct Broker: ~Copyable {
             pauses.append(max(0, wake.ms(since: desk.time.now())))
         }
         if let ms = dispatcher.watchEveryMs { pauses.append(ms) }
+        if let look = desk.systemd?.nextLook {
+            pauses.append(max(0, look.ms(since: desk.time.now())))
+        }
         if !outbox.isEmpty { pauses.append(Self.flushMs) }
         return pauses.min().map { .milliseconds($0) }
     }
@@ -203,6 +208,8 @@ extension Broker {
     /// What nobody says: the workers' marks, and that time passes.
     private mutating func look(at now: Timestamp) throws(ZeroMQError) {
         dispatcher.alarms = desk.alarms()
+        if dispatcher.isDraining { desk.systemd?.sayStopping() }
+        desk.systemd?.look(at: now, writerTurn: desk.staff.writer.turn)
         if dispatcher.watchEveryMs != nil {
             for post in posts.values where isLong(post, at: now) {
                 hearLastWords(of: post, at: now)

@@ -10,6 +10,8 @@ internal import Synchronization
 final class Mailbox<Letter: Sendable>: Sendable {
     let descriptor: CInt
     private let letters = Mutex<[Letter]>([])
+    /// Goes up by one when the reader begins to wait, and again when it has waited.
+    private let turns = Atomic<UInt64>(0)
 
     init() {
         descriptor = clinux_eventfd()
@@ -36,6 +38,10 @@ final class Mailbox<Letter: Sendable>: Sendable {
         }
     }
 
+    /// Where the reader is: a number that stays the same while it waits, or while it is busy with
+    /// what it took last. Which of both, `isWaiting` tells.
+    var turn: UInt64 { turns.load(ordering: .relaxed) }
+
     /// Waits until there are letters, and takes all.
     func wait() -> [Letter] {
         while true {
@@ -48,7 +54,9 @@ final class Mailbox<Letter: Sendable>: Sendable {
     /// is up, or for no reason.
     func wait(ms: Int) -> [Letter] {
         var item = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        turns.wrappingAdd(1, ordering: .relaxed)
         _ = poll(&item, 1, CInt(clamping: ms))
+        turns.wrappingAdd(1, ordering: .relaxed)
         return takeAll()
     }
 
@@ -57,3 +65,6 @@ final class Mailbox<Letter: Sendable>: Sendable {
         _ = write(descriptor, &one, MemoryLayout<UInt64>.size)
     }
 }
+
+/// Whether a reader at this turn of its mailbox waits for letters.
+func isWaiting(_ turn: UInt64) -> Bool { !turn.isMultiple(of: 2) }

@@ -30,7 +30,7 @@ struct ServeCommand: ParsableCommand {
     var lockDescriptor: Int32?
 
     func run() throws {
-        let settings = try Settings(reading: options.sources)
+        let settings = try readSettings()
         let log = Logger(label: "millrace")
         if !noSupervise && lockDescriptor == nil {
             let arguments =
@@ -52,5 +52,15 @@ struct ServeCommand: ParsableCommand {
             fflush(nil)
         }
         if end == .startAgain { throw ExitCode(RunnerExit.startAgain) }
+    }
+
+    /// Where they are wrong, the exit code tells that starting again would change nothing.
+    private func readSettings() throws -> Settings {
+        do throws(SettingsError) {
+            return try Settings(reading: options.sources)
+        } catch {
+            Console.tell(error)
+            throw ExitCode.wrongSettings
+        }
     }
 }
