@@ -231,6 +231,28 @@ import Testing
         #expect(try millrace("list", "--json").json["jobs"] == [])
     }
 
+    @Test func `all means all jobs to which it can be done`() throws {
+        #expect(try millrace("submit", "--kernel", "echo", "--input", "1", "--wait").code == 0)
+        #expect(try millrace("submit", "--sql", "select * from missing", "--wait").code == 1)
+        #expect(try millrace("retry", "--all", "--json").json == ["count": 1])
+        #expect(try millrace("wait", "2").code == 1)
+        for _ in 0..<2 {
+            let later = try millrace(
+                "submit",
+                "--kernel",
+                "echo",
+                "--input",
+                "1",
+                "--delay",
+                "1h"
+            )
+            #expect(later.code == 0)
+        }
+        #expect(try millrace("cancel", "--all", "--json").json == ["count": 2])
+        #expect(try millrace("delete", "--all", "--json").json == ["count": 4])
+        #expect(try millrace("list", "--json").json["jobs"] == [])
+    }
+
     @Test func `drain stops the runner`() throws {
         #expect(try millrace("drain").code == 0)
         #expect(try runner.process.waitForEnd() == 0)

@@ -52,9 +52,12 @@ struct SelectionArguments: ParsableArguments {
         }
     }
 
-    func selection(asking client: JobClient) throws -> Selection {
-        guard !jobs.isEmpty else { return .filter(filters.filter) }
-        return .ids(try JobName.ids(of: jobs, newest: client.newestJob))
+    /// One request each. A request must name jobs or say what they have in common, so that `--all`
+    /// becomes one for each of `states`: those of jobs to which it can be done.
+    func selections(_ states: [JobState], asking client: JobClient) throws -> [Selection] {
+        if all { return states.map { .filter(JobFilter(state: $0)) } }
+        guard !jobs.isEmpty else { return [.filter(filters.filter)] }
+        return [.ids(try JobName.ids(of: jobs, newest: client.newestJob))]
     }
 }
 

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import JobClient
+internal import JobCore
 internal import JobWire
 
 /// `millrace cancel`: calls jobs off.
@@ -22,7 +23,8 @@ struct CancelCommand: ParsableCommand {
 
     func run() throws {
         let client = try runner.client()
-        let count = try client.cancel(arguments.selection(asking: client))
+        let count = try arguments.selections([.queued, .running], asking: client)
+            .reduce(0) { try $0 + client.cancel($1) }
         tell(count, "cancelled", json: json)
     }
 }
@@ -45,7 +47,8 @@ struct RetryCommand: ParsableCommand {
 
     func run() throws {
         let client = try runner.client()
-        let count = try client.retry(arguments.selection(asking: client))
+        let count = try arguments.selections([.failed, .cancelled], asking: client)
+            .reduce(0) { try $0 + client.retry($1) }
         tell(count, "queued again", json: json)
     }
 }
@@ -68,7 +71,8 @@ struct DeleteCommand: ParsableCommand {
 
     func run() throws {
         let client = try runner.client()
-        let count = try client.delete(arguments.selection(asking: client))
+        let count = try arguments.selections([.succeeded, .failed, .cancelled], asking: client)
+            .reduce(0) { try $0 + client.delete($1) }
         tell(count, "deleted", json: json)
     }
 }
