@@ -50,8 +50,8 @@ public struct Runner {
         case startAgain
     }
 
-    /// Runs until a SIGTERM or SIGINT, or a client's `sys.drain`, has stopped it. Where systemd asks
-    /// for it, it is told when jobs are taken, that the runner stops, and that it is alive.
+    /// Runs until a SIGTERM or SIGINT, or a client's `sys.drain`, has stopped it. systemd is told
+    /// when jobs are taken, that the runner stops, and that it is alive, where it asks for that.
     ///
     /// - Parameters:
     ///   - lock: Descriptor of the state directory's lock, when the caller holds it already.

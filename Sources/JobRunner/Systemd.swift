@@ -23,8 +23,8 @@ final class Systemd {
     private var isStuck = false
     private var hasSaidStop = false
 
-    /// Nil when nobody listens, or at an address that is none. `variable` gives the variables of the
-    /// process.
+    /// Nil when nobody listens, or at an address that is none. `variable` gives the variables of
+    /// the process.
     init?(_ log: Logger, variable: (String) -> String? = environmentVariable) {
         guard let name = variable("NOTIFY_SOCKET"), !name.isEmpty else { return nil }
         guard let (address, length) = unixAddress(name) else {
