@@ -48,6 +48,66 @@ internal import Testing
         for name in names { #expect(page.contains(name), "\(name)") }
     }
 
+    @Test func `every code of a refusal stands in the row of its digits`() throws {
+        let (protocolPage, operations) = (try page("Protocol"), try page("Operations"))
+        var codes = try sources().flatMap { source in
+            source.matches(of: /Refusal\(\s*(\d{3}),\s*"(\w+)"/).map { ($0.1, $0.2) }
+        }
+        // Those of the store, whose digits depend on whether it heals.
+        let writer = try source("JobRunner/Writer/WriterThread.swift")
+        codes += writer.matches(of: /case [.\w, ]+: "(\w+)"/).map { code in
+            (code.1 == "store_unfit" ? "500" : "503", code.1)
+        }
+        #expect(codes.count > 20)
+        for (digits, code) in codes {
+            let row = protocolPage.split(separator: "\n").first { $0.hasPrefix("| \(digits) |") }
+            #expect(row?.contains("`\(code)`") == true, "\(digits) \(code)")
+            guard ["429", "500", "503"].contains(digits) else { continue }
+            #expect(operations.contains("| \(digits) | `\(code)` |"), "\(digits) \(code)")
+        }
+    }
+
+    @Test func `every exit code stands in the table`() throws {
+        let page = try page("Operations")
+        let client = try source("millrace/ExitCodes.swift").matches(of: /ExitCode\((\d+)\)/)
+        let runner = try source("JobRunner/Writer/WriterStart.swift")
+            .matches(of: /Int32 = (\d+)/)
+        #expect(client.count > 5 && runner.count > 2)
+        for code in client.map(\.1) + runner.map(\.1) {
+            #expect(page.contains("\n| \(code) | "), "\(code)")
+        }
+    }
+
+    /// Where the sentences are made that are shown as alarms, or why a runner does not start.
+    private static let alarms = [
+        ("JobStorage/StoreError.swift", from: "case .busy(let", to: "case .schemaTooNew(let"),
+        ("JobStorage/StoreError.swift", from: "case .full(let", to: "case .sqlite(let"),
+        ("JobRunner/Intake/SpoolError.swift", from: "var summary", to: "var hint"),
+        ("JobRunner/Intake/Intake.swift", from: "var alarms", to: "return found"),
+        ("JobRunner/StateDirectory.swift", from: "var summary", to: "var hint"),
+        ("JobRunner/Systemd.swift", from: "log.error(", to: "\n"),
+        ("JobCore/Dispatcher/Dispatcher+Answers.swift", from: "alarms.append(", to: "\n"),
+    ]
+
+    @Test(arguments: alarms)
+    func `every alarm stands in the table`(path: String, from start: String, to end: String) throws
+    {
+        let page = try page("Operations")
+        let parts = try source(path).components(separatedBy: start).dropFirst()
+        let found = parts.flatMap { sentences(in: $0.components(separatedBy: end)[0]) }
+        #expect(!found.isEmpty)
+        for sentence in found { #expect(page.contains("| \(sentence) |"), "\(sentence)") }
+    }
+
+    private func source(_ path: String) throws -> String {
+        try String(contentsOfFile: Document.root + "/Sources/" + path, encoding: .utf8)
+    }
+
+    private func sources() throws -> [String] {
+        try FileManager.default.subpathsOfDirectory(atPath: Document.root + "/Sources")
+            .filter { $0.hasSuffix(".swift") }.map(source)
+    }
+
     /// The drawing is kept in two places, so that readers of either have it.
     @Test func `the life of a job is drawn as in the source`() throws {
         let path = Document.root + "/Sources/JobCore/JobState.swift"
@@ -73,4 +133,28 @@ private func grouped(_ number: some BinaryInteger) -> String {
 
 private func bounds<Bound: BinaryInteger>(_ range: ClosedRange<Bound>) -> String {
     "\(grouped(range.lowerBound)) to \(grouped(range.upperBound))"
+}
+
+/// The texts in a piece of source that are sentences, with an ellipsis for what is put in.
+private func sentences(in source: String) -> [String] {
+    var found: [String] = []
+    var text: String?
+    var depth = 0
+    var last: Character = " "
+    for character in source {
+        switch character {
+        case "(" where last == "\\" && depth == 0:
+            text = text.map { $0.dropLast() + "…" }
+            depth = 1
+        case "(" where depth > 0: depth += 1
+        case ")" where depth > 0: depth -= 1
+        case _ where depth > 0: break
+        case "\"":
+            if let text { found.append(text) }
+            text = text == nil ? "" : nil
+        default: text?.append(character)
+        }
+        last = character
+    }
+    return found.filter { $0.split(separator: " ").count > 3 }
 }
