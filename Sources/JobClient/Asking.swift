@@ -61,9 +61,6 @@ extension JobClient {
 
     /// Counts, rates, times, workers, alarms.
     public func statistics() throws(ClientError) -> JSON { try call("sys.stats").json }
-
-    /// The runner takes no more jobs, and stops when the running ones have ended.
-    public func drain() throws(ClientError) { _ = try call("sys.drain") }
 }
 
 extension JobFilter {

@@ -4,8 +4,8 @@ internal import ZeroMQ
 /// Talks to one runner, from one thread: asks, waits for the answer, asks again when none comes.
 ///
 /// A client survives a restart of the runner ("lazy pirate"): after a time-out it closes its
-/// socket, opens a new one and sends the same request again. That is safe, because every request
-/// but submissions may be done twice, and submissions carry a key.
+/// socket, opens a new one and sends the same request again. That is safe, because submissions
+/// carry a key, a drain is sent once, and every other request may be done twice.
 /// Source: ZeroMQ guide, chapter 4, "Client-Side Reliability".
 public final class JobClient {
     public let endpoint: String
@@ -64,6 +64,22 @@ public final class JobClient {
             try reconnect()
         }
         throw .timedOut(service: service, endpoint: endpoint)
+    }
+
+    /// The runner takes no more jobs, and stops when the running ones have ended.
+    ///
+    /// Asked once only: a second time might reach the runner's successor. One that has nothing to
+    /// wait for may be gone before its reply has left, so silence of a runner that is gone will do.
+    public func drain() throws(ClientError) {
+        if !hasHeard { try greet() }
+        if let reply = try ask("sys.drain", [:], frames: [], patience: options.patience) {
+            if let refusal = reply.refusal { throw .refused(refusal) }
+            return
+        }
+        try reconnect()
+        if try ask("sys.ping", [:], frames: [], patience: options.greeting) != nil {
+            throw .timedOut(service: "sys.drain", endpoint: endpoint)
+        }
     }
 
     /// A random name that nobody else gives.

@@ -111,6 +111,28 @@ import ZeroMQ
         }
     }
 
+    @Test(arguments: [true, false])
+    func `a drain is asked for once, and silence will do when the runner is gone`(
+        isGone: Bool
+    ) throws {
+        let gate = DispatchSemaphore(value: 0)
+        let runner = try FakeRunner { _ in
+            if isGone { gate.wait() }
+            return []
+        }
+        defer { gate.signal() }
+        var options = JobClient.Options()
+        options.patience = .milliseconds(50)
+        let client = try JobClient(endpoint: runner.endpoint, options: options)
+        if isGone {
+            try client.drain()
+        } else {
+            let error = ClientError.timedOut(service: "sys.drain", endpoint: runner.endpoint)
+            #expect(throws: error) { try client.drain() }
+        }
+        #expect(runner.heard.map(\.service) == ["sys.drain"])
+    }
+
     @Test func `where nobody listens there is no runner`() throws {
         let socket = try Socket(.router, in: Context())
         try socket.bind("tcp://127.0.0.1:*")
