@@ -64,6 +64,21 @@ internal import Testing
     }
 }
 
+/// What the deploy scripts put in place.
+@Suite("Deployed settings") struct DeployedSettingsTests {
+    @Test(arguments: ["service.yaml", "millrace.example.yaml"])
+    func `settings that are shipped have nothing wrong`(name: String) throws {
+        let directory = try TemporaryDirectory()
+        let child = try ChildProcess(
+            RunnerProcess.built("millrace"),
+            ["check", "--settings", Document.root + "/deploy/" + name],
+            environment: RunnerProcess.environment,
+            directory: directory.path
+        )
+        #expect(try child.waitForEnd() == 0, "\(child.errors)")
+    }
+}
+
 /// The reader of documents itself.
 @Suite("Reading documents") struct ReadingTests {
     @Test(arguments: [

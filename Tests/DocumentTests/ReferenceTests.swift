@@ -67,6 +67,18 @@ internal import Testing
         }
     }
 
+    @Test func `the service waits for a stop, and starts nobody in vain`() throws {
+        let path = Document.root + "/deploy/millrace.service"
+        let unit = try String(contentsOfFile: path, encoding: .utf8)
+        let seconds = try #require(unit.firstMatch(of: /\nTimeoutStopSec=(\d+)\n/)?.1)
+        let settings = Settings(cores: 1)
+        #expect((Int64(seconds) ?? 0) * 1_000 > settings.drainMs + settings.stuckMs)
+        let code = try #require(unit.firstMatch(of: /\nRestartPreventExitStatus=(\d+)\n/)?.1)
+        #expect(
+            try source("millrace/ExitCodes.swift").contains("wrongSettings = ExitCode(\(code))")
+        )
+    }
+
     @Test func `every exit code stands in the table`() throws {
         let page = try page("Operations")
         let client = try source("millrace/ExitCodes.swift").matches(of: /ExitCode\((\d+)\)/)
