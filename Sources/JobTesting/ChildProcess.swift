@@ -61,6 +61,8 @@ public final class ChildProcess {
         return code
     }
 
+    public var hasEnded: Bool { (try? waitForEnd(within: .zero)) != nil }
+
     /// Processes that it has started and that live, oldest first.
     public var children: [pid_t] {
         text("/proc/\(pid)/task/\(pid)/children").split(separator: " ").compactMap { pid_t($0) }

@@ -16,9 +16,17 @@ public struct FaultRow: Sendable {
     public init(_ name: String, count: Int) {
         let environment = ProcessInfo.processInfo.environment
         self.name = name
-        self.count = environment["MILLRACE_TEST_COUNT"].flatMap { Int($0) }.map { max(1, $0) } ?? count
+        self.count =
+            environment["MILLRACE_TEST_COUNT"].flatMap { Int($0) }.map { max(1, $0) } ?? count
         seed = environment["MILLRACE_TEST_SEED"].flatMap { UInt64($0) } ?? 1
     }
+
+    private init(_ name: String, _ count: Int, _ seed: UInt64) {
+        (self.name, self.count, self.seed) = (name, count, seed)
+    }
+
+    /// A part of the row, for a test that shares it with others.
+    public func with(count: Int) -> FaultRow { FaultRow(name, count, seed) }
 
     /// Lets `body` try the fault, and appends a line on it to the file that `MILLRACE_TEST_RECORD`
     /// names, also when `body` throws.
@@ -41,7 +49,9 @@ public struct FaultRow: Sendable {
         return tally.broken
     }
 
-    private func write(_ what: String, _ tally: FaultTally, since start: ContinuousClock.Instant) throws {
+    private func write(_ what: String, _ tally: FaultTally, since start: ContinuousClock.Instant)
+        throws
+    {
         let environment = ProcessInfo.processInfo.environment
         guard let path = environment["MILLRACE_TEST_RECORD"], !path.isEmpty else { return }
         let milliseconds = (ContinuousClock.now - start) / .milliseconds(1)

@@ -18,24 +18,30 @@ public final class RunnerProcess {
         public var settings: [String: String] = [:]
         /// Other variables.
         public var variables: [String: String] = [:]
+        /// Folder of the temporary directory in which state and jobs directory lie, such as the
+        /// place of another disk: "" or "/disk".
+        public var home = ""
 
         public init() {}
     }
 
     public let directory: TemporaryDirectory
-    public private(set) var options: Options
+    /// A change shows with the next start.
+    public var options: Options
     public let port: UInt16
     public private(set) var process: ChildProcess
 
-    public var state: String { directory.path + "/state" }
-    public var spool: String { directory.path + "/jobs" }
+    public var home: String { directory.path + options.home }
+    public var state: String { home + "/state" }
+    public var spool: String { home + "/jobs" }
     public var tcp: String { "tcp://127.0.0.1:\(port)" }
     public var ipc: String { "ipc://\(state)/run/millrace.sock" }
 
-    /// Starts it, and waits until it takes jobs.
-    public init(_ options: Options = Options()) throws {
+    /// Starts it, in a directory of its own if none is given, and waits until it takes jobs.
+    public init(_ options: Options = Options(), in directory: TemporaryDirectory? = nil) throws {
         self.options = options
-        directory = try TemporaryDirectory()
+        self.directory = try directory ?? TemporaryDirectory()
+        let directory = self.directory
         port = try Loopback.freePort()
         process = try Self.start(options, in: directory, port: port)
         try waitUntilReady()
@@ -52,6 +58,17 @@ public final class RunnerProcess {
         try waitUntilReady()
     }
 
+    /// Starts it again where it may not come so far.
+    ///
+    /// - Returns: False when it ended before it took jobs.
+    public func tryToRestart() throws -> Bool {
+        process = try Self.start(options, in: directory, port: port)
+        return try eventually("the runner is ready, or ends") {
+            if readyCount > 0 { return true }
+            return process.hasEnded ? false : nil
+        }
+    }
+
     /// A second one on the same state. It is not waited for.
     public func rival() throws -> ChildProcess {
         try Self.start(options, in: directory, port: try Loopback.freePort())
@@ -63,8 +80,9 @@ public final class RunnerProcess {
         port: UInt16
     ) throws -> ChildProcess {
         let path = directory.path
-        var arguments = ["serve", "--state", path + "/state", "--spool", path + "/jobs"]
-        arguments += ["--listen", "ipc://\(path)/state/run/millrace.sock"]
+        let home = path + options.home
+        var arguments = ["serve", "--state", home + "/state", "--spool", home + "/jobs"]
+        arguments += ["--listen", "ipc://\(home)/state/run/millrace.sock"]
         arguments += ["--listen", "tcp://127.0.0.1:\(port)", "--workers", "\(options.workers)"]
         if !options.supervised { arguments.append("--no-supervise") }
         for database in options.databases { arguments += ["--database", database] }
@@ -128,6 +146,8 @@ public final class RunnerProcess {
     public func killAll() throws {
         let worker = try worker()
         process.signal(SIGKILL)
+        // What traces it does not take it along, as its supervisor does.
+        if !options.supervised { kill(worker, SIGKILL) }
         try process.waitForEnd()
         try waitForEnd(of: worker)
     }

@@ -50,6 +50,10 @@ final class KeptBook {
     private var read: [Int64: String] = [:]
     private(set) var problems: [String] = []
     private var runningSeen = 0
+    /// How many jobs of each name there were at the last look at the list.
+    private(set) var names: [String: Int] = [:]
+    /// Ids to ask for, in the order of their acknowledgement.
+    private var known: [Int64] = []
 
     init(_ client: Conversation, seed: UInt64) {
         self.client = client
@@ -88,7 +92,7 @@ final class KeptBook {
 
     /// Asks for the result of any acknowledged job, done or not.
     func peek() throws {
-        guard let id = acknowledged.values.randomElement(using: &generator), id > 0 else { return }
+        guard let id = known.randomElement(using: &generator) else { return }
         try client.say("job.result", #"{"id":\#(id)}"#)
     }
 
@@ -124,6 +128,7 @@ final class KeptBook {
         else { return }
         for (n, id) in zip(jobs, said.ids) {
             acknowledged[n] = id
+            if id > 0 { known.append(id) }
             if let other = numbers.updateValue(n, forKey: id), other != n, id > 0 {
                 problems.append("The id \(id) belongs to two jobs.")
             }
@@ -152,11 +157,13 @@ final class KeptBook {
     /// Compares the book with what the runner knows: every job that was acknowledged is there.
     func compareWithList() throws {
         var kept: [String: Int64] = [:]
+        names = [:]
         var after = ""
         while true {
             try client.say("job.list", #"{"limit":1000\#(after)}"#)
             let said = try nextReply(from: "job.list")
             for job in said["jobs"]?.arrayValue ?? [] {
+                if let name = job["name"]?.stringValue { names[name, default: 0] += 1 }
                 guard let key = job["key"]?.stringValue, let id = job["id"]?.integerValue else {
                     continue
                 }
