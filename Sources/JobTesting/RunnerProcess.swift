@@ -16,8 +16,8 @@ public final class RunnerProcess {
         public var databases: [String] = []
         /// Settings by the names of their variables, without `MILLRACE_`.
         public var settings: [String: String] = [:]
-        /// Other variables.
-        public var variables: [String: String] = [:]
+        /// Further variables of the runner's environment.
+        public var environment: [String: String] = [:]
         /// Folder of the temporary directory in which state and jobs directory lie, such as the
         /// place of another disk: "" or "/disk".
         public var home = ""
@@ -88,7 +88,7 @@ public final class RunnerProcess {
         for database in options.databases { arguments += ["--database", database] }
         var environment = Self.environment
         for (name, value) in options.settings { environment["MILLRACE_" + name] = value }
-        environment.merge(options.variables) { $1 }
+        environment.merge(options.environment) { $1 }
         let words = (options.wrapper + [built(options.program)] + arguments).map {
             $0.replacingOccurrences(of: "@", with: path)
         }
@@ -139,7 +139,7 @@ public final class RunnerProcess {
 
     /// Waits until the process is gone that `worker` named.
     public func waitForEnd(of pid: pid_t) throws {
-        try eventually("process \(pid) ends") { () -> Void? in kill(pid, 0) == 0 ? nil : () }
+        try eventually("process \(pid) ends") { () -> Void? in isAlive(pid) ? nil : () }
     }
 
     /// Kills supervisor and runner, with no chance to do anything.
@@ -153,6 +153,17 @@ public final class RunnerProcess {
     }
 }
 
+/// Whether a process has threads. One that nobody has waited for yet has none: an orphan may be left
+/// so for a while, and holds nothing.
+public func isAlive(_ process: pid_t) -> Bool {
+    guard kill(process, 0) == 0 else { return false }
+    let stat = (try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8)) ?? ""
+    // The letter after the name, which stands in parentheses and may hold anything.
+    let isZombie = stat.split(separator: ")").last?.hasPrefix(" Z") ?? true
+    let threads = try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(process)/task")
+    return !isZombie || (threads?.count ?? 0) > 1
+}
+
 /// Memory of a process that is really there, from proc(5).
 public func residentKilobytes(of process: pid_t) throws -> Int {
     let text = try String(contentsOfFile: "/proc/\(process)/status", encoding: .utf8)
@@ -161,4 +172,15 @@ public func residentKilobytes(of process: pid_t) throws -> Int {
         throw NeverHappened("process \(process) tells its memory")
     }
     return size
+}
+
+/// Time that a process has kept processors busy so far, from proc(5).
+public func processorTime(of process: pid_t) throws -> Duration {
+    let stat = try String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8)
+    let fields = stat.split(separator: ")").last?.split(separator: " ") ?? []
+    // The 14th and 15th of all fields, in ticks; the name was the second.
+    guard fields.count > 12, let own = Int(fields[11]), let kernel = Int(fields[12]) else {
+        throw NeverHappened("process \(process) tells its time")
+    }
+    return .milliseconds((own + kernel) * 1_000 / sysconf(CInt(_SC_CLK_TCK)))
 }

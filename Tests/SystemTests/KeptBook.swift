@@ -49,6 +49,9 @@ final class KeptBook {
     /// Results that were read once.
     private var read: [Int64: String] = [:]
     private(set) var problems: [String] = []
+    /// Set while the runner may refuse work because it stops; what it refused is sent again.
+    var mayBeRefused = false
+    private(set) var refusals = 0
     private var runningSeen = 0
     /// How many jobs of each name there were at the last look at the list.
     private(set) var names: [String: Int] = [:]
@@ -96,8 +99,10 @@ final class KeptBook {
         try client.say("job.result", #"{"id":\#(id)}"#)
     }
 
-    /// Takes in the answers that are there.
-    func listen() throws {
+    /// Takes in the answers that are there, and waits a moment for the first.
+    func listen(within limit: Duration = .zero) throws {
+        guard let said = try client.hearIfAny(within: limit) else { return }
+        hear(said)
         while let said = try client.hearIfAny() { hear(said) }
     }
 
@@ -117,9 +122,18 @@ final class KeptBook {
             let workers = said["workers"]?.arrayValue ?? []
             runningSeen = workers.count { $0["job"] != nil }
         }
+        if said.code == "503" && mayBeRefused { return refused(said) }
         if said.code.first != "2" && said.code != "300" {
             problems.append("\(said.service) was answered \(said.code): \(said.head)")
         }
+    }
+
+    private func refused(_ said: Said) {
+        refusals += 1
+        guard let jobs = unanswered.removeValue(forKey: said["request"]?.stringValue ?? "") else {
+            return
+        }
+        unknown.append(jobs)
     }
 
     private func accepted(_ said: Said) {

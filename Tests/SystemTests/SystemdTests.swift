@@ -20,7 +20,7 @@ import Testing
     ) throws -> RunnerProcess {
         var options = RunnerProcess.Options()
         options.supervised = supervised
-        options.variables = watchdog.merging(["NOTIFY_SOCKET": socket.name]) { $1 }
+        options.environment = watchdog.merging(["NOTIFY_SOCKET": socket.name]) { $1 }
         return try RunnerProcess(options)
     }
 
@@ -57,7 +57,7 @@ import Testing
     func `a runner starts also when it cannot be told`(name: String) throws {
         var options = RunnerProcess.Options()
         options.supervised = false
-        options.variables = ["NOTIFY_SOCKET": name, "WATCHDOG_USEC": "100000"]
+        options.environment = ["NOTIFY_SOCKET": name, "WATCHDOG_USEC": "100000"]
         let runner = try RunnerProcess(options)
         #expect(try Conversation(runner.ipc).ask("sys.ping").code == "200")
         runner.process.signal(SIGTERM)

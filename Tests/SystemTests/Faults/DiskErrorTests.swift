@@ -30,7 +30,7 @@ import Testing
                 let client = try Conversation(runner.tcp)
                 let worker = try runner.worker()
                 var n = 0
-                while kill(worker, 0) == 0 && n < 1_000 {
+                while isAlive(worker) && n < 1_000 {
                     n += 1
                     let number = trial * 1_000 + n
                     guard let said = try client.askUnlessGone(number, worker) else { break }
@@ -98,7 +98,7 @@ extension Conversation {
         try say("job.submit", #"{"kernel":"echo","input":\#(number)}"#)
         return try eventually("an answer comes, or the process ends") { () -> Said?? in
             if let said = try hearIfAny(within: .milliseconds(20)) { return .some(said) }
-            return kill(process, 0) == 0 ? nil : .some(nil)
+            return isAlive(process) ? nil : .some(nil)
         }
     }
 }

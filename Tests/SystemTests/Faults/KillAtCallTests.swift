@@ -24,7 +24,7 @@ import Testing
                 let call = Self.calls[book.below(Self.calls.count)]
                 runner.options.supervised = false
                 runner.options.wrapper = [
-                    strace, "-f", "--seccomp-bpf", "-o", "/dev/null", "-e", "trace=\(call.name)",
+                    strace, "-f", "-o", "/dev/null", "-e", "trace=\(call.name)",
                     "-e", "inject=\(call.name):signal=KILL:when=\(1 + book.below(call.most))",
                 ]
                 try runner.killAll()

@@ -58,7 +58,7 @@ import Testing
             var options = RunnerProcess.Options()
             options.supervised = false
             options.wrapper = [
-                try Strace.path(), "-f", "--seccomp-bpf", "-o", "/dev/null", "-e",
+                try Strace.path(), "-f", "-o", "/dev/null", "-e",
                 "trace=fdatasync,fsync", "-e", "inject=fdatasync,fsync:retval=0",
             ]
             let siege = try begin(row.seed, &disk, format: "ext4", options)

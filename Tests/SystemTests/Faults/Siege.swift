@@ -83,15 +83,17 @@ final class Siege {
     /// Load and many files until a fault has come, or for three hundred jobs.
     func rage(until isOver: () -> Bool) throws {
         let goal = book.acknowledged.count + 300
+        let files = drops.count
         while book.acknowledged.count < goal && !isOver() {
             try stir()
-            if book.below(20) == 0 { try drops.drop() }
+            if drops.count < files + 10 { try drops.drop() }
         }
     }
 
-    /// One step of a client that submits without end.
+    /// One step of a client that submits as fast as it is answered.
     func stir() throws {
-        if book.unansweredCount < 16 { try book.submit() }
+        guard book.unansweredCount < 16 else { return try book.listen(within: .milliseconds(1)) }
+        try book.submit()
         if book.below(3) == 0 { try book.peek() }
         if book.below(40) == 0 { try drops.drop() }
         try book.listen()
@@ -161,8 +163,4 @@ final class Siege {
         }
         return problems
     }
-}
-
-extension Duration {
-    var inMs: Int { Int(self / .milliseconds(1)) }
 }
