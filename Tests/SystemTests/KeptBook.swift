@@ -55,6 +55,8 @@ final class KeptBook {
     private var runningSeen = 0
     /// How many jobs of each name there were at the last look at the list.
     private(set) var names: [String: Int] = [:]
+    /// Attempts that failed or were lost, of all jobs in that list.
+    private(set) var pastAttempts = 0
     /// Ids to ask for, in the order of their acknowledgement.
     private var known: [Int64] = []
 
@@ -172,12 +174,14 @@ final class KeptBook {
     func compareWithList() throws {
         var kept: [String: Int64] = [:]
         names = [:]
+        pastAttempts = 0
         var after = ""
         while true {
             try client.say("job.list", #"{"limit":1000\#(after)}"#)
             let said = try nextReply(from: "job.list")
             for job in said["jobs"]?.arrayValue ?? [] {
                 if let name = job["name"]?.stringValue { names[name, default: 0] += 1 }
+                pastAttempts += job["attempts"]?.arrayValue?.count ?? 0
                 guard let key = job["key"]?.stringValue, let id = job["id"]?.integerValue else {
                     continue
                 }

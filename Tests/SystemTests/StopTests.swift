@@ -5,6 +5,43 @@ import Testing
 
 /// How the runner stops when it is asked, once or twice, and what it leaves to the next run.
 @Suite struct StopTests {
+    @Test func `stops under load lose nothing, and no job is blamed`() throws {
+        let row = FaultRow("stop", count: 5)
+        let broken = try row.run("SIGTERM under load, every other one twice") { tally in
+            var options = RunnerProcess.Options()
+            options.settings = ["DRAIN_MS": "300"]
+            try Siege.campaign(row, tally) { seed in
+                try Siege(seed: seed, options)
+            } strike: { siege in
+                let (runner, book) = (siege.runner, siege.book)
+                guard try siege.press() else { return false }
+                let isTwice = tally.tried.isMultiple(of: 2)
+                book.mayBeRefused = true
+                runner.process.signal(SIGTERM)
+                if isTwice {
+                    letPass(microseconds: UInt32(book.below(100_000)))
+                    runner.process.signal(SIGTERM)
+                }
+                try eventually("the runner stops") { () -> Void? in
+                    if book.unansweredCount < 16 { try book.submit() }
+                    try book.listen(within: .milliseconds(1))
+                    return runner.process.hasEnded ? () : nil
+                }
+                let code = try runner.process.waitForEnd()
+                if code != 0 { tally.broken.append("seed \(row.seed): It ended with \(code).") }
+                try book.listen()
+                book.mayBeRefused = false
+                try siege.comeBack { try runner.restart() }
+                try book.compareWithList()
+                if book.pastAttempts > 0 {
+                    tally.broken.append("\(book.pastAttempts) attempts were counted.")
+                }
+                return true
+            }
+        }
+        #expect(broken.isEmpty, "\(broken.prefix(10))")
+    }
+
     private func start(
         workers: Int = 1,
         drainMs: Int = 30_000,

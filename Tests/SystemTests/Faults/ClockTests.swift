@@ -26,7 +26,7 @@ import Testing
             var options = RunnerProcess.Options()
             options.supervised = false
             // libfaketime wants a parent that has loaded it before.
-            options.wrapper = ["/bin/sh", "-c", "\"$@\"; exit", "sh"]
+            options.wrapper = ["/bin/sh", "-c", "$*; exit", "sh"]
             options.environment = [
                 "LD_PRELOAD": "/usr/lib/\(library)", "FAKETIME_NO_CACHE": "1",
                 "FAKETIME_TIMESTAMP_FILE": clock, "FAKETIME_DONT_FAKE_MONOTONIC": "1",

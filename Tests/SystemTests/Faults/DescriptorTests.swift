@@ -14,7 +14,8 @@ import Testing
             let first = try Conversation(runner.tcp)
             try first.ask("sys.ping")
             let worker = try runner.worker()
-            let crowd = try (0..<500).map { _ in try RawConnection(to: runner.port) }
+            let crowd = try (0..<500).map { _ in try RawConnection(to: runner.port, waiting: false)
+            }
             try first.ask("sys.ping")
 
             let before = try processorTime(of: worker)

@@ -5,8 +5,10 @@ import Testing
 final class RawConnection {
     private let socket: CInt
 
-    init(to port: UInt16) throws {
-        socket = Glibc.socket(AF_INET, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0)
+    /// - Parameter waiting: False to go on although the peer has not taken it yet.
+    init(to port: UInt16, waiting: Bool = true) throws {
+        let kind = CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue)
+        socket = Glibc.socket(AF_INET, waiting ? kind : kind | CInt(SOCK_NONBLOCK.rawValue), 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = port.bigEndian
@@ -15,7 +17,7 @@ final class RawConnection {
         let connected = withUnsafePointer(to: &address) { address in
             address.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(socket, $0, size) }
         }
-        try #require(connected == 0)
+        try #require(connected == 0 || !waiting && errno == EINPROGRESS)
     }
 
     deinit { close(socket) }
