@@ -133,6 +133,19 @@ let package = Package(
             exclude: ["foreign_client.py"],
             swiftSettings: strict
         ),
+        // What a fuzzer throws bytes at, and the test that repeats what was found.
+        .target(
+            name: "FuzzEntries",
+            dependencies: ["JobCore", "JobRunner", "JobWire"],
+            path: "Tests/FuzzEntries",
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "FuzzCorpusTests",
+            dependencies: ["FuzzEntries"],
+            exclude: ["Corpus"],
+            swiftSettings: strict
+        ),
         .testTarget(name: "TidyTests", swiftSettings: strict),
     ]
 )
@@ -142,5 +155,17 @@ let package = Package(
 if Context.environment["MILLRACE_DOCUMENTATION"] != nil {
     package.dependencies.append(
         .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0")
+    )
+}
+
+// The program that libFuzzer drives has no `main` of its own: only deploy/fuzz builds it.
+if Context.environment["MILLRACE_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "millrace-fuzz",
+            dependencies: ["FuzzEntries"],
+            path: "Tests/FuzzMain",
+            swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]
+        )
     )
 }

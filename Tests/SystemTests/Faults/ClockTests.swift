@@ -46,11 +46,23 @@ import Testing
                     try siege.runner.killAll()
                     try siege.book.listen()
                     try siege.comeBack { try siege.runner.restart() }
+                    if offset == "+400d" { try requireJump(of: siege.runner) }
                 }
             }
             tally.broken += try siege.reckon()
             tally.notes.append("\(siege.book.acknowledged.count) jobs acknowledged")
         }
         #expect(broken.isEmpty, "\(broken.prefix(10))")
+    }
+
+    /// The runner's clock really is in another year.
+    private func requireJump(of runner: RunnerProcess) throws {
+        let client = try Conversation(runner.ipc)
+        let id = try client.submit(#"{"kernel":"echo","input":1}"#)
+        _ = try client.result(id)
+        let madeAt = try client.show(id)["created_at"]
+        let ahead = Double(madeAt?.integerValue ?? 0) / 1_000 - Date().timeIntervalSince1970
+        try #require(ahead > 399 * 86_400)
+        try client.ask("job.delete", #"{"id":\#(id)}"#)
     }
 }
