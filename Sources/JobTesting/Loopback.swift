@@ -16,18 +16,21 @@ public enum Loopback {
 
     /// Connects to the port.
     ///
+    /// - Parameter waiting: False to go on although the peer has not taken the connection yet.
     /// - Returns: A descriptor, which the caller closes.
-    public static func connect(to port: UInt16) throws -> CInt {
-        let connection = stream()
-        guard withAddress(of: port, { Glibc.connect(connection, $0, $1) }) == 0 else {
+    public static func connect(to port: UInt16, waiting: Bool = true) throws -> CInt {
+        let connection = stream(waiting: waiting)
+        let failed = withAddress(of: port) { Glibc.connect(connection, $0, $1) }
+        guard failed == 0 || !waiting && errno == EINPROGRESS else {
             close(connection)
             throw NeverHappened("port \(port) takes a connection")
         }
         return connection
     }
 
-    private static func stream() -> CInt {
-        socket(AF_INET, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0)
+    private static func stream(waiting: Bool = true) -> CInt {
+        let kind = CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue)
+        return socket(AF_INET, waiting ? kind : kind | CInt(SOCK_NONBLOCK.rawValue), 0)
     }
 
     private static func withAddress(
