@@ -1,8 +1,8 @@
 internal import Foundation
 internal import Glibc
 
-/// One row of the fault matrix: how often a fault is made to happen and from which seed, and what is
-/// written down of it.
+/// One row of the fault matrix: how often a fault is made to happen and from which seed, and what
+/// is written down of it.
 ///
 /// Both stand in the environment, so that a test that is small in every run can be large in
 /// another: `deploy/torture` sets them, and prints what the records say.

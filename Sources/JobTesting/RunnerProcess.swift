@@ -153,8 +153,8 @@ public final class RunnerProcess {
     }
 }
 
-/// Whether a process has threads. One that nobody has waited for yet has none: an orphan may be left
-/// so for a while, and holds nothing.
+/// Whether a process has threads. One that nobody has waited for yet has none: an orphan may be
+/// left so for a while, and holds nothing.
 public func isAlive(_ process: pid_t) -> Bool {
     guard kill(process, 0) == 0 else { return false }
     let stat = (try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8)) ?? ""

@@ -2,8 +2,8 @@ import Foundation
 import FuzzEntries
 import Testing
 
-/// Every input that a fuzzer began with, or broke something with, goes through the same entry again:
-/// to come back is to have passed.
+/// Every input that a fuzzer began with, or broke something with, goes through the same entry
+/// again: to come back is to have passed.
 @Suite struct FuzzCorpusTests {
     private static let corpus = URL(filePath: #filePath).deletingLastPathComponent()
         .appending(path: "Corpus")

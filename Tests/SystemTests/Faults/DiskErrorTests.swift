@@ -2,8 +2,9 @@ import Foundation
 import JobTesting
 import Testing
 
-/// The disk fails in the middle of a commit. Nothing is acknowledged that was not synced, the process
-/// ends rather than go on with a cache that may lie, and the next one has all that was acknowledged.
+/// The disk fails in the middle of a commit. Nothing is acknowledged that was not synced, the
+/// process ends rather than go on with a cache that may lie, and the next one has all that was
+/// acknowledged.
 @Suite(.serialized) struct DiskErrorTests {
     /// What fails, and up to which of the writer's calls of that name.
     private static let calls: [(name: String, most: Int)] = [
@@ -56,8 +57,8 @@ import Testing
     }
 }
 
-/// A strace of the process that does the work, which makes one of its calls fail. The supervisor and
-/// the next process are spared.
+/// A strace of the process that does the work, which makes one of its calls fail. The supervisor
+/// and the next process are spared.
 private struct Trace {
     let process: ChildProcess
     private let path: String

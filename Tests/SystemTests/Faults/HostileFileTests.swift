@@ -2,8 +2,8 @@ import Foundation
 import JobTesting
 import Testing
 
-/// Files that mean no good, dropped into the jobs directory of a whole runner: each is refused with a
-/// reason, nothing outside is touched, and good files go on being taken.
+/// Files that mean no good, dropped into the jobs directory of a whole runner: each is refused with
+/// a reason, nothing outside is touched, and good files go on being taken.
 @Suite struct HostileFileTests {
     private static func text(_ piece: String, _ count: Int) -> [UInt8] {
         Array(String(repeating: piece, count: count).utf8)

@@ -4,8 +4,8 @@ import JobWire
 import SQLite
 import Testing
 
-/// SQL that wants out, or all of the machine: no file appears or changes, it ends in time, and memory
-/// stays bounded. What single functions and limits do is tested in SQLiteTests.
+/// SQL that wants out, or all of the machine: no file appears or changes, it ends in time, and
+/// memory stays bounded. What single functions and limits do is tested in SQLiteTests.
 @Suite(.serialized) struct HostileSQLTests {
     private static let timeoutMs = 1_000
     private static let mostKilobytes = 1_500_000
