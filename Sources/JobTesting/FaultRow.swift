@@ -29,11 +29,9 @@ public struct FaultRow: Sendable {
     public func with(count: Int) -> FaultRow { FaultRow(name, count, seed) }
 
     /// Lets `body` try the fault, and appends a line on it to the file that `MILLRACE_TEST_RECORD`
-    /// names, also when `body` throws.
+    /// names, also when `body` throws. `what` says what is tried, as words that follow a number:
+    /// "kills under load".
     ///
-    /// - Parameters:
-    ///   - what: What is tried, as words that follow a number: "kills under load".
-    ///   - body: Tries, and notes in the tally what happened.
     /// - Returns: The promises that were broken, one sentence each; a test expects none.
     public func run(_ what: String, _ body: (FaultTally) throws -> Void) throws -> [String] {
         let tally = FaultTally()

@@ -14,9 +14,9 @@ public enum Loopback {
         }
     }
 
-    /// Connects to the port.
+    /// Connects to the port; without `waiting` it goes on although the peer has not taken the
+    /// connection yet.
     ///
-    /// - Parameter waiting: False to go on although the peer has not taken the connection yet.
     /// - Returns: A descriptor, which the caller closes.
     public static func connect(to port: UInt16, waiting: Bool = true) throws -> CInt {
         let connection = stream(waiting: waiting)

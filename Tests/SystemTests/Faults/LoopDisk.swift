@@ -13,7 +13,7 @@ final class LoopDisk {
     /// Held, so that it goes after the disk.
     private let directory: TemporaryDirectory
 
-    /// - Parameter format: "ext4" or "xfs".
+    /// The format is "ext4" or "xfs".
     init(at place: String, in directory: TemporaryDirectory, format: String) throws {
         (self.place, self.directory) = (place, directory)
         image = directory.path + "/disk.\(format)"

@@ -5,7 +5,7 @@ import JobTesting
 final class RawConnection {
     private let socket: CInt
 
-    /// - Parameter waiting: False to go on although the runner has not taken it yet.
+    /// Without `waiting` it goes on although the runner has not taken the connection yet.
     init(to port: UInt16, waiting: Bool = true) throws {
         socket = try Loopback.connect(to: port, waiting: waiting)
     }
