@@ -18,7 +18,12 @@ public struct FaultRow: Sendable {
         self.name = name
         self.count =
             environment["MILLRACE_TEST_COUNT"].flatMap { Int($0) }.map { max(1, $0) } ?? count
-        seed = environment["MILLRACE_TEST_SEED"].flatMap { UInt64($0) } ?? 1
+        seed = Self.givenSeed ?? 1
+    }
+
+    /// `MILLRACE_TEST_SEED`, for tests that would rather draw another one each time.
+    public static var givenSeed: UInt64? {
+        ProcessInfo.processInfo.environment["MILLRACE_TEST_SEED"].flatMap { UInt64($0) }
     }
 
     private init(_ name: String, _ count: Int, _ seed: UInt64) {

@@ -10,7 +10,14 @@ import Testing
     private func start() throws -> RunnerProcess {
         var options = RunnerProcess.Options()
         options.wrapper = ["/usr/bin/prlimit", "--nofile=64:64"]
-        return try RunnerProcess(options)
+        let runner = try RunnerProcess(options)
+        // Its workers have what they need: a descriptor each.
+        let client = try Conversation(runner.ipc)
+        _ = try client.result(client.submit(#"{"kernel":"sleep","input":{"ms":1}}"#))
+        _ = try eventually("two workers are there") {
+            try client.ask("sys.stats")["workers"]?.arrayValue?.count == 2 ? true : nil
+        }
+        return runner
     }
 
     private func crowd(at runner: RunnerProcess) throws -> [RawConnection] {
