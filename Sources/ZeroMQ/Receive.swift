@@ -45,6 +45,7 @@ extension Socket {
         zmq_msg_init(&part)
         defer { zmq_msg_close(&part) }
         guard try take(&part, flags: waiting ? 0 : ZMQ_DONTWAIT) else { return .nothing }
+        handle.sender = nil
 
         var frames: [[UInt8]] = []
         // One allocation for nearly every message: envelopes have up to five frames.
@@ -64,6 +65,10 @@ extension Socket {
             // The parts of a message arrive together (zmq_msg_recv(3)), so this one is there.
             guard try take(&part, flags: ZMQ_DONTWAIT) else {
                 throw ZeroMQError.last("receive the rest of a message")
+            }
+            // The routing id itself has no properties after a poll (`router_t::xhas_in` in 4.3.4).
+            if handle.isGuarded, handle.sender == nil {
+                handle.sender = zmq_msg_gets(&part, "User-Id").map { String(cString: $0) }
             }
         }
     }

@@ -26,11 +26,20 @@ public struct Socket: ~Copyable {
         self.kind = kind
     }
 
-    public func bind(_ endpoint: String) throws(ZeroMQError) {
+    /// - Parameter secretKey: Lets only peers in that speak CURVE and expect this key; then the
+    ///   socket must be guarded. In the clear when nil. libzmq copies the options of a socket when
+    ///   it binds, so that one socket can have endpoints of both kinds.
+    public func bind(_ endpoint: String, secretKey: SecretKey? = nil) throws(ZeroMQError) {
+        precondition(secretKey == nil || handle.isGuarded, "CURVE alone lets every key in")
+        if handle.isGuarded { try useCurve(secretKey) }
         guard zmq_bind(handle.pointer, endpoint) == 0 else {
             throw ZeroMQError.last("bind \(endpoint)")
         }
     }
+
+    /// For a guarded router: who sent the message that was received last, by the name that the
+    /// `Gate` gave. Nil when no gate was asked, as for a peer over inproc.
+    public var sender: String? { handle.sender }
 
     /// Returns at once: libzmq connects in the background, again and again until it succeeds.
     public func connect(_ endpoint: String) throws(ZeroMQError) {
@@ -58,6 +67,8 @@ public struct Socket: ~Copyable {
 /// would otherwise poll freed memory.
 final class Handle {
     let pointer: UnsafeMutableRawPointer
+    let isGuarded: Bool
+    var sender: String?
     private let context: Context  // Must not terminate before the socket is closed.
 
     init(
@@ -70,6 +81,7 @@ final class Handle {
         }
         self.pointer = pointer
         self.context = context
+        isGuarded = options.isGuarded
         try options.apply(to: pointer, of: kind)
     }
 

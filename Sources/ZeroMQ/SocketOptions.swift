@@ -24,8 +24,24 @@ public struct SocketOptions: Sendable {
     public var heartbeatInterval: Duration?
     /// How long a probed peer may be silent before it is disconnected; the interval when nil.
     public var heartbeatTimeout: Duration?
+    /// Has the `Gate` asked about every peer that comes in over tcp or ipc; nobody comes in while
+    /// none is there.
+    public var isGuarded = false
+    /// Makes connections speak CURVE to a server whose public key is known; in the clear when nil.
+    public var keys: ClientKeys?
 
     public init() {}
+
+    /// Who we are, and whom we expect at the other end.
+    public struct ClientKeys: Equatable, Sendable {
+        public var secretKey: SecretKey
+        public var serverKey: PublicKey
+
+        public init(secretKey: SecretKey, serverKey: PublicKey) {
+            self.secretKey = secretKey
+            self.serverKey = serverKey
+        }
+    }
 }
 
 extension SocketOptions {
@@ -45,17 +61,50 @@ extension SocketOptions {
                 throw ZeroMQError.last("set a routing id of \(routingID.count) bytes")
             }
         }
-    }
-
-    private func set<Value: FixedWidthInteger>(
-        _ option: CInt,
-        _ value: Value?,
-        on socket: UnsafeMutableRawPointer
-    ) throws(ZeroMQError) {
-        guard var value else { return }
-        guard zmq_setsockopt(socket, option, &value, MemoryLayout<Value>.size) == 0 else {
-            throw ZeroMQError.last("set socket option \(option) to \(value)")
+        if isGuarded {
+            try set(ZMQ_ZAP_DOMAIN, bytes: Array(Gate.domain.utf8), on: socket)
+            // Without it libzmq lets everybody in while nobody answers its questions
+            // (`curve_server_t::process_initiate`, `null_mechanism_t::next_handshake_command`).
+            try set(CZEROMQ_ZAP_ENFORCE_DOMAIN, CInt(1), on: socket)
         }
+        if let keys {
+            try set(ZMQ_CURVE_SERVERKEY, bytes: keys.serverKey.bytes, on: socket)
+            try set(ZMQ_CURVE_PUBLICKEY, bytes: keys.secretKey.publicKey.bytes, on: socket)
+            try set(ZMQ_CURVE_SECRETKEY, bytes: keys.secretKey.bytes, on: socket)
+        }
+    }
+}
+
+extension Socket {
+    /// Whether endpoints bound from now on speak CURVE, and with which key.
+    func useCurve(_ secretKey: SecretKey?) throws(ZeroMQError) {
+        if let secretKey {
+            try set(ZMQ_CURVE_SECRETKEY, bytes: secretKey.bytes, on: handle.pointer)
+        }
+        // Last, for setting a key makes a socket a CURVE client.
+        try set(ZMQ_CURVE_SERVER, CInt(secretKey == nil ? 0 : 1), on: handle.pointer)
+    }
+}
+
+private func set<Value: FixedWidthInteger>(
+    _ option: CInt,
+    _ value: Value?,
+    on socket: UnsafeMutableRawPointer
+) throws(ZeroMQError) {
+    guard var value else { return }
+    guard zmq_setsockopt(socket, option, &value, MemoryLayout<Value>.size) == 0 else {
+        throw ZeroMQError.last("set socket option \(option) to \(value)")
+    }
+}
+
+/// The bytes, which may be secret, are in no error.
+private func set(
+    _ option: CInt,
+    bytes: [UInt8],
+    on socket: UnsafeMutableRawPointer
+) throws(ZeroMQError) {
+    guard zmq_setsockopt(socket, option, bytes, bytes.count) == 0 else {
+        throw ZeroMQError.last("set socket option \(option)")
     }
 }
 
