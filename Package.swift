@@ -59,7 +59,7 @@ let package = Package(
         .executableTarget(
             name: "millrace",
             dependencies: [
-                "JobClient", "JobCore", "JobRunner", "JobWire",
+                "JobClient", "JobCore", "JobRunner", "JobWire", "ZeroMQ",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -109,7 +109,7 @@ let package = Package(
         ),
         .testTarget(
             name: "SettingsTests",
-            dependencies: ["JobCore", "JobRunner"],
+            dependencies: ["JobCore", "JobRunner", "JobTesting", "ZeroMQ"],
             swiftSettings: strict
         ),
         .testTarget(
@@ -120,7 +120,7 @@ let package = Package(
         .testTarget(
             name: "MillraceTests",
             dependencies: [
-                "JobClient", "JobCore", "JobRunner", "JobWire", "millrace",
+                "JobClient", "JobCore", "JobRunner", "JobTesting", "JobWire", "ZeroMQ", "millrace",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict
@@ -128,7 +128,8 @@ let package = Package(
         .testTarget(
             name: "SystemTests",
             dependencies: [
-                "JobTesting", "JobWire", "SQLite", "ZeroMQ", "millrace", "millrace-test-runner",
+                "JobCore", "JobTesting", "JobWire", "SQLite", "ZeroMQ", "millrace",
+                "millrace-test-runner",
             ],
             exclude: ["foreign_client.py"],
             swiftSettings: strict

@@ -5,6 +5,8 @@ public import ZeroMQ
 public enum ClientError: Error, Equatable, Sendable {
     /// Nobody has answered at this endpoint, not even a ping.
     case noRunner(endpoint: String)
+    /// The same, where keys were shown: who does not let us in does not say so.
+    case notLetIn(endpoint: String)
     /// The runner answered that it will not do it.
     case refused(Refusal)
     /// A runner is there, but did not answer this, however often it was asked.
@@ -18,6 +20,9 @@ extension ClientError: Explained {
     public var summary: String {
         switch self {
         case .noRunner(let endpoint): "No runner answers at \(endpoint)."
+        case .notLetIn(let endpoint):
+            "The runner did not answer at \(endpoint): it may not run, the server key may be "
+                + "wrong, or this client's key is not among its clients."
         case .refused(let refusal): refusal.summary
         case .timedOut(let service, let endpoint):
             "The runner at \(endpoint) did not answer \(service) in time."
@@ -28,7 +33,11 @@ extension ClientError: Explained {
 
     public var hint: String? {
         switch self {
+        case .noRunner(let endpoint) where endpoint.hasPrefix("tcp://"):
+            "Start one with `millrace serve`, or name another with --connect. If it asks for keys, "
+                + "give --server-key and --secret-key."
         case .noRunner: "Start one with `millrace serve`, or name another with --connect."
+        case .notLetIn: "Compare the keys with `curve` in the settings of the runner."
         case .refused(let refusal): refusal.hint
         case .timedOut: "Try again; what was submitted with a key is not done twice."
         case .badReply: "Is the endpoint that of a runner of the same version?"

@@ -10,8 +10,15 @@ struct Connection: ~Copyable {
     /// Far beyond what a runner sends; it bounds what a wrong peer can make us hold.
     private static let limits = MessageLimits(frames: 64, bytes: 256 << 20)
 
-    init(to endpoint: String, in context: Context) throws(ZeroMQError) {
-        let socket = try Socket(.dealer, in: context)
+    /// - Parameter keys: Used for tcp alone, for a socket of this machine asks for none.
+    init(
+        to endpoint: String,
+        _ keys: SocketOptions.ClientKeys?,
+        in context: Context
+    ) throws(ZeroMQError) {
+        var options = SocketOptions()
+        if endpoint.hasPrefix("tcp://") { options.keys = keys }
+        let socket = try Socket(.dealer, in: context, options: options)
         try socket.connect(endpoint)
         var poll = PollSet()
         index = poll.add(socket)

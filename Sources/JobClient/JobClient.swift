@@ -1,5 +1,5 @@
 public import JobWire
-internal import ZeroMQ
+public import ZeroMQ
 
 /// Talks to one runner, from one thread: asks, waits for the answer, asks again when none comes.
 ///
@@ -24,6 +24,8 @@ public final class JobClient {
         public var tries = 4
         /// How long the first ping may take before there is no runner.
         public var greeting: Duration = .seconds(2)
+        /// Who we are, and which runner we expect; for tcp endpoints of a runner that asks for keys.
+        public var keys: SocketOptions.ClientKeys?
 
         public init() {}
     }
@@ -32,7 +34,7 @@ public final class JobClient {
     public init(endpoint: String, options: Options = Options()) throws(ClientError) {
         let context = try asClientError { () throws(ZeroMQError) in try Context() }
         let connection = try asClientError { () throws(ZeroMQError) in
-            try Connection(to: endpoint, in: context)
+            try Connection(to: endpoint, options.keys, in: context)
         }
         self.endpoint = endpoint
         self.options = options
@@ -92,7 +94,8 @@ public final class JobClient {
     private func greet() throws(ClientError) {
         guard try ask("sys.ping", [:], frames: [], patience: options.greeting) != nil else {
             try reconnect()
-            throw .noRunner(endpoint: endpoint)
+            let usesKeys = options.keys != nil && endpoint.hasPrefix("tcp://")
+            throw usesKeys ? .notLetIn(endpoint: endpoint) : .noRunner(endpoint: endpoint)
         }
         hasHeard = true
     }
@@ -120,7 +123,7 @@ public final class JobClient {
 
     private func reconnect() throws(ClientError) {
         connection = try asClientError { () throws(ZeroMQError) in
-            try Connection(to: endpoint, in: context)
+            try Connection(to: endpoint, options.keys, in: context)
         }
     }
 }

@@ -64,10 +64,17 @@ public struct Caller: Hashable, Sendable {
     public var service: [UInt8]
     /// The `request` field of the body, echoed as it was.
     public var request: String?
+    public var peer: Peer
 
-    public init(client: ClientID, service: [UInt8], request: String? = nil) {
+    public init(
+        client: ClientID,
+        service: [UInt8],
+        request: String? = nil,
+        peer: Peer = .local
+    ) {
         self.client = client
         self.service = service
         self.request = request
+        self.peer = peer
     }
 }

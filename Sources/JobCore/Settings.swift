@@ -4,7 +4,7 @@
 public struct Settings: Equatable, Sendable {
     /// Holds the store, the lock and the socket. `~` is the user's home.
     public var stateDirectory = "~/.local/state/millrace"
-    /// ZeroMQ endpoints, ipc and loopback tcp.
+    /// ZeroMQ endpoints: ipc, and tcp, which must be loopback when there is no `curve`.
     public var listen = ["ipc://run/millrace.sock", "tcp://127.0.0.1:5555"]
     /// Where files with jobs are dropped.
     public var spoolDirectory = "jobs"
@@ -19,7 +19,34 @@ public struct Settings: Equatable, Sendable {
     public var stuckMs: Int64 = 10_000
     /// The databases that jobs may use, by the names jobs give them.
     public var databases: [String: Database] = [:]
+    /// Who may come in by tcp. Without it tcp is for loopback, where it trusts every local user.
+    public var curve: Curve?
     public var limits = Limits()
+
+    /// The keys of the runner and its clients: every tcp endpoint asks for them.
+    public struct Curve: Equatable, Sendable {
+        /// Holds the runner's secret key; its owner's alone, and made by `millrace keygen`.
+        public var secretKeyFile: String
+        /// By the names under which their jobs are kept.
+        public var clients: [String: Client]
+
+        public init(secretKeyFile: String, clients: [String: Client] = [:]) {
+            self.secretKeyFile = secretKeyFile
+            self.clients = clients
+        }
+    }
+
+    /// Somebody who may come in.
+    public struct Client: Equatable, Sendable {
+        /// 32 bytes.
+        public var publicKey: [UInt8]
+        public var role: Role
+
+        public init(publicKey: [UInt8], role: Role) {
+            self.publicKey = publicKey
+            self.role = role
+        }
+    }
 
     /// One database of the user's. Jobs name it and never its path.
     public struct Database: Equatable, Sendable {
@@ -56,7 +83,7 @@ extension Settings {
         var found: [String] = []
         if stateDirectory.isEmpty { found.append("state must name a directory.") }
         if listen.isEmpty { found.append("listen must name at least one endpoint.") }
-        found += listen.compactMap(Endpoint.problem)
+        found += listen.compactMap { Endpoint.problem($0, asksForKeys: curve != nil) }
         if spoolDirectory.isEmpty { found.append("spool must name a directory.") }
 
         func check<Value: Comparable>(_ name: String, _ value: Value, _ range: ClosedRange<Value>) {
@@ -75,6 +102,7 @@ extension Settings {
             }
             if database.path.isEmpty { found.append("The database \(name) has no path.") }
         }
+        found += curve?.problems ?? []
         for limit in Limits.settable {
             check("limits.\(limit.name)", limit.get(limits), limit.range)
         }
@@ -85,12 +113,39 @@ extension Settings {
     }
 }
 
+extension Settings.Curve {
+    /// Bytes of a public key.
+    private static let keyBytes = 32
+
+    fileprivate var problems: [String] {
+        var found: [String] = []
+        if secretKeyFile.isEmpty {
+            found.append("curve.secret_key must name a file; make it with `millrace keygen`.")
+        }
+        var holders: [[UInt8]: String] = [:]
+        for (name, client) in clients.sorted(by: { $0.key < $1.key }) {
+            if QueueName(rawValue: name) == nil {
+                found.append(
+                    "The client name \"\(name)\" must be made of letters, digits, . _ and -."
+                )
+            }
+            if client.publicKey.count != Self.keyBytes {
+                found.append("The key of the client \(name) must have \(Self.keyBytes) bytes.")
+            }
+            if let other = holders.updateValue(name, forKey: client.publicKey) {
+                found.append("The clients \(other) and \(name) have the same key.")
+            }
+        }
+        return found
+    }
+}
+
 /// What may be listened on.
 private enum Endpoint {
     /// `sockaddr_un` holds 108 bytes, the last being zero; see unix(7).
     private static let socketPathBytes = 107
 
-    static func problem(_ endpoint: String) -> String? {
+    static func problem(_ endpoint: String, asksForKeys: Bool) -> String? {
         if endpoint.hasPrefix("ipc://") {
             let path = endpoint.dropFirst("ipc://".count)
             if path.isEmpty { return "listen: \(endpoint) names no socket." }
@@ -105,9 +160,9 @@ private enum Endpoint {
         guard let colon = address.lastIndex(of: ":"),
             isPort(address[address.index(after: colon)...])
         else { return "listen: \(endpoint) must end with a port, as tcp://127.0.0.1:5555 does." }
-        guard !isLoopback(address[..<colon]) else { return nil }
-        return "listen: \(endpoint) is open to the network, which needs CURVE, not built yet; "
-            + "listen on 127.0.0.1 and use a tunnel."
+        guard !asksForKeys, !isLoopback(address[..<colon]) else { return nil }
+        return "listen: \(endpoint) is open to the network, which needs CURVE: make a key with "
+            + "`millrace keygen` and name its file as curve.secret_key."
     }
 
     /// `*` lets the system choose.

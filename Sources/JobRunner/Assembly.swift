@@ -86,13 +86,15 @@ struct Assembly {
 
     /// Opens the sockets; `endpoints` become what clients can connect to.
     func openDoors(_ endpoints: inout [String]) throws -> Doors {
+        let secretKey = try startDoorkeeper()
         let clients = try Socket(.router, in: context, options: clientOptions)
         for endpoint in settings.listen {
             if isTaken(endpoint) {
                 throw RunnerError.endpoint(endpoint, reason: "another program listens there")
             }
             do throws(ZeroMQError) {
-                try clients.bind(endpoint)
+                let isOpen = endpoint.hasPrefix("ipc://")
+                try clients.bind(endpoint, secretKey: isOpen ? nil : secretKey)
                 endpoints.append(try clients.lastEndpoint)
             } catch {
                 throw RunnerError.endpoint(endpoint, reason: error.reason)
@@ -106,8 +108,22 @@ struct Assembly {
         return Doors(clients: clients, workers: workers)
     }
 
+    /// - Returns: What tcp clients must know this runner by; nil when there are no keys.
+    private func startDoorkeeper() throws -> SecretKey? {
+        guard let curve = settings.curve else { return nil }
+        let key: SecretKey
+        do throws(KeyFileProblem) {
+            key = try SecretKey(file: curve.secretKeyFile)
+        } catch {
+            throw SettingsError(problems: [error.summary])
+        }
+        try Doorkeeper.start(Gate(curve), in: context, inbox: staff.doorkeeper, log: log)
+        return key
+    }
+
     private var clientOptions: SocketOptions {
         var options = SocketOptions()
+        options.isGuarded = settings.curve != nil
         options.sendHighWaterMark = 1_000
         options.receiveHighWaterMark = 1_000
         options.maxMessageSize = settings.limits.messageBytes
@@ -131,6 +147,7 @@ struct Assembly {
                 inbox: inbox,
                 staff: staff,
                 ear: Ear(catalog),
+                peers: Peers(settings.curve),
                 limits: MessageLimits(
                     frames: settings.limits.messageFrames + 2,
                     bytes: settings.limits.messageBytes + 1_024
@@ -195,6 +212,7 @@ struct Assembly {
         let done = Mailbox<Bool>()
         staff.writer.put(.stop { done.put(true) })
         _ = done.wait()
+        staff.doorkeeper.put(true)
     }
 
     /// The thread that looks after the jobs directory. What ended while nobody looked comes first.

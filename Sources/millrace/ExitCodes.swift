@@ -20,7 +20,7 @@ extension ExitCode {
     /// The code for a program that ends with this error.
     init(ending error: any Explained) {
         switch error {
-        case ClientError.noRunner: self = .noRunner
+        case ClientError.noRunner, ClientError.notLetIn: self = .noRunner
         case ClientError.timedOut: self = .tryAgain
         case ClientError.badReply: self = .runnerFault
         case ClientError.refused(let refusal): self.init(refusing: refusal.status)

@@ -30,6 +30,7 @@ internal import JobCore
             ResultCommand.self,
             WaitCommand.self, ListCommand.self, CancelCommand.self, RetryCommand.self,
             DeleteCommand.self, StatisticsCommand.self, QueueCommand.self, DrainCommand.self,
+            KeygenCommand.self,
         ]
     )
 

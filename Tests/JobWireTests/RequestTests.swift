@@ -187,12 +187,12 @@ struct RequestTests {
     }
 
     @Test func `large messages are known before they are read`() throws {
-        let small = try #require(Envelope(message("job.submit", Array("{}".utf8))))
+        let small = try #require(Envelope(message("job.submit", Array("{}".utf8)), from: .local))
         #expect(!small.isLarge)
         let spaces = [UInt8](repeating: 0x20, count: 1 << 16)
-        #expect(try #require(Envelope(message("job.submit", spaces))).isLarge)
+        #expect(try #require(Envelope(message("job.submit", spaces), from: .local)).isLarge)
         let frames = message("job.submit", [], [UInt8](repeating: 0, count: 1 << 20))
-        #expect(try #require(Envelope(frames)).isLarge)
+        #expect(try #require(Envelope(frames, from: .local)).isLarge)
     }
 
     @Test func `what is no JSON object is refused with its place`() {

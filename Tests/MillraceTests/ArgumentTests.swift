@@ -1,9 +1,12 @@
 import ArgumentParser
+import Glibc
 import JobClient
 import JobCore
 import JobRunner
+import JobTesting
 import JobWire
 import Testing
+import ZeroMQ
 
 @testable import millrace
 
@@ -95,6 +98,34 @@ import Testing
         #expect(endpoint(nil, [:], true) == "tcp://127.0.0.1:5555")
     }
 
+    @Test func `both keys are options or variables, or there are none`() throws {
+        let directory = try TemporaryDirectory()
+        let file = directory.path + "/ada.key"
+        let (secret, server) = (try SecretKey(), try SecretKey().publicKey)
+        try secret.write(newFile: file)
+        let both = ["MILLRACE_SERVER_KEY": server.text, "MILLRACE_SECRET_KEY": file]
+        let keys = SocketOptions.ClientKeys(secretKey: secret, serverKey: server)
+        #expect(try RunnerOptions.keys(server: nil, secret: nil, both) == keys)
+        #expect(try RunnerOptions.keys(server: server.text, secret: file, [:]) == keys)
+        #expect(
+            try RunnerOptions.keys(server: nil, secret: nil, ["MILLRACE_SERVER_KEY": ""]) == nil
+        )
+        for (server, secret) in [(server.text, nil), (nil, file), ("no key", file)] {
+            #expect(throws: ValidationError.self) {
+                try RunnerOptions.keys(server: server, secret: secret, [:])
+            }
+        }
+        chmod(file, 0o644)
+        #expect(throws: KeyFileProblem.open(file, mode: 0o644)) {
+            try RunnerOptions.keys(server: nil, secret: nil, both)
+        }
+    }
+
+    @Test(arguments: [[], ["a b"], ["ada", "--role", "root"], ["../ada"], ["ada", "x"]])
+    func `a key is made for a name and a role that there are`(words: [String]) {
+        #expect(throws: (any Error).self) { try KeygenCommand.parse(words) }
+    }
+
     @Test func `a submission becomes the protocol's job`() throws {
         let command = try SubmitCommand.parse([
             "--sql", "-- a comment\nselect ?, ?", "--param", "-1", "--param", "x",
@@ -157,6 +188,7 @@ import Testing
             ExitCode(ending: ClientError.refused(Refusal(status, "", ""))).rawValue
         }
         #expect(ExitCode(ending: ClientError.noRunner(endpoint: "")).rawValue == 69)
+        #expect(ExitCode(ending: ClientError.notLetIn(endpoint: "")).rawValue == 69)
         #expect(ExitCode(ending: ClientError.timedOut(service: "", endpoint: "")).rawValue == 75)
         #expect(ExitCode(ending: ClientError.badReply("")).rawValue == 70)
         #expect(ExitCode(ending: NoJobs()).rawValue == 3)

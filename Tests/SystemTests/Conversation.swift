@@ -10,14 +10,24 @@ final class Conversation {
     private let socket: Socket
 
     /// One question at a time.
-    convenience init(_ endpoint: String) throws { try self.init(.req, endpoint) }
+    convenience init(_ endpoint: String, keys: SocketOptions.ClientKeys? = nil) throws {
+        try self.init(.req, endpoint, keys)
+    }
 
     /// Many questions at a time.
-    convenience init(dealer endpoint: String) throws { try self.init(.dealer, endpoint) }
+    convenience init(dealer endpoint: String, keys: SocketOptions.ClientKeys? = nil) throws {
+        try self.init(.dealer, endpoint, keys)
+    }
 
-    private init(_ kind: Socket.Kind, _ endpoint: String) throws {
+    private init(
+        _ kind: Socket.Kind,
+        _ endpoint: String,
+        _ keys: SocketOptions.ClientKeys?
+    ) throws {
         self.kind = kind
-        socket = try Socket(kind, in: Context())
+        var options = SocketOptions()
+        options.keys = keys
+        socket = try Socket(kind, in: Context(), options: options)
         try socket.connect(endpoint)
     }
 

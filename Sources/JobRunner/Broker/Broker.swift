@@ -11,11 +11,12 @@ enum BrokerLetter: Sendable {
     case heard(Heard, bytes: Int)
 }
 
-/// The mailboxes of those to whom the broker gives work.
+/// The mailboxes of the other threads.
 struct Staff: Sendable {
     let writer = Mailbox<WriterLetter>()
     let reader = Mailbox<[Decisions.Asked]>()
     let parser = Mailbox<Envelope>()
+    let doorkeeper = Mailbox<Bool>()
 }
 
 /// The broker's sockets: where clients come in, and where the workers are.
@@ -50,6 +51,7 @@ struct Broker: ~Copyable {
         let inbox: Mailbox<BrokerLetter>
         let staff: Staff
         let ear: Ear
+        let peers: Peers
         let limits: MessageLimits
         let time: any TimeSource
         let log: Logger
@@ -116,10 +118,15 @@ extension Broker {
         for _ in 0..<Self.messagesARound {
             switch try doors.clients.receive(limits: desk.limits, waiting: false) {
             case .nothing: return
-            case .tooLarge(let frames): refuse(Envelope(frames), .messageTooLarge, at: now)
-            case .message(let frames): hear(Envelope(frames), at: now)
+            case .tooLarge(let frames): refuse(envelope(frames), .messageTooLarge, at: now)
+            case .message(let frames): hear(envelope(frames), at: now)
             }
         }
+    }
+
+    /// Nil also when it is not known who has sent the message.
+    private func envelope(_ frames: [[UInt8]]) -> Envelope? {
+        desk.peers.peer(named: doors.clients.sender).flatMap { Envelope(frames, from: $0) }
     }
 
     private mutating func hear(_ envelope: Envelope?, at now: Timestamp) {
@@ -149,8 +156,7 @@ extension Broker {
 
     private mutating func refuse(_ envelope: Envelope?, _ refusal: Refusal, at now: Timestamp) {
         guard let envelope else { return dispatcher.dropped += 1 }
-        let caller = Caller(client: envelope.client, service: envelope.service)
-        send(Message(to: caller, .refused(refusal)), at: now)
+        send(Message(to: envelope.caller, .refused(refusal)), at: now)
     }
 
     private mutating func hearWorkers(at now: Timestamp) throws(ZeroMQError) {

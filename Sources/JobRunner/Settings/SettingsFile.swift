@@ -1,11 +1,13 @@
 internal import JobCore
 internal import Yams
+internal import ZeroMQ
 
 /// `millrace.yaml` as it was written: texts by the names of settings, and databases.
 struct SettingsFile {
     private(set) var texts: [String: String] = [:]
     private(set) var lists: [String: [String]] = [:]
     private(set) var databases: [String: Settings.Database] = [:]
+    private(set) var clients: [String: Settings.Client] = [:]
     private(set) var problems: [String] = []
     private let path: String
 
@@ -42,6 +44,8 @@ struct SettingsFile {
             }
         case "databases":
             each(of: value, name) { file, key, value in file.readDatabase(key, value) }
+        case "curve":
+            each(of: value, name) { file, key, value in file.readCurve(key, value) }
         case _ where Self.names.contains(name): texts[name] = text(value, of: name)
         default: refuse("there is no setting \"\(name)\"", at: key)
         }
@@ -65,6 +69,43 @@ struct SettingsFile {
             }
         }
         databases[name] = database
+    }
+
+    private mutating func readCurve(_ key: Node, _ value: Node) {
+        switch key.string {
+        case "secret_key":
+            texts["curve.secret_key"] = text(value, of: "curve.secret_key")
+        case "clients":
+            each(of: value, "curve.clients") { file, key, value in file.readClient(key, value) }
+        case let other: refuse("there is no setting \"curve.\(other ?? "")\"", at: key)
+        }
+    }
+
+    private mutating func readClient(_ name: Node, _ value: Node) {
+        let path = "curve.clients.\(name.string ?? "")"
+        var key: PublicKey?
+        var role: Role?
+        let problemsBefore = problems.count
+        each(of: value, path) { file, field, value in
+            let text = file.text(value, of: "\(path).\(field.string ?? "")") ?? ""
+            switch field.string {
+            case "key":
+                key = PublicKey(text)
+                if key == nil {
+                    file.refuse("\(path): the key is not 40 characters of Z85", at: value)
+                }
+            case "role":
+                role = Role(rawValue: text)
+                if role == nil { file.refuse("\(path): the role must be \(roles)", at: value) }
+            case let other:
+                file.refuse("\(path) has no setting \"\(other ?? "")\"", at: field)
+            }
+        }
+        if let key, let role {
+            clients[name.string ?? ""] = Settings.Client(publicKey: key.bytes, role: role)
+        } else if problems.count == problemsBefore {
+            refuse("\(path) must have a key and a role", at: value)
+        }
     }
 
     private mutating func each(
@@ -102,6 +143,8 @@ struct SettingsFile {
         problems.append("\(path), line \(node.mark?.line ?? 0): \(why).")
     }
 }
+
+private let roles = Role.allCases.map(\.rawValue).joined(separator: ", ")
 
 extension Node {
     /// Whether nothing stands after the colon.

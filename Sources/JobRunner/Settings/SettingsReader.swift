@@ -1,6 +1,7 @@
 internal import Configuration
 internal import Glibc
 public import JobCore
+internal import ZeroMQ
 
 /// Puts the sources of the settings on top of each other, and turns texts into values.
 extension Settings {
@@ -67,7 +68,21 @@ private struct SettingsReader {
             if !database.path.isEmpty { database.path = place(database.path) }
             return database
         }
+        settings.curve = curve { place($0) }
         return settings
+    }
+
+    private mutating func curve(place: (String) -> String) -> Settings.Curve? {
+        let path = text("curve.secret_key").map { $0.isEmpty ? $0 : place($0) }
+        guard path != nil || !file.clients.isEmpty else { return nil }
+        if let path, !path.isEmpty {
+            do throws(KeyFileProblem) {
+                _ = try SecretKey(file: path)
+            } catch {
+                problems.append(error.summary)
+            }
+        }
+        return Settings.Curve(secretKeyFile: path ?? "", clients: file.clients)
     }
 
     /// A database of a later source takes the place of its namesake; the others stay.

@@ -4,6 +4,7 @@ public import JobCore
 /// body. Cheap to make, and free to be handed to another thread for reading.
 public struct Envelope: Equatable, Sendable {
     public let client: ClientID
+    public let peer: Peer
     /// As it was sent: of any bytes.
     public let service: [UInt8]
     /// JSON, then binary frames.
@@ -17,17 +18,21 @@ public struct Envelope: Equatable, Sendable {
     /// protocol, the service, the body.
     ///
     /// - Returns: Nil when no address and no service can be made out. Such messages are dropped.
-    public init?(_ frames: [[UInt8]]) {
+    public init?(_ frames: [[UInt8]], from peer: Peer) {
         guard frames.count >= 4, !frames[0].isEmpty, frames[1].isEmpty,
             frames[2].starts(with: clientProtocol.prefix(4))
         else { return nil }
         client = ClientID(rawValue: frames[0])
+        self.peer = peer
         service = frames[3]
         body = Array(frames[4...])
         isOurs = frames[2] == clientProtocol
         frameCount = frames.count
         byteCount = frames.reduce(0) { $0 + $1.count }
     }
+
+    /// Where the answer goes.
+    public var caller: Caller { Caller(client: client, service: service, peer: peer) }
 
     /// True when reading it may take longer than about a quarter of a millisecond, so that a thread
     /// with nothing urgent to do should read it.

@@ -19,12 +19,12 @@ public struct Ear: Sendable {
     }
 
     /// Reads the frames as a ROUTER gives them, with the routing id first.
-    public func hear(_ frames: [[UInt8]]) -> Heard {
-        Envelope(frames).map(hear) ?? .dropped
+    public func hear(_ frames: [[UInt8]], from peer: Peer = .local) -> Heard {
+        Envelope(frames, from: peer).map(hear) ?? .dropped
     }
 
     public func hear(_ envelope: Envelope) -> Heard {
-        var caller = Caller(client: envelope.client, service: envelope.service)
+        var caller = envelope.caller
         let reader = RequestReader(envelope, catalog)
         do {
             try envelope.check(catalog.limits)

@@ -6,17 +6,20 @@ struct RequestReader {
     private let body: [UInt8]
     private let frames: [[UInt8]]
     private let catalog: Catalog
+    private let role: Role
 
     init(_ envelope: Envelope, _ catalog: Catalog) {
         service = String(decoding: envelope.service, as: UTF8.self)
         body = envelope.body.first ?? []
         frames = Array(envelope.body.dropFirst())
         self.catalog = catalog
+        role = envelope.peer.role
     }
 
     /// - Returns: The request, and the caller's own name for it.
     func request() throws(Refusal) -> (Request, name: String?) {
         guard let service = Service(rawValue: service) else { throw unserved(service) }
+        try service.check(role)
         switch service {
         case .submit:
             let found = try JobReader(catalog).submission(body, frames: frames)

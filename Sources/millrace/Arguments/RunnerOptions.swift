@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Glibc
 internal import JobClient
+internal import ZeroMQ
 
 /// Which runner a command talks to.
 struct RunnerOptions: ParsableArguments {
@@ -13,12 +14,57 @@ struct RunnerOptions: ParsableArguments {
     )
     var connect: String?
 
-    func client() throws -> JobClient {
-        try JobClient(
-            endpoint: Self.endpoint(option: connect, Environment.variables) {
-                access($0, F_OK) == 0
-            }
+    @Option(
+        help: ArgumentHelp(
+            "The public key of a runner that asks for keys. Default: $MILLRACE_SERVER_KEY.",
+            valueName: "key"
         )
+    )
+    var serverKey: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "The file of this client's secret key. Default: $MILLRACE_SECRET_KEY.",
+            valueName: "file"
+        )
+    )
+    var secretKey: String?
+
+    func client() throws -> JobClient {
+        let endpoint = Self.endpoint(option: connect, Environment.variables) {
+            access($0, F_OK) == 0
+        }
+        var options = JobClient.Options()
+        // A socket of this machine asks for none, so that they may stay in the environment.
+        if endpoint.hasPrefix("tcp://") {
+            options.keys = try Self.keys(
+                server: serverKey,
+                secret: secretKey,
+                Environment.variables
+            )
+        }
+        return try JobClient(endpoint: endpoint, options: options)
+    }
+
+    /// The options, else `MILLRACE_SERVER_KEY` and `MILLRACE_SECRET_KEY`; nil when there are none.
+    static func keys(
+        server: String?,
+        secret: String?,
+        _ variables: [String: String]
+    ) throws -> SocketOptions.ClientKeys? {
+        func given(_ option: String?, _ name: String) -> String? {
+            (option ?? variables[name]).flatMap { $0.isEmpty ? nil : $0 }
+        }
+        switch (given(server, "MILLRACE_SERVER_KEY"), given(secret, "MILLRACE_SECRET_KEY")) {
+        case (nil, nil): return nil
+        case (let server?, let secret?):
+            guard let serverKey = PublicKey(server) else {
+                throw ValidationError("The server key is not 40 characters of Z85.")
+            }
+            return .init(secretKey: try SecretKey(file: secret), serverKey: serverKey)
+        default:
+            throw ValidationError("--server-key and --secret-key belong together: give both.")
+        }
     }
 
     /// The option, else `MILLRACE_CONNECT`, else the state directory's socket when it exists, else
