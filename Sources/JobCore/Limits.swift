@@ -25,8 +25,15 @@ public struct Limits: Equatable, Sendable {
     public var timeoutMs: Int64 = 3_600_000
     /// Parked waits of all clients together.
     public var waits = 10_000
-    /// Parked waits of one client.
-    public var waitsPerClient = 64
+    /// Parked waits of one client: all connections that show one key, or one connection without.
+    public var waitsPerClient = 1_000
+    /// Jobs that the parked waits of one client are for.
+    public var awaitedJobsPerClient = 100_000
+    /// Requests of one client that are not answered yet, parked waits among them.
+    public var requestsPerClient = 10_000
+    /// Jobs that one client may submit in a second, on average; 0 is no limit. A larger batch is
+    /// taken whole, and the client waits afterwards.
+    public var jobsPerSecondPerClient: Int64 = 0
     /// Jobs in one page of a list.
     public var listJobs = 1_000
 

@@ -22,6 +22,12 @@ public struct Owner: RawRepresentable, Hashable, Sendable {
     public static let local = Owner(rawValue: "")
 }
 
+/// Whom limits count as one client: who shows a key, over all connections, else a connection.
+public enum Account: Hashable, Sendable {
+    case owner(Owner)
+    case connection(ClientID)
+}
+
 /// What a client may do; each role may do what those before it may.
 public enum Role: String, CaseIterable, Comparable, Sendable {
     /// Look at everything.

@@ -9,6 +9,7 @@ public enum Query: Equatable, Sendable {
     case gather(JobID)
     case show([JobID])
     case ends([JobID])
+    case owners([JobID])
     case result(JobID, ByteRange)
     case list(JobFilter, after: JobID?, limit: Int)
     /// Ids of a filter's jobs, ascending, from after the given one.
@@ -26,6 +27,8 @@ public enum Answer: Equatable, Sendable {
     case shown([JobDetails?], isIssued: [Bool])
     /// In the order of the ids; of a job that has not ended, the state says so.
     case ends([JobEnd?], isIssued: [Bool])
+    /// Nil for those that are not kept (any more).
+    case owners([Owner?], isIssued: [Bool])
     /// Nil when the id is not kept (any more).
     case result(JobResult?, isIssued: Bool)
     case listed([JobDetails], next: JobID?)

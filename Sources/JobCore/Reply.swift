@@ -114,6 +114,7 @@ public struct PastAttempt: Equatable, Sendable {
 public struct JobDetails: Equatable, Sendable {
     public var job: Job
     public var kind: Spec.Kind
+    public var owner = Owner.local
     public var queue: QueueName
     public var queueIsPaused = false
     public var priority = 0

@@ -43,11 +43,19 @@ public struct JobFilter: Equatable, Sendable {
     public var state: JobState?
     public var queue: QueueName?
     public var kind: Spec.Kind?
+    /// Set for those who may change their own jobs alone; no client names it.
+    public var owner: Owner?
 
-    public init(state: JobState? = nil, queue: QueueName? = nil, kind: Spec.Kind? = nil) {
+    public init(
+        state: JobState? = nil,
+        queue: QueueName? = nil,
+        kind: Spec.Kind? = nil,
+        owner: Owner? = nil
+    ) {
         self.state = state
         self.queue = queue
         self.kind = kind
+        self.owner = owner
     }
 }
 
@@ -76,5 +84,10 @@ public struct Caller: Hashable, Sendable {
         self.service = service
         self.request = request
         self.peer = peer
+    }
+
+    /// Whose share of the limits it uses.
+    public var account: Account {
+        peer.owner == .local ? .connection(client) : .owner(peer.owner)
     }
 }

@@ -72,6 +72,7 @@ public struct Insertion: Equatable, Sendable {
     public var ticket: Ticket
     /// The file that they came from: its row of the ledger belongs to the same transaction.
     public var file: TakenFile.Row?
+    public var owner = Owner.local
 
     public init(
         jobs: [Submission],

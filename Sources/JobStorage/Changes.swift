@@ -36,14 +36,16 @@ enum Changes: Int, StatementList {
             INSERT INTO jobs
                 (id, state, ready_at, created_at, kind, queue, priority, timeout_ms, max_attempts,
                  first_ms, longest_ms, parts, writes, salt, sort, name, tags, keep_ms, key,
-                 fingerprint, parent_id, part, file_id, frames, body)
+                 fingerprint, parent_id, part, file_id, frames, body, owner)
             VALUES
                 (:id, 'queued', :ready_at, :created_at, :kind, :queue, :priority, :timeout_ms,
                  :max_attempts, :first_ms, :longest_ms, :parts, :writes, :salt, :sort, :name,
-                 :tags, :keep_ms, :key, :fingerprint, :parent_id, :part, :file_id, :frames, :body)
+                 :tags, :keep_ms, :key, :fingerprint, :parent_id, :part, :file_id, :frames, :body,
+                 ifnull((SELECT owner FROM jobs WHERE id = :parent_id), :owner))
             """
         case .insertInput: "INSERT INTO inputs VALUES (:job_id, :number, :bytes)"
-        case .jobByKey: "SELECT id, state, fingerprint FROM jobs WHERE owner = '' AND key = :key"
+        case .jobByKey:
+            "SELECT id, state, fingerprint FROM jobs WHERE owner = :owner AND key = :key"
         case .job:
             """
             SELECT \(Columns.job), queue, parent_id, part, file_id, started_at, worker

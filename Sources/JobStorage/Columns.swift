@@ -13,7 +13,7 @@ enum Columns {
         """
 
     static let details = """
-        kind, queue, parent_id, \(job), priority, timeout_ms, name, key, tags, created_at,
+        kind, queue, parent_id, owner, \(job), priority, timeout_ms, name, key, tags, created_at,
         started_at, finished_at, worker
         """
 

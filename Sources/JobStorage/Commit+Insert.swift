@@ -7,12 +7,12 @@ extension Commit {
         precondition(insertion.ids.count == insertion.jobs.count, "each job has an id")
 
         if let file = insertion.file, let (known, firstID) = try fileTaken(as: file.takenAs) {
-            let accepted = try acceptedBefore(insertion.jobs, from: firstID)
+            let accepted = try acceptedBefore(insertion, from: firstID)
             facts.append(.inserted(insertion.ticket, accepted, known))
             openOfFiles[known, default: 0] += 0  // Says once more when all have ended.
             return
         }
-        switch try knownJobs(of: insertion.jobs) {
+        switch try knownJobs(of: insertion) {
         case .failure(let refusal): facts.append(.refused(insertion.ticket, refusal))
         case .success(let known):
             let created = insertion.jobs.count - known.count
@@ -40,7 +40,7 @@ extension Commit {
                 continue
             }
             let id = JobID(rawValue: insertion.ids.lowerBound + Int64(place))
-            try insert(submission, as: id, of: .none, file: file)
+            try insert(submission, as: id, of: .client(insertion.owner), file: file)
             counts[submission.spec.queue, default: JobCounts()].queued += 1
             accepted.append(Accepted(id: id, state: .queued, created: true))
         }
@@ -48,9 +48,9 @@ extension Commit {
         return accepted
     }
 
-    /// Whose child a new job is, and which.
+    /// Whose job a new one is, or whose child, and which.
     enum Descent {
-        case none
+        case client(Owner)
         case child(of: JobID, part: Int)
     }
 
@@ -69,7 +69,7 @@ extension Commit {
         try values.add(submission.key)
         try values.add(Int64(bitPattern: submission.fingerprint))
         switch descent {
-        case .none:
+        case .client:
             try values.add(Int64?.none)
             try values.add(Int64?.none)
         case .child(let parent, let part):
@@ -79,6 +79,11 @@ extension Commit {
         try values.add(file?.rawValue)
         try values.add(spec.frames.count)
         try values.add(text: spec.body)
+        if case .client(let owner) = descent {
+            try values.add(owner.rawValue)
+        } else {
+            try values.add(Owner.local.rawValue)  // Not used: a child has its parent's.
+        }
         try values.statement.run()
         for frame in spec.frames {
             let statement = try changes.with(.insertInput, id.rawValue, Int64(frame.number))
@@ -92,8 +97,9 @@ extension Commit {
 
     /// The jobs that were submitted before, by their place; or why all are refused.
     private func knownJobs(
-        of jobs: [Submission]
+        of insertion: Insertion
     ) throws(SQLiteError) -> Result<[Int: Accepted], Refusal> {
+        let jobs = insertion.jobs
         var known: [Int: Accepted] = [:]
         var keys: Set<String> = []
         for (place, job) in jobs.enumerated() {
@@ -105,9 +111,9 @@ extension Commit {
         guard !keys.isEmpty else { return .success([:]) }
 
         for (place, job) in jobs.enumerated() {
-            guard let key = job.key, let (accepted, fingerprint) = try holder(of: key) else {
-                continue
-            }
+            guard let key = job.key,
+                let (accepted, fingerprint) = try holder(of: key, insertion.owner)
+            else { continue }
             guard fingerprint == job.fingerprint else {
                 let place = jobs.count > 1 ? place : nil
                 return .failure(.keyConflict(key, with: accepted.id, at: place))
@@ -117,9 +123,13 @@ extension Commit {
         return .success(known)
     }
 
-    private func holder(of key: String) throws(SQLiteError) -> (Accepted, fingerprint: UInt64)? {
+    private func holder(
+        of key: String,
+        _ owner: Owner
+    ) throws(SQLiteError) -> (Accepted, fingerprint: UInt64)? {
         let statement = changes[.jobByKey]
-        try statement.bind(text: key, at: 1)
+        try statement.bind(text: owner.rawValue, at: 1)
+        try statement.bind(text: key, at: 2)
         return try statement.first { statement throws(SQLiteError) in
             var row = Row(of: statement)
             let accepted = Accepted(id: row.id(), state: try row.word(), created: false)
@@ -140,12 +150,12 @@ extension Commit {
     /// What the first taking of the file was told. A job that is gone has ended, and how is not
     /// known any more: it says cancelled, since there is no result.
     private func acceptedBefore(
-        _ jobs: [Submission],
+        _ insertion: Insertion,
         from firstID: Int64
     ) throws(SQLiteError) -> [Accepted] {
         var accepted: [Accepted] = []
-        for (place, job) in jobs.enumerated() {
-            if let key = job.key, let (holder, _) = try holder(of: key) {
+        for (place, job) in insertion.jobs.enumerated() {
+            if let key = job.key, let (holder, _) = try holder(of: key, insertion.owner) {
                 accepted.append(holder)
             } else {
                 let id = JobID(rawValue: firstID + Int64(place))

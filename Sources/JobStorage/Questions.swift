@@ -3,7 +3,7 @@ enum Questions: Int, StatementList {
     case begin, end
     case nextQueue, nextPriority, ready, oldestReady, nextReadyAt, pausedQueues
     case waiting, inputs
-    case standing, details, failure, pastAttempts, children, marks
+    case standing, owner, details, failure, pastAttempts, children, marks
     case resultHead, resultBody, resultParts, partResults
     case listAll, listRare, selectAll, selectRare
     case queue, queues, counts, pageCount, pageSize
@@ -15,7 +15,8 @@ enum Questions: Int, StatementList {
         case .end: "COMMIT"
         case .nextQueue, .nextPriority, .ready, .oldestReady, .nextReadyAt, .pausedQueues:
             readyText
-        case .waiting, .inputs, .standing, .details, .failure, .pastAttempts, .children, .marks:
+        case .waiting, .inputs, .standing, .owner, .details, .failure, .pastAttempts, .children,
+            .marks:
             jobText
         case .resultHead, .resultBody, .resultParts, .partResults: resultText
         case .listAll, .listRare, .selectAll, .selectRare: listText
@@ -69,6 +70,7 @@ enum Questions: Int, StatementList {
         case .waiting: "SELECT \(Columns.waiting) FROM jobs WHERE id = :id"
         case .inputs: "SELECT number, bytes FROM inputs WHERE job_id = :job_id ORDER BY number"
         case .standing: "SELECT state, attempt FROM jobs WHERE id = :id"
+        case .owner: "SELECT owner FROM jobs WHERE id = :id"
         case .details: "SELECT \(Columns.details) FROM jobs WHERE id = :id"
         case .failure: "SELECT \(Columns.failure) FROM failures WHERE job_id = :job_id"
         case .pastAttempts:
@@ -131,6 +133,7 @@ enum Questions: Int, StatementList {
     private var selected: String {
         """
         (:queue IS NULL OR queue = :queue) AND (:kind IS NULL OR kind = :kind)
+               AND (:owner IS NULL OR owner = :owner)
                AND parent_id IS NULL
              ORDER BY id LIMIT :limit
         """

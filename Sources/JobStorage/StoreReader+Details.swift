@@ -61,18 +61,20 @@ extension StoreReader {
         try values.add(filter.state?.rawValue)
         try values.add(filter.queue?.rawValue)
         try values.add(filter.kind?.rawValue)
+        try values.add(filter.owner?.rawValue)
         try values.add(limit)
         return try values.statement.all { JobID(rawValue: $0.integer(0)) }
     }
 
     /// Where a job's id is in every list; before it stand what filters compare, after it the state.
-    private static let idColumn = 3
+    private static let idColumn = 4
 
     private func matches(_ filter: JobFilter, _ statement: Statement) -> Bool {
         guard statement.isNull(2) else { return false }  // A child.
         return (filter.kind.map { $0.rawValue == statement.text(0) } ?? true)
             && (filter.queue.map { $0.rawValue == statement.text(1) } ?? true)
-            && (filter.state.map { $0.rawValue == statement.text(4) } ?? true)
+            && (filter.owner.map { $0.rawValue == statement.text(3) } ?? true)
+            && (filter.state.map { $0.rawValue == statement.text(Self.idColumn + 1) } ?? true)
     }
 
     // MARK: - Details
@@ -82,6 +84,7 @@ extension StoreReader {
         let kind = try row.word(Spec.Kind.self)
         let queue = try row.word(QueueName.self)
         _ = row.optionalInteger()
+        let owner = Owner(rawValue: row.text())
         let job = try row.job()
         let priority = row.int()
         let timeoutMs = row.integer()
@@ -95,6 +98,7 @@ extension StoreReader {
             timeoutMs: timeoutMs,
             createdAt: row.moment()
         )
+        details.owner = owner
         details.priority = priority
         details.name = name
         details.key = key

@@ -51,6 +51,7 @@ public final class StoreReader {
         case .gather(let parent): .gathered(parent, try gather(parent))
         case .show(let ids): try show(ids)
         case .ends(let ids): try ends(ids)
+        case .owners(let ids): try owners(of: ids)
         case .result(let id, let range): try result(id, range)
         case .list(let filter, let after, let limit): try list(filter, after: after, limit: limit)
         case .select(let filter, let after, let limit):
@@ -98,6 +99,15 @@ public final class StoreReader {
         var ends: [JobEnd?] = []
         for id in ids { ends.append(try end(of: id)) }
         return .ends(ends, isIssued: try areIssued(ids))
+    }
+
+    private func owners(of ids: [JobID]) throws(SQLiteError) -> Answer {
+        var owners: [Owner?] = []
+        for id in ids {
+            let owner = try questions.with(.owner, id.rawValue).first { $0.text(0) }
+            owners.append(owner.map { Owner(rawValue: $0) })
+        }
+        return .owners(owners, isIssued: try areIssued(ids))
     }
 
     func areIssued(_ ids: [JobID]) throws(SQLiteError) -> [Bool] {

@@ -12,6 +12,7 @@ extension ModelStore {
         case .show(let ids):
             .shown(ids.map { entries[$0].map(details) }, isIssued: ids.map(isIssued))
         case .ends(let ids): .ends(ids.map { entries[$0].map(end) }, isIssued: ids.map(isIssued))
+        case .owners(let ids): .owners(ids.map { entries[$0]?.owner }, isIssued: ids.map(isIssued))
         case .result(let id, let range):
             .result(entries[id].map { result(of: $0, range) }, isIssued: isIssued(id))
         case .list(let filter, let after, let limit): list(filter, after: after, limit: limit)
@@ -116,6 +117,7 @@ extension ModelStore {
             createdAt: entry.createdAt
         )
         details.queueIsPaused = pausedQueues.contains(entry.spec.queue)
+        details.owner = entry.owner
         details.priority = entry.spec.priority
         details.name = entry.spec.name
         details.key = entry.key
@@ -182,5 +184,6 @@ extension JobFilter {
             && (state == nil || state == entry.job.state)
             && (queue == nil || queue == entry.spec.queue)
             && (kind == nil || kind == entry.spec.kind)
+            && (owner == nil || owner == entry.owner)
     }
 }

@@ -69,6 +69,7 @@ extension ModelStore {
             insert(Submission(spec: spec, fingerprint: 0), as: id)
             entries[id]?.parent = report.job
             entries[id]?.part = place + 1
+            entries[id]?.owner = parent.owner
             children.append(Waiting(id: id, next: Attempt(rawValue: 1), readyAt: now, spec: spec))
         }
         conclude(parent)

@@ -12,6 +12,7 @@ public struct ModelStore: Store {
     struct Entry {
         var job: Job
         let spec: Spec
+        var owner = Owner.local
         var key: String?
         var fingerprint: UInt64 = 0
         let createdAt: Timestamp
@@ -93,24 +94,25 @@ public struct ModelStore: Store {
             let (known, file) = files.first(where: { $0.value.takenAs == row.takenAs })
         {
             touchedFiles.insert(known)
-            let accepted = acceptedBefore(insertion.jobs, from: file.firstID)
+            let accepted = acceptedBefore(insertion, from: file.firstID)
             facts.append(.inserted(insertion.ticket, accepted, known))
             return
         }
-        if let refusal = refusal(of: insertion.jobs) {
+        if let refusal = refusal(of: insertion) {
             facts.append(.refused(insertion.ticket, refusal))
             return
         }
         let file = insertFile(of: insertion)
         var accepted: [Accepted] = []
         for (job, id) in zip(insertion.jobs, insertion.ids) {
-            if let key = job.key, let (holder, entry) = holder(of: key) {
+            if let key = job.key, let (holder, entry) = holder(of: key, insertion.owner) {
                 accepted.append(Accepted(id: holder, state: entry.job.state, created: false))
                 continue
             }
             let id = JobID(rawValue: id)
             insert(job, as: id)
             entries[id]?.file = file
+            entries[id]?.owner = insertion.owner
             queueNames.insert(job.spec.queue)
             accepted.append(Accepted(id: id, state: .queued, created: true))
         }
@@ -132,7 +134,8 @@ public struct ModelStore: Store {
         highestID = max(highestID, id.rawValue)
     }
 
-    private func refusal(of jobs: [Submission]) -> Refusal? {
+    private func refusal(of insertion: Insertion) -> Refusal? {
+        let jobs = insertion.jobs
         var keys: Set<String> = []
         for (place, job) in jobs.enumerated() {
             if let key = job.key, !keys.insert(key).inserted {
@@ -141,7 +144,7 @@ public struct ModelStore: Store {
         }
         var created = 0
         for (place, job) in jobs.enumerated() {
-            guard let key = job.key, let (holder, entry) = holder(of: key) else {
+            guard let key = job.key, let (holder, entry) = holder(of: key, insertion.owner) else {
                 created += 1
                 continue
             }
@@ -153,13 +156,13 @@ public struct ModelStore: Store {
         return open > limits.waitingJobs ? .queueFull(limit: limits.waitingJobs) : nil
     }
 
-    private func holder(of key: String) -> (JobID, Entry)? {
-        entries.first { $0.value.key == key }.map { ($0.key, $0.value) }
+    private func holder(of key: String, _ owner: Owner) -> (JobID, Entry)? {
+        entries.first { $0.value.key == key && $0.value.owner == owner }.map { ($0.key, $0.value) }
     }
 
-    private func acceptedBefore(_ jobs: [Submission], from firstID: Int64) -> [Accepted] {
-        jobs.enumerated().map { place, job in
-            if let key = job.key, let (holder, entry) = holder(of: key) {
+    private func acceptedBefore(_ insertion: Insertion, from firstID: Int64) -> [Accepted] {
+        insertion.jobs.enumerated().map { place, job in
+            if let key = job.key, let (holder, entry) = holder(of: key, insertion.owner) {
                 return Accepted(id: holder, state: entry.job.state, created: false)
             }
             let id = JobID(rawValue: firstID + Int64(place))

@@ -35,7 +35,7 @@ internal import Testing
             "| `nice` | \(defaults.nice) | \(bounds(Settings.niceValues)) |",
             "| `drain_ms` | \(grouped(defaults.drainMs)) | \(bounds(Settings.drains)) |",
             "| `stuck_ms` | \(grouped(defaults.stuckMs)) | \(bounds(Settings.stucks)) |",
-            "| `databases` | none |",
+            "| `databases` | none |", "| `curve.secret_key` | none |", "| `curve.clients` | none |",
         ]
         for row in rows { #expect(page.contains(row), "\(row)") }
     }

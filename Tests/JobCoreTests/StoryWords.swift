@@ -22,7 +22,7 @@ func words(_ answer: Answer) -> String {
             .joined(separator: ", ")
     case .selected(let jobs): "selected \(jobs.map(\.rawValue))"
     case .unreadable: "unreadable"
-    case .shown, .result, .listed, .queues, .statistics: "for a client"
+    case .shown, .owners, .result, .listed, .queues, .statistics: "for a client"
     }
 }
 

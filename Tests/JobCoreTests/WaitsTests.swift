@@ -25,7 +25,7 @@ import Testing
         #expect(waits.ended(end(1)).isEmpty)
         #expect(waits.ended(end(2)).map(\.jobs.count) == [3])
         #expect(waits.ended(end(2)).isEmpty)
-        #expect(waits.count == 0 && waits.count(of: caller().client) == 0)
+        #expect(waits.count == 0 && waits.share(of: caller().account) == Waits.Share())
     }
 
     @Test func `a wait expires at its deadline with what has ended so far`() {

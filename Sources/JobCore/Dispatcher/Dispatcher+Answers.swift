@@ -34,6 +34,8 @@ extension Dispatcher {
         case (.page(let campaign), .selected(let jobs)):
             jobs.isEmpty
                 ? say(.count(campaign.count), to: campaign.caller) : step(campaign, jobs)
+        case (.owners(let campaign, let jobs), .owners(let owners, let isIssued)):
+            step(campaign, jobs, ownedBy: owners, isIssued: isIssued)
         default: preconditionFailure("an answer fits its query")
         }
     }
@@ -127,7 +129,8 @@ extension Dispatcher {
         case .show(let caller, _), .result(let caller, _), .list(let caller), .queues(let caller),
             .statistics(let caller):
             say(.refused(refusal), to: caller)
-        case .page(let campaign): say(.refused(refusal), to: campaign.caller)
+        case .page(let campaign), .owners(let campaign, _):
+            say(.refused(refusal), to: campaign.caller)
         case .submission, .file, .pause, .step, .leftovers: break
         }
     }

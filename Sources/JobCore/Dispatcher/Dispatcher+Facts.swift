@@ -69,7 +69,7 @@ extension Dispatcher {
             guard let waitMs, waitMs > 0, let job = accepted.first else {
                 return say(.accepted(accepted, isBatch: isBatch), to: caller)
             }
-            if waitRefusal(caller.client) != nil {
+            if waitRefusal(caller, jobs: 1) != nil {
                 // Others came first. The job is accepted all the same.
                 guard job.state.isFinal else {
                     let again = Self.askAgainMs

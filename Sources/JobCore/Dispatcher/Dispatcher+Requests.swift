@@ -1,6 +1,22 @@
 // What the dispatcher does when a client asks, or a file was dropped.
 
 extension Dispatcher {
+    /// Hears a request for the first time, unless the client has used up its share.
+    mutating func admit(_ request: Request, from caller: Caller, at now: Timestamp) {
+        guard quotas.begin(for: caller.account) else {
+            // Not `say`, for no request was counted that this answers.
+            return decisions.messages.append(Message(to: caller, .refused(.tooManyRequests)))
+        }
+        if case .submit(let jobs, _, _) = request,
+            let pauseMs = quotas.charge(jobs.count, to: caller.account, at: now)
+        {
+            var refusal = Refusal.tooManyJobs
+            refusal.retryAfterMs = pauseMs
+            return say(.refused(refusal), to: caller)
+        }
+        hear(request, from: caller, at: now)
+    }
+
     mutating func hear(_ request: Request, from caller: Caller, at now: Timestamp) {
         switch request {
         case .ping: say(.pong, to: caller)
@@ -30,7 +46,7 @@ extension Dispatcher {
     mutating func submit(_ purpose: Purpose) {
         if stop.isDraining { return refuse(purpose, .draining) }
         if case .submission(let caller, _, _, let waitMs?) = purpose, waitMs > 0,
-            let refusal = waitRefusal(caller.client)
+            let refusal = waitRefusal(caller, jobs: 1)
         {
             return refuse(purpose, refusal)
         }
@@ -54,7 +70,11 @@ extension Dispatcher {
             ids: range,
             ticket: ticket
         )
-        if case .file(let file) = purpose { insertion.file = file.row }
+        switch purpose {
+        case .file(let file): insertion.file = file.row
+        case .submission(let caller, _, _, _): insertion.owner = caller.peer.owner
+        default: break
+        }
         decisions.changes.append(.insert(insertion))
     }
 
@@ -98,7 +118,9 @@ extension Dispatcher {
         at now: Timestamp,
         looking: Bool = true
     ) {
-        if let refusal = waitRefusal(caller.client) { return say(.refused(refusal), to: caller) }
+        if let refusal = waitRefusal(caller, jobs: jobs.count) {
+            return say(.refused(refusal), to: caller)
+        }
         lastTicket += 1
         let ticket = Ticket(rawValue: lastTicket)
         let deadline = now.adding(ms: min(max(ms, 0), Limits.waitMs))
@@ -108,10 +130,11 @@ extension Dispatcher {
         if looking { ask(.ends(jobs), for: .parked(ticket)) }
     }
 
-    func waitRefusal(_ client: ClientID) -> Refusal? {
+    func waitRefusal(_ caller: Caller, jobs: Int) -> Refusal? {
+        let (share, limits) = (waits.share(of: caller.account), plan.limits)
         guard
-            waits.count >= plan.limits.waits
-                || waits.count(of: client) >= plan.limits.waitsPerClient
+            waits.count >= limits.waits || share.waits >= limits.waitsPerClient
+                || share.jobs + jobs > limits.awaitedJobsPerClient
         else { return nil }
         var refusal = Refusal(
             429,
@@ -127,12 +150,37 @@ extension Dispatcher {
 
     private mutating func begin(_ verb: Campaign.Verb, _ selection: Selection, _ caller: Caller) {
         var campaign = Campaign(verb: verb, caller: caller)
+        let mayChangeAll = caller.peer.role == .admin
         switch selection {
-        case .ids(let ids): step(campaign, ids)
-        case .filter(let filter):
+        case .ids(let ids) where mayChangeAll: step(campaign, ids)
+        case .ids(let ids): ask(.owners(ids), for: .owners(campaign, ids))
+        case .filter(var filter):
+            if !mayChangeAll { filter.owner = caller.peer.owner }
             campaign.filter = filter
             nextPage(of: campaign)
         }
+    }
+
+    /// Goes on when none of the jobs is somebody else's: otherwise nothing happens to any of them,
+    /// not even to their place in the lanes.
+    mutating func step(
+        _ campaign: Campaign,
+        _ jobs: [JobID],
+        ownedBy owners: [Owner?],
+        isIssued: [Bool]
+    ) {
+        let owner = campaign.caller.peer.owner
+        var own: [JobID] = []
+        var missing: Refusal?
+        for ((job, found), isIssued) in zip(zip(jobs, owners), isIssued) {
+            if let found, found != owner {
+                return say(.refused(.notOwnJob(job, campaign.verb)), to: campaign.caller)
+            }
+            if found == nil { missing = missing ?? (isIssued ? .goneJob(job) : .unknownJob(job)) }
+            if found != nil { own.append(job) }
+        }
+        guard own.isEmpty, let missing else { return step(campaign, own) }
+        say(.refused(missing), to: campaign.caller)
     }
 
     mutating func nextPage(of campaign: Campaign) {
@@ -186,6 +234,33 @@ extension [Submission] {
 }
 
 extension Refusal {
+    fileprivate static func notOwnJob(_ id: JobID, _ verb: Campaign.Verb) -> Refusal {
+        Refusal(
+            403,
+            "forbidden",
+            "Job \(id.rawValue) belongs to somebody else, and this key may \(verb) its own alone.",
+            hint: "A client with the role admin may \(verb) every job."
+        )
+    }
+
+    fileprivate static let tooManyRequests: Refusal = {
+        var refusal = Refusal(
+            429,
+            "too_many_requests",
+            "This client has as many unanswered requests as it may.",
+            hint: "Read replies before sending more requests."
+        )
+        refusal.retryAfterMs = 100
+        return refusal
+    }()
+
+    fileprivate static let tooManyJobs = Refusal(
+        429,
+        "too_many_jobs",
+        "This client submits more jobs a second than it may.",
+        hint: "Send the same again later; sys.info tells the limits."
+    )
+
     static let draining = Refusal(
         503,
         "draining",

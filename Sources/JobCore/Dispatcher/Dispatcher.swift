@@ -44,6 +44,7 @@ public struct Dispatcher: Sendable {
     var lanes = Lanes()
     var crew = Crew()
     var waits = Waits()
+    var quotas: Quotas
     var pace = Pace()
     var meter = Meter()
     var stop = Stop()
@@ -90,6 +91,7 @@ public struct Dispatcher: Sendable {
     public init(_ plan: Plan) {
         self.plan = plan
         ids = IDSupply(plan.reserved)
+        quotas = Quotas(plan.limits)
     }
 
     /// The first decisions: workers to start, and a look at what waits in the store.
@@ -100,7 +102,7 @@ public struct Dispatcher: Sendable {
 
     public mutating func hear(_ event: Event, at now: Timestamp) {
         switch event {
-        case .asked(let request, let caller): hear(request, from: caller, at: now)
+        case .asked(let request, let caller): admit(request, from: caller, at: now)
         case .filed(let file): submit(.file(file))
         case .fileClosed(let file): decisions.changes.append(.closeFile(file))
         case .wrote(let facts): for fact in facts { hear(fact, at: now) }
@@ -158,6 +160,7 @@ public struct Dispatcher: Sendable {
     }
 
     mutating func say(_ reply: Reply, to caller: Caller) {
+        quotas.end(for: caller.account)
         decisions.messages.append(Message(to: caller, reply))
     }
 }
@@ -182,6 +185,8 @@ enum Purpose: Sendable {
     case pause(Caller, QueueName?)
     /// The next page of jobs that a filter chose.
     case page(Campaign)
+    /// Whose the jobs are that a campaign shall begin with.
+    case owners(Campaign, [JobID])
     /// The change of one page, or of the ids that were named.
     case step(Campaign)
 }

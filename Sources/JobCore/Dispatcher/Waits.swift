@@ -33,11 +33,17 @@ struct Waits {
 
     private var waits: [Ticket: Wait] = [:]
     private var byJob: [JobID: Set<Ticket>] = [:]
-    private var byClient: [ClientID: Int] = [:]
+    private var byAccount: [Account: Share] = [:]
+
+    /// What one client has parked.
+    struct Share: Equatable {
+        var waits = 0
+        var jobs = 0
+    }
 
     var count: Int { waits.count }
 
-    func count(of client: ClientID) -> Int { byClient[client] ?? 0 }
+    func share(of account: Account) -> Share { byAccount[account] ?? Share() }
 
     subscript(ticket: Ticket) -> Wait? { waits[ticket] }
 
@@ -50,7 +56,8 @@ struct Waits {
 
     mutating func park(_ wait: Wait, as ticket: Ticket) {
         waits[ticket] = wait
-        byClient[wait.caller.client, default: 0] += 1
+        byAccount[wait.caller.account, default: Share()].waits += 1
+        byAccount[wait.caller.account, default: Share()].jobs += wait.jobs.count
         for job in wait.jobs { byJob[job, default: []].insert(ticket) }
     }
 
@@ -84,8 +91,10 @@ struct Waits {
             byJob[job]?.remove(ticket)
             if byJob[job]?.isEmpty == true { byJob[job] = nil }
         }
-        let left = (byClient[wait.caller.client] ?? 1) - 1
-        byClient[wait.caller.client] = left > 0 ? left : nil
+        var share = share(of: wait.caller.account)
+        share.waits -= 1
+        share.jobs -= wait.jobs.count
+        byAccount[wait.caller.account] = share.waits > 0 ? share : nil
         return wait
     }
 }

@@ -9,6 +9,7 @@ extension JSONWriter {
         member("waiting", ifAny: details.waiting(now: now)?.rawValue)
         member("why", ifAny: details.why(now: now))
         member("kind", details.kind.rawValue)
+        member("owner", ifAny: details.owner == .local ? nil : details.owner.rawValue)
         member("queue", details.queue.rawValue)
         member("priority", Int64(details.priority))
         member("name", ifAny: details.name)
