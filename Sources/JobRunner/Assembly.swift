@@ -10,6 +10,9 @@ internal import ZeroMQ
 struct Assembly {
     private static let workersEndpoint = "inproc://workers"
 
+    /// What CURVE adds to a frame: name, flags, nonce and authenticator (ZeroMQ RFC 26).
+    private static let curveBytes = 8 + 1 + 8 + 16
+
     private let settings: Settings
     private let kernels: KernelRegistry
     private let log: Logger
@@ -126,7 +129,7 @@ struct Assembly {
         options.isGuarded = settings.curve != nil
         options.sendHighWaterMark = 1_000
         options.receiveHighWaterMark = 1_000
-        options.maxMessageSize = settings.limits.messageBytes
+        options.maxMessageSize = settings.limits.messageBytes + Self.curveBytes
         options.handshakeInterval = .seconds(5)
         options.heartbeatInterval = .seconds(10)
         options.heartbeatTimeout = .seconds(30)
@@ -164,6 +167,7 @@ struct Assembly {
         ready()
         let startAgain = try broker.run()
         stopWriter()
+        staff.doorkeeper.put(true)
         return startAgain ? .startAgain : .stopped
     }
 
@@ -212,7 +216,6 @@ struct Assembly {
         let done = Mailbox<Bool>()
         staff.writer.put(.stop { done.put(true) })
         _ = done.wait()
-        staff.doorkeeper.put(true)
     }
 
     /// The thread that looks after the jobs directory. What ended while nobody looked comes first.

@@ -1,7 +1,9 @@
 import Foundation
+import JobCore
 import JobTesting
 import JobWire
 import Testing
+import ZeroMQ
 
 /// A client in another language: pyzmq, against the built runner.
 ///
@@ -53,6 +55,14 @@ import Testing
         #expect(said.arrayValue?[1] == "succeeded")
         #expect(said.arrayValue?[2]["columns"] == ["answer"])
         #expect(said.arrayValue?[2]["rows"] == [[42]])
+    }
+
+    @Test func `a key of the settings opens the door, and nothing else does`() throws {
+        let runner = try KeyedRunner()
+        let (tcp, key) = (runner.process.tcp, runner.serverKey.text)
+        let said = try run(["keys", tcp, key, runner.keyFile(.submit)], in: runner.process)
+        #expect(said == "[\"200\", [null, null, null], \"200\"]\n")
+        #expect(try Conversation(runner.process.ipc).ask("sys.stats")["counts"]?["succeeded"] == 2)
     }
 
     @Test func `every job comes back right by its id, also after a kill and a restart`() throws {

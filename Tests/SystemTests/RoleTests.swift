@@ -51,7 +51,7 @@ import Testing
         #expect(try client.show(own).state == "cancelled")
         #expect(try client.show(others[0]).state == "queued")
         #expect(try client.ask("job.retry", #"{"id":\#(own)}"#)["count"] == 1)
-        #expect(try client.ask("job.cancel", #"{"id":\#(own)}"#)["count"] == 1)
+        #expect(try client.result(own).state == "succeeded")
         #expect(try client.ask("job.delete", #"{"id":\#(own)}"#)["count"] == 1)
         #expect(try client.ask("job.cancel", #"{"id":\#(own)}"#).code == "410")
         #expect(try client.ask("job.cancel", #"{"id":99}"#).code == "404")
@@ -78,5 +78,36 @@ import Testing
         #expect(other.code == "409")
         let listed = try local.ask("job.list")["jobs"]?.arrayValue ?? []
         #expect(listed.map { $0["owner"]?.stringValue } == ["admin", "submit", nil])
+    }
+
+    @Test func `all connections of one key have one share of the limits`() throws {
+        var options = RunnerProcess.Options()
+        options.settings = [
+            "LIMITS_WAITS_PER_CLIENT": "2", "LIMITS_JOBS_PER_SECOND_PER_CLIENT": "1",
+        ]
+        let runner = try KeyedRunner(options)
+        let local = try Conversation(runner.process.ipc)
+        let id = try local.submit(#"{"kernel":"sleep","input":{"ms":600000}}"#)
+        let wait = #"{"id":\#(id),"wait_ms":60000}"#
+        let waiting = try (0..<2).map { _ in try runner.client(.read) }
+        for client in waiting { try client.say("job.result", wait) }
+        let over = try eventually("the waits are parked") { () -> Said? in
+            let said = try runner.client(.read).ask("job.result", #"{"id":\#(id),"wait_ms":1}"#)
+            return said.code == "429" ? said : nil
+        }
+        #expect(over.errorCode == "too_many_waits")
+        #expect(over["error"]?["retry_after_ms"]?.integerValue ?? 0 > 0)
+        let other = try runner.client(.admin).ask("job.result", #"{"id":\#(id),"wait_ms":1}"#)
+        #expect(other.code == "300")
+
+        let batch = #"{"jobs":[\#((0..<600).map { _ in later }.joined(separator: ","))]}"#
+        #expect(try runner.client(.submit).ask("job.submit", batch).code == "200")
+        let soon = try runner.client(.submit).ask("job.submit", later)
+        #expect(soon.code == "429")
+        #expect(soon.errorCode == "too_many_jobs")
+        #expect(soon["error"]?["retry_after_ms"]?.integerValue ?? 0 > 300_000)
+        #expect(try runner.client(.admin).ask("job.submit", later).code == "200")
+        #expect(try local.ask("job.cancel", #"{"id":\#(id)}"#)["count"] == 1)
+        for client in waiting { #expect(try client.hear().state == "cancelled") }
     }
 }

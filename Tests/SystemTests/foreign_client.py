@@ -17,6 +17,32 @@ def ten_lines(endpoint):
     print(json.dumps([status.decode(), json.loads(head)["state"], json.loads(result[0])]))
 
 
+def keys(endpoint, server_key, key_file):
+    """Who comes in with these keys, with wrong ones, and with none: what each was answered."""
+    with open(key_file, "rb") as file:
+        secret = file.read().strip()
+    server = server_key.encode()
+    stranger_public, stranger = zmq.curve_keypair()
+
+    def answer(pair, expected):
+        socket = CONTEXT.socket(zmq.REQ)
+        socket.setsockopt(zmq.LINGER, 0)
+        if pair:
+            socket.curve_publickey, socket.curve_secretkey = pair
+            socket.curve_serverkey = expected
+        socket.connect(endpoint)
+        socket.send_multipart([b"MDPC01", b"job.submit", b'{"sql": "select 6*7", "wait_ms": 5000}'])
+        right = pair == own and expected == server
+        if not socket.poll(60_000 if right else 1_000):
+            return None
+        return socket.recv_multipart()[2].decode()
+
+    own = (zmq.curve_public(secret), secret)
+    wrong = [answer((stranger_public, stranger), server), answer(own, stranger_public),
+             answer(None, None)]
+    print(json.dumps([answer(own, server), wrong, answer(own, server)]))
+
+
 class Client:
     """A DEALER that may have many requests under way."""
 
@@ -123,5 +149,8 @@ def main(mode, endpoint, path, singles, batches, size):
 
 if __name__ == "__main__":
     mode, endpoint, *rest = sys.argv[1:]
+    if mode == "keys":
+        keys(endpoint, *rest)
+        sys.exit()
     path, singles, batches, size = rest if rest else ("", 0, 0, 0)
     main(mode, endpoint, path, int(singles), int(batches), int(size))

@@ -136,6 +136,43 @@ import ZeroMQ
         #expect(!poll.isReady(index))
     }
 
+    /// libzmq hands on what a peer says about itself, under any name.
+    @Test func `who claims a name in the clear does not get it`() throws {
+        let gate = try guarding([ada.publicKey: "ada"])
+        let path = "/tmp/millrace-\(UUID().uuidString)"
+        defer { unlink(path) }
+        let door = try door("ipc://" + path)
+        let peer = socket(AF_UNIX, CInt(SOCK_STREAM.rawValue), 0)
+        defer { close(peer) }
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+        let connected = withUnsafePointer(to: &address) { address in
+            address.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(peer, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+        try #require(connected == 0)
+
+        // ZMTP 3.0 (RFC 23): greeting, READY with properties, one message of one frame.
+        func property(_ name: String, _ value: String) -> [UInt8] {
+            [UInt8(name.utf8.count)] + .init(name) + [0, 0, 0, UInt8(value.utf8.count)]
+                + .init(value)
+        }
+        let ready =
+            [5] + [UInt8]("READY") + property("Socket-Type", "DEALER") + property("User-Id", "ada")
+        let greeting =
+            [0xFF] + [UInt8](repeating: 0, count: 8) + [0x7F, 3, 0] + .init("NULL")
+            + [UInt8](repeating: 0, count: 48)
+        let bytes = greeting + [4, UInt8(ready.count)] + ready + [0, 1, 7]
+        #expect(send(peer, bytes, bytes.count, CInt(MSG_NOSIGNAL)) == bytes.count)
+        guard case .message(let frames) = try next(door.socket) else { throw CancellationError() }
+        #expect(frames.last == [7])
+        #expect(door.socket.sender == "local")
+        context.shutdown()
+        #expect(try gate.result()?.get() == 0)
+    }
+
     @Test func `requests of the gate that are malformed are refused or dropped`() throws {
         let gate = Gate([ada.publicKey: "ada"])
         func request(_ frames: [[UInt8]]) -> [[UInt8]] { [[9], []] + frames }

@@ -34,7 +34,8 @@ final class Folder {
     /// The folder of that name in this one, made if need be.
     func folder(_ name: String) throws(SpoolError) -> Folder {
         do {
-            try call("mkdir", name) { mkdirat(descriptor, name, 0o777) }
+            // What everybody may write we would refuse ourselves, so no mask shall allow it.
+            try call("mkdir", name) { mkdirat(descriptor, name, 0o775) }
             try sync()
         } catch  where error.isTaken {}
         let opened = try call("open", name) { openat(descriptor, name, directoryFlags) }
@@ -113,7 +114,7 @@ final class Folder {
     func write(_ name: String, _ bytes: [UInt8]) throws(SpoolError) {
         let hidden = "." + name
         let flags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC
-        let file = OpenFile(try call("open", hidden) { openat(descriptor, hidden, flags, 0o666) })
+        let file = OpenFile(try call("open", hidden) { openat(descriptor, hidden, flags, 0o664) })
         var written = 0
         while written < bytes.count {
             written += try call("write", hidden) {
