@@ -10,7 +10,7 @@ struct Connection: ~Copyable {
     /// Far beyond what a runner sends; it bounds what a wrong peer can make us hold.
     private static let limits = MessageLimits(frames: 64, bytes: 256 << 20)
 
-    /// - Parameter keys: Used for tcp alone, for a socket of this machine asks for none.
+    /// Keys are used for tcp alone, for a socket of this machine asks for none.
     init(
         to endpoint: String,
         _ keys: SocketOptions.ClientKeys?,

@@ -24,7 +24,7 @@ public final class JobClient {
         public var tries = 4
         /// How long the first ping may take before there is no runner.
         public var greeting: Duration = .seconds(2)
-        /// Who we are, and which runner we expect; for tcp endpoints of a runner that asks for keys.
+        /// Who we are, and which runner we expect: for tcp, where a runner may ask for keys.
         public var keys: SocketOptions.ClientKeys?
 
         public init() {}

@@ -1,7 +1,8 @@
 /// Decides which keys may come in: answers ZAP requests (ZeroMQ RFC 27) from a table that never
 /// changes.
 ///
-/// Its owner binds a router to `endpoint` before any guarded socket is bound, and sends the answers.
+/// Its owner binds a router to `endpoint` before any guarded socket is bound, and sends what it
+/// answers.
 public struct Gate: Sendable {
     /// Where libzmq asks, in the context of the socket that was connected to.
     public static let endpoint = "inproc://zeromq.zap.01"

@@ -26,9 +26,9 @@ public struct Socket: ~Copyable {
         self.kind = kind
     }
 
-    /// - Parameter secretKey: Lets only peers in that speak CURVE and expect this key; then the
-    ///   socket must be guarded. In the clear when nil. libzmq copies the options of a socket when
-    ///   it binds, so that one socket can have endpoints of both kinds.
+    /// With a secret key, for which the socket must be guarded, only peers come in that speak CURVE
+    /// and expect this key; in the clear when nil. libzmq copies the options of a socket when it
+    /// binds, so that one socket can have endpoints of both kinds.
     public func bind(_ endpoint: String, secretKey: SecretKey? = nil) throws(ZeroMQError) {
         precondition(secretKey == nil || handle.isGuarded, "CURVE alone lets every key in")
         if handle.isGuarded { try useCurve(secretKey) }

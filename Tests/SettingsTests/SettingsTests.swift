@@ -62,7 +62,10 @@ import Testing
 
         let lines = yaml.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
         let names =
-            ["state", "listen", "spool", "workers", "nice", "drain_ms", "stuck_ms", "databases", "curve"]
+            [
+                "state", "listen", "spool", "workers", "nice", "drain_ms", "stuck_ms", "databases",
+                "curve",
+            ]
             + Limits.settable.map(\.name)
         for name in names {
             #expect(lines.contains { $0.hasPrefix("\(name):") }, "\(name) is missing")

@@ -164,8 +164,18 @@ import ZeroMQ
         let greeting =
             [0xFF] + [UInt8](repeating: 0, count: 8) + [0x7F, 3, 0] + .init("NULL")
             + [UInt8](repeating: 0, count: 48)
-        let bytes = greeting + [4, UInt8(ready.count)] + ready + [0, 1, 7]
+        let bytes = greeting + [4, UInt8(ready.count)] + ready
         #expect(send(peer, bytes, bytes.count, CInt(MSG_NOSIGNAL)) == bytes.count)
+        var heard: [UInt8] = []
+        var limit = timeval(tv_sec: 20, tv_usec: 0)
+        setsockopt(peer, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+        while !String(decoding: heard, as: UTF8.self).contains("READY") {
+            var part = [UInt8](repeating: 0, count: 1_000)
+            let count = recv(peer, &part, part.count, 0)
+            try #require(count > 0)
+            heard += part.prefix(count)
+        }
+        #expect(send(peer, [0, 1, 7] as [UInt8], 3, CInt(MSG_NOSIGNAL)) == 3)
         guard case .message(let frames) = try next(door.socket) else { throw CancellationError() }
         #expect(frames.last == [7])
         #expect(door.socket.sender == "local")
