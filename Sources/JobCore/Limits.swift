@@ -30,7 +30,7 @@ public struct Limits: Equatable, Sendable {
     /// Jobs that the parked waits of one client are for.
     public var awaitedJobsPerClient = 100_000
     /// Requests of one client that are not answered yet, parked waits among them.
-    public var requestsPerClient = 10_000
+    public var requestsPerClient = 100_000
     /// Jobs that one client may submit in a second, on average; 0 is no limit. A larger batch is
     /// taken whole, and the client waits afterwards.
     public var jobsPerSecondPerClient: Int64 = 0

@@ -129,7 +129,8 @@ struct Assembly {
         options.isGuarded = settings.curve != nil
         options.sendHighWaterMark = 1_000
         options.receiveHighWaterMark = 1_000
-        options.maxMessageSize = settings.limits.messageBytes + Self.curveBytes
+        options.maxMessageSize = settings.limits.messageBytes
+        if settings.curve != nil { options.maxMessageSize? += Self.curveBytes }
         options.handshakeInterval = .seconds(5)
         options.heartbeatInterval = .seconds(10)
         options.heartbeatTimeout = .seconds(30)

@@ -142,6 +142,9 @@ import Testing
         #expect(lines.contains { $0.hasPrefix("  ready") && $0.hasSuffix("(in 2 s)") })
         #expect(lines.contains { $0.hasPrefix("  attempt 1") && $0.hasSuffix("no such table: t") })
         #expect(!lines.contains { $0.contains("result") || $0.contains("started") })
+        #expect(!lines.contains { $0.contains("owner") })
+        let owned = JobPage(["id": 1, "owner": "ada"], now: now, color: false).lines
+        #expect(owned.contains("  owner      ada"))
     }
 
     @Test func `a page shows result and error of a job that has ended`() {

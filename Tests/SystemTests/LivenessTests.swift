@@ -53,7 +53,9 @@ import Testing
     }
 
     @Test func `a client that parks too many waits is told so and others are not`() throws {
-        let runner = try RunnerProcess()
+        var options = RunnerProcess.Options()
+        options.settings["LIMITS_WAITS_PER_CLIENT"] = "64"
+        let runner = try RunnerProcess(options)
         let greedy = try Conversation(dealer: runner.ipc)
         let client = try Conversation(runner.ipc)
         let id = try client.submit(#"{"kernel":"sleep","input":{"ms":600000}}"#)

@@ -23,6 +23,7 @@ struct JobPage {
     private mutating func addWork() {
         add("why", job["why"]?.stringValue)
         add("name", job["name"]?.stringValue)
+        add("owner", job["owner"]?.stringValue)
         add("kind", job["kind"]?.stringValue)
         let priority = job["priority"]?.integerValue ?? 0
         add("queue", job.text("queue") + (priority == 0 ? "" : ", priority \(priority)"))
