@@ -6,16 +6,16 @@ public enum StoreError: Error, Equatable, Sendable {
     /// Another process holds the write lock.
     case busy(path: String)
     /// The file was written by a newer program.
-    case schemaTooNew(found: Int, known: Int)
+    case schemaTooNew(path: String, found: Int, known: Int)
     /// The file is something else.
     case notAStore(path: String)
     /// What the file says cannot be true.
-    case corrupt(SQLiteError)
+    case corrupt(path: String, SQLiteError)
     /// There is no room on the disk.
     case full(path: String)
     case readOnly(path: String)
     /// Anything else, such as an error of the disk.
-    case sqlite(SQLiteError)
+    case sqlite(path: String, SQLiteError)
 
     init(_ error: SQLiteError, path: String) {
         self =
@@ -24,13 +24,13 @@ public enum StoreError: Error, Equatable, Sendable {
             } else if error.isNotADatabase {
                 .notAStore(path: path)
             } else if error.isCorrupt {
-                .corrupt(error)
+                .corrupt(path: path, error)
             } else if error.isFull {
                 .full(path: path)
             } else if error.isReadOnly {
                 .readOnly(path: path)
             } else {
-                .sqlite(error)
+                .sqlite(path: path, error)
             }
     }
 
@@ -48,13 +48,13 @@ extension StoreError: Explained {
     public var summary: String {
         switch self {
         case .busy(let path): "The job store \(path) is in use by another process."
-        case .schemaTooNew(let found, let known):
-            "The job store has schema \(found); this program knows up to \(known)."
+        case .schemaTooNew(let path, let found, let known):
+            "The job store \(path) has schema \(found); this program knows up to \(known)."
         case .notAStore(let path): "\(path) is not a job store."
-        case .corrupt(let error): "The job store is damaged: \(error.message)."
+        case .corrupt(let path, let error): "The job store \(path) is damaged: \(error.message)."
         case .full(let path): "There is no room left on the disk for the job store \(path)."
         case .readOnly(let path): "The job store \(path) cannot be written."
-        case .sqlite(let error): "The job store reported: \(error.message)."
+        case .sqlite(let path, let error): "The job store \(path) reported: \(error.message)."
         }
     }
 
@@ -63,7 +63,8 @@ extension StoreError: Explained {
         case .busy: "End the other program that writes it, or give this runner a store of its own."
         case .schemaTooNew: "Run the program version that wrote it, or restore a backup."
         case .notAStore: "Name another file, or move this one away."
-        case .corrupt: "Restore a backup; keep the damaged file with its -wal for salvage."
+        case .corrupt:
+            "Ask `millrace doctor`, restore a backup, and keep this file and its -wal for salvage."
         case .full: "Make room; the runner goes on by itself."
         case .readOnly: "Make the file and its directory writable for the runner's user."
         case .sqlite: nil

@@ -39,6 +39,24 @@ enum StoreFile {
         return connection
     }
 
+    /// How closely a file is looked at.
+    enum Reach {
+        /// Pages and rows, in a time that grows with the file.
+        case quick
+        /// Indices as well, which takes several times as long.
+        case whole
+    }
+
+    /// What is wrong with a file, one sentence each; the first hundred.
+    static func faults(
+        in connection: Connection,
+        reach: Reach
+    ) throws(SQLiteError) -> [String] {
+        let check = reach == .quick ? "PRAGMA quick_check" : "PRAGMA integrity_check"
+        let found = try connection.prepare(check).all { $0.text(0) }
+        return found == ["ok"] ? [] : found
+    }
+
     private static func prepare(
         _ connection: Connection,
         path: String,
@@ -69,7 +87,8 @@ enum StoreFile {
             throw .notAStore(path: path)
         }
         guard version <= Schema.steps.count else {
-            throw .schemaTooNew(found: Int(clamping: version), known: Schema.steps.count)
+            let found = Int(clamping: version)
+            throw .schemaTooNew(path: path, found: found, known: Schema.steps.count)
         }
     }
 

@@ -21,6 +21,8 @@ public final class RunnerProcess {
         /// Folder of the temporary directory in which state and jobs directory lie, such as the
         /// place of another disk: "" or "/disk".
         public var home = ""
+        /// A file to begin with as the store.
+        public var store: String?
 
         public init() {}
     }
@@ -43,6 +45,14 @@ public final class RunnerProcess {
         self.directory = try directory ?? TemporaryDirectory()
         let directory = self.directory
         port = try Loopback.freePort()
+        if let store = options.store {
+            let state = directory.path + options.home + "/state"
+            try FileManager.default.createDirectory(
+                atPath: state,
+                withIntermediateDirectories: true
+            )
+            try FileManager.default.copyItem(atPath: store, toPath: state + "/millrace.db")
+        }
         process = try Self.start(options, in: directory, port: port)
         try waitUntilReady()
     }

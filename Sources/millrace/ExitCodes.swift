@@ -25,7 +25,7 @@ extension ExitCode {
         case ClientError.badReply: self = .runnerFault
         case ClientError.refused(let refusal): self.init(refusing: refusal.status)
         case is NoJobs: self = .unknownJob
-        case is SettingsError: self = .failure
+        case is SettingsError, is BackupError: self = .failure
         case RunnerError.alreadyRunning: self = .stateTaken
         default: self = .usage
         }

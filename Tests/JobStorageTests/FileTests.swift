@@ -51,7 +51,7 @@ import Testing
     @Test func `a newer store is refused, and left as it is`() throws {
         _ = try JobStore(path: directory.store)
         try change("PRAGMA user_version = 99")
-        let error = StoreError.schemaTooNew(found: 99, known: 2)
+        let error = StoreError.schemaTooNew(path: directory.store, found: 99, known: 2)
         #expect(throws: error) { try JobStore(path: directory.store) }
         #expect(throws: error) { try StoreReader(path: directory.store) }
         #expect(!error.heals)
