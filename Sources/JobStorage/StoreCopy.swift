@@ -18,7 +18,11 @@ public struct StoreCopy: Equatable, Sendable {
     ///
     /// Nothing is synced: the copy may be lost with the machine.
     ///
-    /// - Parameter mayGoOn: Asked now and then; false ends the work with an `interrupted` error.
+    /// - Parameters:
+    ///   - path: The store's file.
+    ///   - copy: The file to fill.
+    ///   - mayGoOn: Asked now and then; false ends the work with an error of the store.
+    /// - Throws: What is wrong with either file.
     public init(
         of path: String,
         in copy: String,

@@ -21,7 +21,10 @@ public struct Backup: Equatable, Sendable {
 
     /// Backs up the store of these settings.
     ///
-    /// - Parameter mayGoOn: Told now and then how far it is; false gives up and leaves nothing.
+    /// - Parameters:
+    ///   - settings: Those of the runner.
+    ///   - file: Where the backup shall be.
+    ///   - mayGoOn: Told now and then how far it is; false gives up and leaves nothing.
     /// - Throws: `BackupError`, or what is wrong with the store or the system.
     public init(
         of settings: Settings,
