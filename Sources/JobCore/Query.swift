@@ -16,6 +16,8 @@ public enum Query: Equatable, Sendable {
     case select(JobFilter, after: JobID?, limit: Int)
     case queues(QueueName?)
     case statistics(now: Timestamp)
+    /// Some jobs whose time is up, ascending, from after the given one.
+    case expired(Retention, after: JobID?, now: Timestamp)
 }
 
 /// What the store answers to a query, as of one moment between two commits.
@@ -35,6 +37,8 @@ public enum Answer: Equatable, Sendable {
     case selected([JobID])
     case queues([QueueDetails])
     case statistics(Statistics)
+    /// `next` is nil when all jobs were looked at; else the last one.
+    case expired([JobID], next: JobID?)
     /// The store could not be read.
     case unreadable(Refusal)
 }

@@ -63,6 +63,8 @@ public enum Change: Equatable, Sendable {
     /// Reserve ids up to and including this one.
     case reserve(upTo: Int64)
     case closeFile(FileID)
+    /// Remove those of the jobs whose time is still up when this is written, with all they own.
+    case expire([JobID], Retention, Ticket)
 }
 
 /// New jobs, from a client or from a file.
@@ -113,7 +115,7 @@ public enum Fact: Equatable, Sendable {
     case cancelRequested(JobID, Attempt)
     /// The report came too late: that attempt is not the running one any more.
     case cameLate(JobID, Attempt)
-    /// Of cancel, retry and delete: how many jobs changed, and the first that could not.
+    /// Of cancel, retry, delete and expire: how many jobs changed, and the first that could not.
     case changed(Ticket, count: Int, unfit: Unfit?)
     case paused(Bool, [QueueName], Ticket)
     case reserved(upTo: Int64)

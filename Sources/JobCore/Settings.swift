@@ -21,6 +21,8 @@ public struct Settings: Equatable, Sendable {
     public var databases: [String: Database] = [:]
     /// Who may come in by tcp. Without it tcp is for loopback, where it trusts every local user.
     public var curve: Curve?
+    /// How long jobs are kept that have ended.
+    public var retention = Retention()
     public var limits = Limits()
 
     /// The keys of the runner and its clients: every tcp endpoint asks for them.
@@ -94,6 +96,8 @@ extension Settings {
         check("nice", nice, Self.niceValues)
         check("drain_ms", drainMs, Self.drains)
         check("stuck_ms", stuckMs, Self.stucks)
+        check("keep_succeeded_ms", retention.succeededMs, Retention.bounds)
+        check("keep_failed_ms", retention.failedMs, Retention.bounds)
         for (name, database) in databases.sorted(by: { $0.key < $1.key }) {
             if QueueName(rawValue: name) == nil {
                 found.append(

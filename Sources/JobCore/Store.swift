@@ -27,6 +27,8 @@ public struct Recovery: Equatable, Sendable {
     /// Jobs that were called off while a run of theirs wrote, each with that attempt as its next:
     /// they still count as running, until a look into their database tells how they ended.
     public var calledOff: [Waiting]
+    /// The newest moment that earlier runs have written down, nearly; nil when there were none.
+    public var newestTime: Timestamp?
 
     public init(
         run: RunID,

@@ -161,6 +161,7 @@ struct Assembly {
                 signals: signals,
                 tellIntake: { intake.tell(IntakeNotice($0)) },
                 alarms: { [alarm] in alarm.sentences + intake.overview.alarms },
+                clockDriftMs: { [time] in time.driftMs },
                 startWorker: startWorker,
                 systemd: systemd
             )
@@ -188,6 +189,8 @@ struct Assembly {
             seed: UInt64.random(in: .min ... .max)
         )
         plan.calledOff = recovery.calledOff
+        plan.retention = settings.retention
+        plan.newestTime = recovery.newestTime
         return plan
     }
 

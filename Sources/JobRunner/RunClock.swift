@@ -23,6 +23,13 @@ public final class RunClock: TimeSource {
         course = Mutex(Course(offset: offset, last: 0))
     }
 
+    /// How far the machine's clock is from the course that is kept, in ms: more than two seconds
+    /// only after a jump.
+    public var driftMs: Int64 {
+        let offset = milliseconds(CLOCK_REALTIME) - milliseconds(CLOCK_BOOTTIME)
+        return offset - course.withLock(\.offset)
+    }
+
     public func now() -> Timestamp {
         let steady = milliseconds(CLOCK_BOOTTIME)
         let offset = milliseconds(CLOCK_REALTIME) - steady

@@ -6,12 +6,12 @@ enum Changes: Int, StatementList {
     case insertJob, insertInput, jobByKey, job, updateJob
     case insertResult, insertResultPart, insertAttempt, insertFailure, deleteFailure
     case openChildren, children
+    case ending, fileIsClosed, deleteFile
     case deleteJob, deleteInputs, deleteResult, deleteResultParts, deleteAttempts
     case fileByName, insertFile, countFile, closeFile
     case countQueue, insertQueue, pauseQueue, pauseAll, saveMarks
-    case marks, openJobs, newestRun, insertRun, stopRun, runningJobs, deleteIdleQueues
-    case latestMoment, readyAgain
-    case renewIdentity, identity
+    case marks, openJobs, newestRun, newestJob, insertRun, stopRun, runningJobs, deleteIdleQueues
+    case readyAgain, renewIdentity, identity
 
     var sql: String {
         switch self {
@@ -21,10 +21,11 @@ enum Changes: Int, StatementList {
         case .openChildren, .children, .deleteJob, .deleteInputs, .deleteResult,
             .deleteResultParts, .deleteAttempts:
             removalText
-        case .fileByName, .insertFile, .countFile, .closeFile: fileText
+        case .ending: "SELECT finished_at, keep_ms FROM jobs WHERE id = :id"
+        case .fileByName, .insertFile, .countFile, .closeFile, .fileIsClosed, .deleteFile: fileText
         case .countQueue, .insertQueue, .pauseQueue, .pauseAll, .saveMarks: tallyText
-        case .marks, .openJobs, .newestRun, .insertRun, .stopRun, .runningJobs, .deleteIdleQueues,
-            .latestMoment, .readyAgain, .renewIdentity, .identity:
+        case .marks, .openJobs, .newestRun, .newestJob, .insertRun, .stopRun, .runningJobs,
+            .deleteIdleQueues, .readyAgain, .renewIdentity, .identity:
             startText
         }
     }
@@ -126,6 +127,16 @@ enum Changes: Int, StatementList {
              WHERE id = :id
             RETURNING open_jobs
             """
+        case .fileIsClosed: "SELECT is_closed FROM spool_files WHERE id = :id"
+        case .deleteFile:
+            """
+            DELETE FROM spool_files
+             WHERE id = :id AND is_closed = 1
+               AND NOT EXISTS (
+                   SELECT 1 FROM jobs
+                    WHERE jobs.id BETWEEN first_id AND first_id + spool_files.jobs - 1
+                      AND file_id = spool_files.id)
+            """
         default: "UPDATE spool_files SET is_closed = 1 WHERE id = :id"
         }
     }
@@ -159,7 +170,13 @@ enum Changes: Int, StatementList {
         switch self {
         case .marks: "SELECT highest_id, reserved_up_to FROM marks"
         case .openJobs: "SELECT total(queued + running) FROM queues"
-        case .newestRun: "SELECT id, stopped_at FROM runs ORDER BY id DESC LIMIT 1"
+        case .newestRun: "SELECT id, stopped_at, started_at FROM runs ORDER BY id DESC LIMIT 1"
+        case .newestJob:
+            """
+            SELECT created_at, finished_at FROM jobs
+             WHERE id <= :id
+             ORDER BY id DESC LIMIT 1
+            """
         case .insertRun: "INSERT INTO runs (id, started_at) VALUES (:id, :started_at)"
         case .stopRun: "UPDATE runs SET stopped_at = :stopped_at WHERE id = :id"
         case .runningJobs:
@@ -167,13 +184,6 @@ enum Changes: Int, StatementList {
             SELECT id FROM jobs
              WHERE state <> 'queued' AND state <> 'succeeded' AND state = 'running'
              ORDER BY id
-            """
-        case .latestMoment:
-            """
-            SELECT max(started_at, coalesce(stopped_at, 0),
-                       coalesce((SELECT created_at FROM jobs
-                                  WHERE id = (SELECT max(id) FROM jobs)), 0))
-              FROM runs WHERE id = (SELECT max(id) FROM runs)
             """
         case .readyAgain:
             """

@@ -5,8 +5,8 @@ internal import SQLite
 extension Commit {
     mutating func recover(_ inFlight: [InFlight]) throws(SQLiteError) -> Recovery {
         let newest = try newestRun()
-        let latest = try changes[.latestMoment].first { Timestamp(rawValue: $0.integer(0)) }
         let run = RunID(rawValue: (newest?.id.rawValue ?? 0) + 1)
+        let newestTime = try newestTime(in: newest)
         try changes.with(.insertRun, run.rawValue, now.rawValue).run()
 
         let isClean = newest?.isClean ?? true
@@ -16,7 +16,7 @@ extension Commit {
         }
         let lost = try lose(blamed)
         let calledOff = try putBackRunning()
-        if let latest, latest > now { try makeReadyAgain(upTo: latest) }
+        if let newestTime, newestTime > now { try makeReadyAgain(upTo: newestTime) }
         facts = []  // Nobody is there to hear them: the program begins with what is written.
 
         let free = isClean ? marks.highestID : max(marks.highestID, marks.reservedUpTo)
@@ -25,7 +25,7 @@ extension Commit {
         try writeCounts()
         try changes[.deleteIdleQueues].run()
         let store = try identify()
-        return Recovery(
+        var recovery = Recovery(
             run: run,
             lost: lost.filter { !$0.isPoisoned }.map(\.id),
             poisoned: lost.filter(\.isPoisoned).map(\.id),
@@ -33,6 +33,8 @@ extension Commit {
             store: store,
             calledOff: calledOff
         )
+        recovery.newestTime = newestTime
+        return recovery
     }
 
     /// A store that begins from a backup is another one: the ids that it will issue were issued
@@ -99,7 +101,30 @@ extension Commit {
         try changes.with(.stopRun, now.rawValue, run.rawValue).run()
     }
 
-    private func newestRun() throws(SQLiteError) -> (id: RunID, isClean: Bool)? {
-        try changes[.newestRun].first { (RunID(rawValue: $0.integer(0)), !$0.isNull(1)) }
+    private struct LastRun {
+        var id: RunID
+        var stoppedAt: Timestamp?
+        var startedAt: Timestamp
+
+        var isClean: Bool { stoppedAt != nil }
+    }
+
+    private func newestRun() throws(SQLiteError) -> LastRun? {
+        try changes[.newestRun].first { statement in
+            var row = Row(of: statement)
+            let id = RunID(rawValue: row.integer())
+            let stoppedAt = row.optionalMoment()
+            return LastRun(id: id, stoppedAt: stoppedAt, startedAt: row.moment())
+        }
+    }
+
+    /// Of what is quickly found: the last run, and the job that came last.
+    private func newestTime(in run: LastRun?) throws(SQLiteError) -> Timestamp? {
+        guard let run else { return nil }
+        let ofJob = try changes.with(.newestJob, .max).first { statement in
+            var row = Row(of: statement)
+            return max(row.moment(), row.optionalMoment() ?? run.startedAt)
+        }
+        return [run.startedAt, run.stoppedAt, ofJob].compactMap(\.self).max()
     }
 }

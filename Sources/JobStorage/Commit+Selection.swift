@@ -35,13 +35,52 @@ extension Commit {
     mutating func delete(_ jobs: [JobID], _ ticket: Ticket) throws(SQLiteError) {
         try change(jobs, ticket) { commit, id, before throws(SQLiteError) in
             guard before.parent == nil, before.job.state.isFinal else { return false }
-            if before.job.isSplit { try commit.deleteChildren(of: id) }
-            try commit.deleteRows(of: id)
-            commit.add(-1, in: before.job.state, of: before.queue, before.file)
+            try commit.remove(before)
             return true
         } id: {
             $0
         }
+    }
+
+    /// As `delete`, but only what is still old enough now, and what no open file waits for.
+    mutating func expire(
+        _ jobs: [JobID],
+        _ retention: Retention,
+        _ ticket: Ticket
+    ) throws(SQLiteError) {
+        var count = 0
+        for id in jobs {
+            guard let before = try fetch(id), before.parent == nil,
+                try isOver(before.job, retention),
+                try before.file.map({ file throws(SQLiteError) in try isClosed(file) }) ?? true
+            else { continue }
+            try remove(before)
+            count += 1
+        }
+        facts.append(.changed(ticket, count: count, unfit: nil))
+    }
+
+    private func isOver(_ job: Job, _ retention: Retention) throws(SQLiteError) -> Bool {
+        let statement = try changes.with(.ending, job.id.rawValue)
+        return try statement.first { statement in
+            var row = Row(of: statement)
+            let finishedAt = row.optionalMoment()
+            let keepMs = row.optionalInteger()
+            return retention.isOver(job.state, finishedAt: finishedAt, keepMs: keepMs, at: now)
+        } ?? false
+    }
+
+    /// A file that is not in the ledger waits for nothing.
+    private func isClosed(_ file: FileID) throws(SQLiteError) -> Bool {
+        try changes.with(.fileIsClosed, file.rawValue).first { $0.integer(0) != 0 } ?? true
+    }
+
+    private mutating func remove(_ stored: Stored) throws(SQLiteError) {
+        let job = stored.job
+        if job.isSplit { try deleteChildren(of: job.id) }
+        try deleteRows(of: job.id)
+        add(-1, in: job.state, of: stored.queue, stored.file)
+        if let file = stored.file { leftFiles.insert(file) }
     }
 
     /// Changes each job that can be changed, and tells how many, and the first that could not.

@@ -16,6 +16,8 @@ struct Commit {
     var counts: [QueueName: JobCounts] = [:]
     /// Likewise, jobs of each file that have not ended.
     var openOfFiles: [FileID: Int64] = [:]
+    /// Files that may have no jobs left.
+    var leftFiles: Set<FileID> = []
     private let marksBefore: Marks
 
     init(
@@ -49,7 +51,10 @@ struct Commit {
         case .reserve(let id):
             marks.reservedUpTo = max(marks.reservedUpTo, id)
             facts.append(.reserved(upTo: marks.reservedUpTo))
-        case .closeFile(let file): try changes.with(.closeFile, file.rawValue).run()
+        case .closeFile(let file):
+            try changes.with(.closeFile, file.rawValue).run()
+            leftFiles.insert(file)
+        case .expire(let jobs, let retention, let ticket): try expire(jobs, retention, ticket)
         }
     }
 
@@ -134,6 +139,7 @@ struct Commit {
                 .all { $0.integer(0) }.first
             if open == 0 { facts.append(.fileEnded(file)) }
         }
+        for file in leftFiles { try changes.with(.deleteFile, file.rawValue).run() }
     }
 
     mutating func writeCounts() throws(SQLiteError) {

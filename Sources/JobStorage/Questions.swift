@@ -8,6 +8,7 @@ enum Questions: Int, StatementList {
     case listAll, listRare, selectAll, selectRare
     case queue, queues, counts, pageCount, pageSize
     case endedFiles, file, fileJobs
+    case endings, resultBytes
 
     var sql: String {
         switch self {
@@ -22,6 +23,13 @@ enum Questions: Int, StatementList {
         case .listAll, .listRare, .selectAll, .selectRare: listText
         case .queue, .queues, .counts, .pageCount, .pageSize: totalText
         case .endedFiles, .file, .fileJobs: fileText
+        case .endings:
+            """
+            SELECT id, state, finished_at, keep_ms, parent_id, is_split, parts FROM jobs
+             WHERE id > :after
+             ORDER BY id
+            """
+        case .resultBytes: "SELECT total_bytes FROM results WHERE job_id = :job_id"
         }
     }
 

@@ -58,6 +58,8 @@ public final class StoreReader {
             .selected(try select(filter, after: after, limit: limit))
         case .queues(let name): .queues(try queues(name))
         case .statistics(let now): .statistics(try statistics(now: now))
+        case .expired(let retention, let after, let now):
+            try expired(retention, after: after, now: now)
         }
     }
 

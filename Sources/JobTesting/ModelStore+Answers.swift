@@ -26,6 +26,8 @@ extension ModelStore {
                 }
             )
         case .statistics(let now): .statistics(statistics(now: now))
+        case .expired(let retention, let after, let now):
+            .expired(expired(retention, after: after, now: now), next: nil)
         }
     }
 
@@ -159,6 +161,19 @@ extension ModelStore {
     private func select(_ filter: JobFilter, after: JobID?, limit: Int) -> [JobID] {
         let ids = entries.values.filter(filter.matches).map(\.job.id).sorted()
         return Array(ids.filter { $0 > after ?? JobID(rawValue: .min) }.prefix(limit))
+    }
+
+    /// All at once: a model has no steps.
+    private func expired(_ retention: Retention, after: JobID?, now: Timestamp) -> [JobID] {
+        entries.values.filter { entry in
+            entry.parent == nil && entry.job.id > after ?? JobID(rawValue: .min)
+                && retention.isOver(
+                    entry.job.state,
+                    finishedAt: entry.finishedAt,
+                    keepMs: entry.spec.keepMs,
+                    at: now
+                )
+        }.map(\.job.id).sorted()
     }
 
     func counts(of queue: QueueName?) -> JobCounts {

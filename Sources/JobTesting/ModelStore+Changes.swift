@@ -152,10 +152,32 @@ extension ModelStore {
             guard let entry = store.entries[jobs[place]], entry.parent == nil,
                 entry.job.state.isFinal
             else { return false }
-            store.deleteChildren(of: jobs[place])
-            store.entries[jobs[place]] = nil
+            store.remove(entry)
             return true
         }
+    }
+
+    mutating func expire(_ jobs: [JobID], _ retention: Retention, _ ticket: Ticket) {
+        var count = 0
+        for id in jobs {
+            guard let entry = entries[id], entry.parent == nil, isOver(entry, retention),
+                entry.file.flatMap({ files[$0]?.isClosed }) ?? true
+            else { continue }
+            remove(entry)
+            count += 1
+        }
+        facts.append(.changed(ticket, count: count, unfit: nil))
+    }
+
+    private mutating func remove(_ entry: Entry) {
+        deleteChildren(of: entry.job.id)
+        entries[entry.job.id] = nil
+    }
+
+    private func isOver(_ entry: Entry, _ retention: Retention) -> Bool {
+        let finishedAt = entry.finishedAt
+        let keepMs = entry.spec.keepMs
+        return retention.isOver(entry.job.state, finishedAt: finishedAt, keepMs: keepMs, at: now)
     }
 
     mutating func setPaused(_ paused: Bool, _ queue: QueueName?, _ ticket: Ticket) {

@@ -61,6 +61,9 @@ public struct ModelStore: Store {
         where !entries.values.contains(where: { $0.file == file && !$0.job.state.isFinal }) {
             facts.append(.fileEnded(file))
         }
+        files = files.filter { file in
+            !file.value.isClosed || entries.values.contains { $0.file == file.key }
+        }
         return facts
     }
 
@@ -84,6 +87,7 @@ public struct ModelStore: Store {
             reservedUpTo = max(reservedUpTo, id)
             facts.append(.reserved(upTo: reservedUpTo))
         case .closeFile(let file): files[file]?.isClosed = true
+        case .expire(let jobs, let retention, let ticket): expire(jobs, retention, ticket)
         }
     }
 
@@ -173,7 +177,7 @@ public struct ModelStore: Store {
 
     private mutating func insertFile(of insertion: Insertion) -> FileID? {
         guard let row = insertion.file else { return nil }
-        let id = FileID(rawValue: Int64(files.count) + 1)
+        let id = FileID(rawValue: (files.keys.map(\.rawValue).max() ?? 0) + 1)
         files[id] = File(takenAs: row.takenAs, firstID: insertion.ids.lowerBound)
         touchedFiles.insert(id)
         return id

@@ -36,6 +36,11 @@ internal import Testing
             "| `drain_ms` | \(grouped(defaults.drainMs)) | \(bounds(Settings.drains)) |",
             "| `stuck_ms` | \(grouped(defaults.stuckMs)) | \(bounds(Settings.stucks)) |",
             "| `databases` | none |", "| `curve.secret_key` | none |", "| `curve.clients` | none |",
+            "| `keep_succeeded_ms` | \(grouped(defaults.retention.succeededMs)) "
+                + "| \(bounds(Retention.bounds)) |",
+            "| `keep_failed_ms` | \(grouped(defaults.retention.failedMs)) "
+                + "| \(bounds(Retention.bounds)) |",
+            "| `databases` | none |",
         ]
         for row in rows { #expect(page.contains(row), "\(row)") }
     }

@@ -159,7 +159,15 @@ extension StoryWorld {
         let ids = (free + 1)...(free + Int64.random(in: 1...9, using: &chance))
         try learn([], store.commit([.reserve(upTo: ids.upperBound)], at: now))
         note("run \(run) begins with ids \(ids), \(cleanly ? "cleanly" : "after a crash")")
-        dispatcher = Self.dispatcher(run: run, workerCount, limits, now, ids: ids, calledOff)
+        dispatcher = Self.dispatcher(
+            run: run,
+            workerCount,
+            limits,
+            now,
+            ids: ids,
+            calledOff,
+            retention: retention
+        )
         dispatcher.begin(at: now)
         try carryOut(dispatcher.decide(at: now))
     }

@@ -21,6 +21,7 @@ func words(_ answer: Answer) -> String {
         ends.map { "\($0?.id.rawValue ?? 0) \($0?.state.rawValue ?? "none")" }
             .joined(separator: ", ")
     case .selected(let jobs): "selected \(jobs.map(\.rawValue))"
+    case .expired(let jobs, _): "old: \(jobs.map(\.rawValue))"
     case .unreadable: "unreadable"
     case .shown, .owners, .result, .listed, .queues, .statistics: "for a client"
     }
@@ -58,6 +59,7 @@ func words(_ change: Change) -> String {
         "\(isPaused ? "pause" : "resume") \(queue?.rawValue ?? "all")"
     case .reserve(let id): "reserve \(id)"
     case .closeFile(let file): "close file \(file.rawValue)"
+    case .expire(let jobs, _, _): "expire \(jobs.map(\.rawValue))"
     }
 }
 

@@ -26,6 +26,8 @@ struct StoryWorld {
     let limits: Limits
     let workerCount: Int
     let hasHeavyJobs: Bool
+    /// In every other world old jobs are removed, and soon.
+    let retention: Retention?
 
     // The writer: changes in order, and facts on their way back.
     var unwritten: [Change] = []
@@ -57,6 +59,10 @@ struct StoryWorld {
         store = ModelStore(limits: limits)
         workerCount = Int.random(in: 1...4, using: &chance)
         hasHeavyJobs = Int.random(in: 0..<5, using: &chance) == 0
+        var retention = Retention()
+        retention.succeededMs = 500
+        retention.failedMs = 2_000
+        self.retention = seed.isMultiple(of: 2) ? retention : nil
         dispatcher = Self.dispatcher(run: 1, workerCount, limits, now, ids: 1...3)
     }
 
@@ -66,7 +72,8 @@ struct StoryWorld {
         _ limits: Limits,
         _ now: Timestamp,
         ids: ClosedRange<Int64>,
-        _ calledOff: [Waiting] = []
+        _ calledOff: [Waiting] = [],
+        retention: Retention? = nil
     ) -> Dispatcher {
         let about = About(
             run: RunID(rawValue: run),
@@ -84,6 +91,7 @@ struct StoryWorld {
             seed: UInt64(bitPattern: run)
         )
         plan.calledOff = calledOff
+        plan.retention = retention
         return Dispatcher(plan)
     }
 
@@ -312,7 +320,7 @@ extension Change {
         switch self {
         case .insert(let insertion): insertion.ticket
         case .cancel(_, let ticket), .retry(_, let ticket), .delete(_, let ticket),
-            .setPaused(_, _, let ticket):
+            .setPaused(_, _, let ticket), .expire(_, _, let ticket):
             ticket
         case .start, .settle, .split, .lose, .reserve, .closeFile: nil
         }

@@ -40,7 +40,15 @@ private struct Story {
     private var nextTicket: UInt64 = 1
     private var nextFile = 1
 
-    init(seed: UInt64) { random = SeededGenerator(seed: seed) }
+    private let retention: Retention
+
+    init(seed: UInt64) {
+        random = SeededGenerator(seed: seed)
+        var retention = Retention()
+        retention.succeededMs = 1_000
+        retention.failedMs = 3_000
+        self.retention = retention
+    }
 
     var queries: [Query] {
         let ids = (0...(nextID + 1)).map(JobID.init)
@@ -50,7 +58,8 @@ private struct Story {
         return [
             .show(ids), .ends(ids), .survey(now: now), .queues(nil), .queues(late),
             .statistics(now: now), .load(.standard, limit: 3, now: now),
-            .load(late, limit: 100, now: now),
+            .load(late, limit: 100, now: now), .expired(retention, after: nil, now: now),
+            .expired(retention, after: ids.last, now: now),
         ] + ids.map { .result($0, ByteRange(offset: 1, limit: 3)) } + ids.map(Query.gather)
             + filters.flatMap { filter in
                 [
@@ -92,7 +101,13 @@ private struct Story {
         case 16: return .retry([id, JobID(rawValue: id.rawValue + 1)], ticket())
         case 17: return .delete([id, JobID(rawValue: id.rawValue + 1)], ticket())
         case 18: return .setPaused(pick(true, false), pick(nil, .standard, late), ticket())
-        default: return pick(.reserve(upTo: nextID), .closeFile(FileID(rawValue: 1)))
+        default:
+            let some = [id, JobID(rawValue: id.rawValue + 2)]
+            return pick(
+                .reserve(upTo: nextID),
+                .closeFile(FileID(rawValue: pick(1, 2))),
+                .expire(some, retention, ticket())
+            )
         }
     }
 
@@ -126,6 +141,7 @@ private struct Story {
         )
         spec.retry = RetryPolicy(maxAttempts: pick(1, 2, 5), firstMs: 300, longestMs: 900)
         spec.tags = pick([], ["a", "b\n"])
+        spec.keepMs = pick(nil, nil, nil, 0, 5_000)
         if pick(true, false, false) { spec.frames = [Spec.Frame(number: 2, bytes: [1, 2])] }
         return makeJob(
             spec,

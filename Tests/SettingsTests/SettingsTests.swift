@@ -63,8 +63,8 @@ import Testing
         let lines = yaml.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
         let names =
             [
-                "state", "listen", "spool", "workers", "nice", "drain_ms", "stuck_ms", "databases",
-                "curve",
+                "state", "listen", "spool", "workers", "nice", "drain_ms", "stuck_ms",
+                "keep_succeeded_ms", "keep_failed_ms", "databases", "curve",
             ]
             + Limits.settable.map(\.name)
         for name in names {
@@ -204,8 +204,10 @@ import Testing
         settings.nice = -1
         settings.drainMs = .max
         settings.stuckMs = 0
+        settings.retention.succeededMs = 0
+        settings.retention.failedMs = .max
         for limit in Limits.settable { limit.set(&settings.limits, limit.range.lowerBound - 1) }
-        #expect(settings.problems().count == 4 + Limits.settable.count)
+        #expect(settings.problems().count == 6 + Limits.settable.count)
         #expect(settings.problems().first == "workers must be 1...256, not 257.")
     }
 }

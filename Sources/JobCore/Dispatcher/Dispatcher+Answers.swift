@@ -31,6 +31,7 @@ extension Dispatcher {
             say(.listed(jobs.map(overlaid), next: next), to: caller)
         case (.queues(let caller), .queues(let queues)): say(.queues(queues), to: caller)
         case (.statistics(let caller), .statistics(let found)): tell(found, to: caller, at: now)
+        case (.sweep, .expired(let jobs, let next)): swept(to: next, jobs, at: now)
         case (.page(let campaign), .selected(let jobs)):
             jobs.isEmpty
                 ? say(.count(campaign.count), to: campaign.caller) : step(campaign, jobs)
@@ -131,6 +132,7 @@ extension Dispatcher {
             say(.refused(refusal), to: caller)
         case .page(let campaign), .owners(let campaign, _):
             say(.refused(refusal), to: campaign.caller)
+        case .sweep: sweepLater(at: now)
         case .submission, .file, .pause, .step, .leftovers: break
         }
     }
@@ -252,6 +254,7 @@ extension Dispatcher {
         found.running = meter.running
         found.dropped = dropped
         found.alarms += alarms
+        if let trouble = sweepTrouble(at: now) { found.alarms.append(trouble) }
         if abandoned > 0 {
             found.alarms.append("\(abandoned) workers did not stop when told to and were replaced.")
         }

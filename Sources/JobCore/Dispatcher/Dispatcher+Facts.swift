@@ -19,7 +19,7 @@ extension Dispatcher {
             breakOff(job, attempt, at: now)
             if active[job] == nil { settleUnbegun(job, attempt, at: now) }
         case .cameLate(let job, let attempt): if active[job] == attempt { settled(job) }
-        case .changed(let ticket, let count, let unfit): changed(ticket, count, unfit)
+        case .changed(let ticket, let count, let unfit): changed(ticket, count, unfit, at: now)
         case .paused(let isPaused, let queues, let ticket): paused(isPaused, queues, ticket)
         case .reserved(let last):
             ids.reserved(upTo: last)
@@ -27,7 +27,7 @@ extension Dispatcher {
             held = []
             for purpose in purposes { insert(purpose) }
         case .fileEnded(let file): decisions.notices.append(.ended(file))
-        case .refused(let ticket, let refusal): refused(ticket, refusal)
+        case .refused(let ticket, let refusal): refused(ticket, refusal, at: now)
         }
     }
 
@@ -147,8 +147,15 @@ extension Dispatcher {
 
     // MARK: Answers to changes
 
-    private mutating func changed(_ ticket: Ticket, _ count: Int, _ unfit: Unfit?) {
-        guard case .step(var campaign) = pending.removeValue(forKey: ticket) else { return }
+    private mutating func changed(
+        _ ticket: Ticket,
+        _ count: Int,
+        _ unfit: Unfit?,
+        at now: Timestamp
+    ) {
+        let purpose = pending.removeValue(forKey: ticket)
+        if case .sweep? = purpose { return stepSwept(at: now) }
+        guard case .step(var campaign)? = purpose else { return }
         campaign.count += count
         stepEnded(campaign)
         if campaign.filter != nil { return nextPage(of: campaign) }
@@ -179,7 +186,7 @@ extension Dispatcher {
         ask(.queues(queue), for: .queues(caller))
     }
 
-    private mutating func refused(_ ticket: Ticket, _ refusal: Refusal) {
+    private mutating func refused(_ ticket: Ticket, _ refusal: Refusal, at now: Timestamp) {
         guard let purpose = pending.removeValue(forKey: ticket) else { return }
         if refusal.status == 503 { storeRefuses(refusal) }
         switch purpose {
@@ -189,6 +196,7 @@ extension Dispatcher {
             needsSurvey = true
             say(.refused(refusal), to: campaign.caller)
         case .pause(let caller, _): say(.refused(refusal), to: caller)
+        case .sweep: sweepLater(at: now)
         default: giveUp(purpose, refusal)
         }
     }

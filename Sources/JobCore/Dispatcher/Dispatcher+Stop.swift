@@ -46,6 +46,7 @@ extension Dispatcher {
 
     mutating func timePassed(at now: Timestamp) {
         expireWaits(at: now)
+        sweepIfDue(at: now)
         guard let due = stop.nextStep, due <= now else { return }
         switch stop.step {
         case .draining: breakOffAll(at: now)
@@ -78,7 +79,7 @@ extension Dispatcher {
     private var somebodyWillHear: Bool {
         pending.values.contains { purpose in
             switch purpose {
-            case .load, .survey, .gather: false
+            case .load, .survey, .gather, .sweep: false
             default: true
             }
         }

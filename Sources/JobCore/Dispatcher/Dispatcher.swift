@@ -20,6 +20,10 @@ public struct Dispatcher: Sendable {
         public var seed: UInt64
         /// What the start has found, see `Recovery`.
         public var calledOff: [Waiting] = []
+        /// Nil when nothing is ever removed.
+        public var retention: Retention?
+        /// The newest moment that earlier runs have written down; nil for a new store.
+        public var newestTime: Timestamp?
 
         public init(
             about: About,
@@ -49,6 +53,7 @@ public struct Dispatcher: Sendable {
     var meter = Meter()
     var stop = Stop()
     var receipts = Receipts()
+    var sweep = Sweep()
     /// What changes and queries that are under way belong to.
     var pending: [Ticket: Purpose] = [:]
     /// Jobs that a worker has, or whose report is being written, with the attempt.
@@ -82,6 +87,8 @@ public struct Dispatcher: Sendable {
     var lastTicket: UInt64 = 0
     /// What somebody should look at, from threads that decide nothing; one sentence each.
     public var alarms: [String] = []
+    /// How far the machine's clock has gone apart from the time that this run goes by, in ms.
+    public var clockDriftMs: Int64 = 0
     /// Threads that were given up in this run.
     var abandoned = 0
     /// What clients sent that was no request, and what they did not take.
@@ -96,6 +103,7 @@ public struct Dispatcher: Sendable {
 
     /// The first decisions: workers to start, and a look at what waits in the store.
     public mutating func begin(at now: Timestamp) {
+        if plan.retention != nil { sweep.nextStep = now.adding(ms: Sweep.firstMs) }
         for _ in 0..<plan.about.workers { decisions.signals.append(.start(crew.newWorker())) }
         for job in plan.calledOff { findOut(about: job, at: now) }
     }
@@ -132,7 +140,7 @@ public struct Dispatcher: Sendable {
     public func nextWake() -> Timestamp? {
         [
             waits.nextDeadline, isSurveying ? nil : nextReadyAt, retryLoadsAt, stop.nextStep,
-            nextBurial,
+            nextBurial, sweep.nextStep,
         ]
         .compactMap(\.self).min()
     }
@@ -189,6 +197,8 @@ enum Purpose: Sendable {
     case owners(Campaign, [JobID])
     /// The change of one page, or of the ids that were named.
     case step(Campaign)
+    /// A step in the removal of old jobs: the look at them, or the change.
+    case sweep
 }
 
 /// A cancel, retry or delete that is under way, page by page when a filter chose the jobs.

@@ -60,6 +60,7 @@ struct Broker: ~Copyable {
         let tellIntake: (FileNotice) -> Void
         /// What somebody should look at, as far as the other threads know.
         let alarms: () -> [String]
+        let clockDriftMs: () -> Int64
         let startWorker: (WorkerPost) -> Void
         /// Nil where nobody wants to hear how the runner is.
         let systemd: Systemd?
@@ -216,6 +217,7 @@ extension Broker {
         dispatcher.alarms = desk.alarms()
         if dispatcher.isDraining { desk.systemd?.sayStopping() }
         desk.systemd?.look(at: now, writerTurn: desk.staff.writer.turn)
+        dispatcher.clockDriftMs = desk.clockDriftMs()
         if dispatcher.watchEveryMs != nil {
             for post in posts.values where isLong(post, at: now) {
                 hearLastWords(of: post, at: now)

@@ -12,7 +12,10 @@ struct SettingsFile {
     private let path: String
 
     /// Settings with one value, those of `limits` aside.
-    static let names = ["state", "spool", "workers", "nice", "drain_ms", "stuck_ms"]
+    static let names = [
+        "state", "spool", "workers", "nice", "drain_ms", "stuck_ms",
+        "keep_succeeded_ms", "keep_failed_ms",
+    ]
     static let limitNames = Limits.settable.map { "limits.\($0.name)" }
 
     /// Nothing, where there is no file.

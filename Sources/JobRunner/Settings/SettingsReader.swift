@@ -59,6 +59,9 @@ private struct SettingsReader {
         settings.nice = Int(clamping: integer("nice") ?? Int64(settings.nice))
         settings.drainMs = integer("drain_ms") ?? settings.drainMs
         settings.stuckMs = integer("stuck_ms") ?? settings.stuckMs
+        settings.retention.succeededMs =
+            integer("keep_succeeded_ms") ?? settings.retention.succeededMs
+        settings.retention.failedMs = integer("keep_failed_ms") ?? settings.retention.failedMs
         for limit in Limits.settable {
             // Out of range is told by `problems()`; the fields are as wide as Int64 here.
             if let value = integer("limits.\(limit.name)") { limit.set(&settings.limits, value) }

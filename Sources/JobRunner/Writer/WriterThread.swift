@@ -128,7 +128,7 @@ extension Change {
         case .insert(let insertion): insertion.jobs.count
         case .split(_, let parts, _): parts.count
         case .cancel(let targets, _): targets.count
-        case .retry(let jobs, _), .delete(let jobs, _): jobs.count
+        case .retry(let jobs, _), .delete(let jobs, _), .expire(let jobs, _, _): jobs.count
         case .start, .settle, .lose, .setPaused, .reserve, .closeFile: 1
         }
     }
@@ -147,7 +147,7 @@ extension Change {
         switch self {
         case .insert(let insertion): insertion.ticket
         case .cancel(_, let ticket), .retry(_, let ticket), .delete(_, let ticket),
-            .setPaused(_, _, let ticket):
+            .setPaused(_, _, let ticket), .expire(_, _, let ticket):
             ticket
         case .start, .settle, .split, .lose, .reserve, .closeFile: nil
         }
