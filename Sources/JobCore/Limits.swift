@@ -36,6 +36,8 @@ public struct Limits: Equatable, Sendable {
     public var jobsPerSecondPerClient: Int64 = 0
     /// Jobs in one page of a list.
     public var listJobs = 1_000
+    /// The store's write-ahead log, in bytes: 4 GiB. What is beyond takes no new jobs.
+    public var logBytes: Int64 = 4 << 30
 
     // Bounds of the design, not settable: the protocol and the schema name them too.
 

@@ -34,7 +34,8 @@ public enum Answer: Equatable, Sendable {
     /// Nil when the id is not kept (any more).
     case result(JobResult?, isIssued: Bool)
     case listed([JobDetails], next: JobID?)
-    case selected([JobID])
+    /// `next` is the last job that was looked at, when there may be more after it.
+    case selected([JobID], next: JobID?)
     case queues([QueueDetails])
     case statistics(Statistics)
     /// `next` is nil when all jobs were looked at; else the last one.

@@ -82,6 +82,23 @@ public final class JobStore: Store {
         try transaction(at: now) { commit throws(SQLiteError) in try commit.stop(run) }
     }
 
+    /// Size of the write-ahead log, in bytes.
+    public var logBytes: Int64 { StoreFile.logBytes(of: path) }
+
+    /// Copies what it can of the log into the database, and empties the log when nobody reads it.
+    /// It waits for nobody.
+    public func shrinkLog() throws(StoreError) {
+        connection.setBusyTimeout(milliseconds: 0)
+        defer { connection.setBusyTimeout(milliseconds: StoreFile.patienceMs) }
+        do throws(SQLiteError) {
+            try connection.checkpoint(.truncate)
+        } catch {
+            let error = StoreError(error, path: path)
+            if case .busy = error { return }
+            throw error
+        }
+    }
+
     /// How long a commit waits for another program that writes the file, in ms.
     func setPatience(ms: Int) { connection.setBusyTimeout(milliseconds: ms) }
 

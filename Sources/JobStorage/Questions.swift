@@ -112,8 +112,8 @@ enum Questions: Int, StatementList {
         }
     }
 
-    /// In the order of the ids. Of a list, the reader compares the filter's other fields itself and
-    /// counts what it has looked at.
+    /// In the order of the ids. The reader compares the filter's other fields itself and counts
+    /// what it has looked at.
     private var listText: String {
         switch self {
         case .listAll:
@@ -125,26 +125,14 @@ enum Questions: Int, StatementList {
              ORDER BY id DESC
             """
         case .selectAll:
-            """
-            SELECT id FROM jobs
-             WHERE id > :after AND (:state IS NULL OR state = :state) AND \(selected)
-            """
+            "SELECT kind, queue, parent_id, owner, id, state FROM jobs WHERE id > :after ORDER BY id"
         default:
             """
-            SELECT id FROM jobs
-             WHERE state <> 'queued' AND state <> 'succeeded'
-               AND id > :after AND state = :state AND \(selected)
+            SELECT kind, queue, parent_id, owner, id, state FROM jobs
+             WHERE state <> 'queued' AND state <> 'succeeded' AND id > :after AND state = :state
+             ORDER BY id
             """
         }
-    }
-
-    private var selected: String {
-        """
-        (:queue IS NULL OR queue = :queue) AND (:kind IS NULL OR kind = :kind)
-               AND (:owner IS NULL OR owner = :owner)
-               AND parent_id IS NULL
-             ORDER BY id LIMIT :limit
-        """
     }
 
     private var fileText: String {

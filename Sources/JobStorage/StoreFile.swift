@@ -1,3 +1,4 @@
+internal import Glibc
 internal import SQLite
 
 /// Opens a store's file: what it is, how it is synced, which steps of the schema it lacks.
@@ -6,11 +7,11 @@ enum StoreFile {
     /// reads, seldom enough that a page is copied once for many changes.
     private static let checkpointPages = 4_000
     /// What stays allocated of the log after a checkpoint, in bytes.
-    private static let logBytes = 64 << 20
+    private static let steadyLogBytes = 64 << 20
     /// Memory for pages, in KiB: the ready index and the ends of the tables stay there.
     private static let cacheKiB = 65_536
     /// How long a foreign writer is waited for, in ms.
-    private static let patienceMs = 5_000
+    static let patienceMs = 5_000
 
     static func open(path: String, sync: StoreSync = .full) throws(StoreError) -> Connection {
         let connection = try naming(path) { () throws(SQLiteError) in
@@ -57,6 +58,12 @@ enum StoreFile {
         return found == ["ok"] ? [] : found
     }
 
+    /// Size of a store's write-ahead log, in bytes; zero when there is none.
+    static func logBytes(of path: String) -> Int64 {
+        var file = stat()
+        return stat(path + "-wal", &file) == 0 ? Int64(file.st_size) : 0
+    }
+
     private static func prepare(
         _ connection: Connection,
         path: String,
@@ -101,7 +108,7 @@ enum StoreFile {
                 PRAGMA journal_mode = WAL;
                 PRAGMA synchronous = \(sync.rawValue);
                 PRAGMA wal_autocheckpoint = \(checkpointPages);
-                PRAGMA journal_size_limit = \(logBytes);
+                PRAGMA journal_size_limit = \(steadyLogBytes);
                 PRAGMA cache_size = -\(cacheKiB);
                 """
         )

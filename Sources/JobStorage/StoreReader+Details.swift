@@ -50,20 +50,28 @@ extension StoreReader {
         return .listed(try completed(found, paused: paused), next: nil)
     }
 
-    /// Ascending. Looks at as many rows as it takes: a short answer means that there are no more.
+    /// Ascending. Looks at no more rows than a page of a list does.
     func select(
         _ filter: JobFilter,
         after: JobID?,
         limit: Int
-    ) throws(SQLiteError) -> [JobID] {
+    ) throws(SQLiteError) -> Answer {
         var values = Parameters(of: questions[filter.isRare ? .selectRare : .selectAll])
         try values.add(after?.rawValue ?? .min)
-        try values.add(filter.state?.rawValue)
-        try values.add(filter.queue?.rawValue)
-        try values.add(filter.kind?.rawValue)
-        try values.add(filter.owner?.rawValue)
-        try values.add(limit)
-        return try values.statement.all { JobID(rawValue: $0.integer(0)) }
+        if filter.isRare { try values.add(filter.state?.rawValue) }
+        let statement = values.statement
+        defer { statement.reset() }
+        var found: [JobID] = []
+        var last: JobID?
+        var seen = 0
+        while seen < Self.listRows, found.count < limit {
+            guard try statement.step() else { return .selected(found, next: nil) }
+            seen += 1
+            let id = JobID(rawValue: statement.integer(Self.idColumn))
+            last = id
+            if matches(filter, statement) { found.append(id) }
+        }
+        return .selected(found, next: last)
     }
 
     /// Where a job's id is in every list; before it stand what filters compare, after it the state.

@@ -1,4 +1,3 @@
-internal import Glibc
 internal import JobCore
 internal import SQLite
 
@@ -27,7 +26,7 @@ extension StoreReader {
         statistics.counts = counts ?? JobCounts()
         statistics.oldestWaitingMs = try oldestReady(now: now).map { now.ms(since: $0) }
         statistics.storeBytes = try number(.pageCount) * number(.pageSize)
-        statistics.walBytes = connection.path.map { fileBytes($0 + "-wal") } ?? 0
+        statistics.walBytes = connection.path.map(StoreFile.logBytes) ?? 0
         return statistics
     }
 
@@ -42,10 +41,4 @@ extension Row {
         for state in JobState.allCases { counts[state] = integer() }
         return counts
     }
-}
-
-/// Zero for a file that is not there.
-private func fileBytes(_ path: String) -> Int64 {
-    var file = stat()
-    return stat(path, &file) == 0 ? Int64(file.st_size) : 0
 }

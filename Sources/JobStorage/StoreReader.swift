@@ -55,7 +55,7 @@ public final class StoreReader {
         case .result(let id, let range): try result(id, range)
         case .list(let filter, let after, let limit): try list(filter, after: after, limit: limit)
         case .select(let filter, let after, let limit):
-            .selected(try select(filter, after: after, limit: limit))
+            try select(filter, after: after, limit: limit)
         case .queues(let name): .queues(try queues(name))
         case .statistics(let now): .statistics(try statistics(now: now))
         case .expired(let retention, let after, let now):

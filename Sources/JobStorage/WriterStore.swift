@@ -4,6 +4,9 @@ package import JobCore
 package protocol WriterStore: Store where Problem == StoreError {
     func recover(inFlight: [InFlight], at now: Timestamp) throws(StoreError) -> Recovery
     func stop(_ run: RunID, at now: Timestamp) throws(StoreError)
+    /// Size of the write-ahead log, in bytes.
+    var logBytes: Int64 { get }
+    func shrinkLog() throws(StoreError)
 }
 
 extension JobStore: WriterStore {}

@@ -17,7 +17,7 @@ extension ModelStore {
             .result(entries[id].map { result(of: $0, range) }, isIssued: isIssued(id))
         case .list(let filter, let after, let limit): list(filter, after: after, limit: limit)
         case .select(let filter, let after, let limit):
-            .selected(select(filter, after: after, limit: limit))
+            select(filter, after: after, limit: limit)
         case .queues(let name):
             .queues(
                 queueNames.sorted().filter { name == nil || name == $0 }.map {
@@ -158,9 +158,10 @@ extension ModelStore {
         return .listed(found, next: nil)
     }
 
-    private func select(_ filter: JobFilter, after: JobID?, limit: Int) -> [JobID] {
+    private func select(_ filter: JobFilter, after: JobID?, limit: Int) -> Answer {
         let ids = entries.values.filter(filter.matches).map(\.job.id).sorted()
-        return Array(ids.filter { $0 > after ?? JobID(rawValue: .min) }.prefix(limit))
+        let found = Array(ids.filter { $0 > after ?? JobID(rawValue: .min) }.prefix(limit))
+        return .selected(found, next: found.count == limit ? found.last : nil)
     }
 
     /// All at once: a model has no steps.

@@ -40,6 +40,10 @@ final class HastyStore: WriterStore {
         _ = try safe.commit(changes, at: now)
     }
 
+    var logBytes: Int64 { told.logBytes }
+
+    func shrinkLog() throws(StoreError) { try told.shrinkLog() }
+
     func answer(_ query: Query) throws(StoreError) -> Answer { try told.answer(query) }
 
     func recover(inFlight: [InFlight], at now: Timestamp) throws(StoreError) -> Recovery {

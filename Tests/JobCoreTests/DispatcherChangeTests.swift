@@ -101,13 +101,13 @@ import Testing
         for page in [[one, two], [JobID(rawValue: 7)]] {
             let query = Query.select(filter, after: after, limit: Campaign.page)
             #expect(heard.queries.map(\.query) == [query])
-            let step = stage.hear(.answered(ticket(heard), .selected(page)))
+            let step = stage.hear(.answered(ticket(heard), .selected(page, next: nil)))
             #expect(step.changes == [.retry(page, ticket(step))])
             heard = stage.hear(.wrote([.changed(ticket(step), count: page.count, unfit: nil)]))
             #expect(heard.messages.isEmpty)
             after = page.last
         }
-        let last = stage.hear(.answered(ticket(heard), .selected([])))
+        let last = stage.hear(.answered(ticket(heard), .selected([], next: nil)))
         #expect(last.messages == [Message(to: caller(), .count(3))])
     }
 
@@ -115,7 +115,7 @@ import Testing
         var stage = Stage()
         let asked = stage.ask(.cancel(.filter(JobFilter())))
         #expect(stage.hear(.stop).signals.isEmpty)
-        let last = stage.hear(.answered(ticket(asked), .selected([])))
+        let last = stage.hear(.answered(ticket(asked), .selected([], next: nil)))
         #expect(last.messages == [Message(to: caller(), .count(0))])
         #expect(last.signals == [.exit(startAgain: false)])
     }
@@ -195,5 +195,20 @@ import Testing
         stage.now = job.readyAt
         #expect(stage.hear(.timePassed).queries.map(\.query) == [.survey(now: stage.now)])
         #expect(stage.dispatcher.nextWake() == nil)
+    }
+
+    @Test func `a filter that finds nothing for long is followed to the end`() throws {
+        var stage = Stage()
+        let asked = stage.ask(.cancel(.filter(JobFilter(queue: QueueName(rawValue: "late")))))
+        let first = try #require(asked.queries.first)
+        let seen = Answer.selected([], next: JobID(rawValue: 10_000))
+        let next = stage.hear(.answered(first.ticket, seen))
+        let again = try #require(next.queries.first)
+        guard case .select(_, after: JobID(rawValue: 10_000), limit: _) = again.query else {
+            Issue.record("\(again)")
+            return
+        }
+        let last = stage.hear(.answered(again.ticket, .selected([], next: nil)))
+        #expect(last.messages.map(\.reply) == [.count(0)])
     }
 }

@@ -20,7 +20,7 @@ func words(_ answer: Answer) -> String {
     case .ends(let ends, _):
         ends.map { "\($0?.id.rawValue ?? 0) \($0?.state.rawValue ?? "none")" }
             .joined(separator: ", ")
-    case .selected(let jobs): "selected \(jobs.map(\.rawValue))"
+    case .selected(let jobs, _): "selected \(jobs.map(\.rawValue))"
     case .expired(let jobs, _): "old: \(jobs.map(\.rawValue))"
     case .unreadable: "unreadable"
     case .shown, .owners, .result, .listed, .queues, .statistics: "for a client"

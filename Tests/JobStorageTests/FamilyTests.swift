@@ -29,7 +29,7 @@ import Testing
         #expect(try store.details(parent).job.waitsFor == 3)
         #expect(try store.counts().queued == 1)
         let select = Query.select(JobFilter(), after: nil, limit: 9)
-        #expect(try store.ask(select) == .selected([parent]))
+        #expect(try store.ask(select) == .selected([parent], next: nil))
         guard case .listed(let listed, _) = try store.ask(.list(JobFilter(), after: nil, limit: 9))
         else { return }
         #expect(listed.map(\.job.id) == [parent])

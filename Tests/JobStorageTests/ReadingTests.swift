@@ -96,9 +96,9 @@ import Testing
         #expect(try pages(of: cancelled, limit: 1, in: store) == [ids[4], ids[1]])
         #expect(try pages(of: JobFilter(kind: .compute), limit: 9, in: store) == [])
         let selected = Query.select(JobFilter(state: .queued), after: ids[0], limit: 3)
-        #expect(try store.ask(selected) == .selected([ids[2], ids[3], ids[5]]))
+        #expect(try store.ask(selected) == .selected([ids[2], ids[3], ids[5]], next: ids[5]))
         let all = Query.select(cancelled, after: nil, limit: 9)
-        #expect(try store.ask(all) == .selected([ids[1], ids[4]]))
+        #expect(try store.ask(all) == .selected([ids[1], ids[4]], next: nil))
     }
 
     private func pages(

@@ -32,11 +32,9 @@ extension Dispatcher {
         case (.queues(let caller), .queues(let queues)): say(.queues(queues), to: caller)
         case (.statistics(let caller), .statistics(let found)): tell(found, to: caller, at: now)
         case (.sweep, .expired(let jobs, let next)): swept(to: next, jobs, at: now)
-        case (.page(let campaign), .selected(let jobs)):
-            jobs.isEmpty
-                ? say(.count(campaign.count), to: campaign.caller) : step(campaign, jobs)
         case (.owners(let campaign, let jobs), .owners(let owners, let isIssued)):
             step(campaign, jobs, ownedBy: owners, isIssued: isIssued)
+        case (.page(let campaign), .selected(let jobs, let next)): page(of: campaign, jobs, next)
         default: preconditionFailure("an answer fits its query")
         }
     }

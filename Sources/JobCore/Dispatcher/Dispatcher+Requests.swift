@@ -191,6 +191,14 @@ extension Dispatcher {
         )
     }
 
+    mutating func page(of campaign: Campaign, _ jobs: [JobID], _ next: JobID?) {
+        guard jobs.isEmpty else { return step(campaign, jobs) }
+        guard let next else { return say(.count(campaign.count), to: campaign.caller) }
+        var campaign = campaign
+        campaign.after = next
+        nextPage(of: campaign)
+    }
+
     mutating func step(_ campaign: Campaign, _ jobs: [JobID]) {
         var campaign = campaign
         campaign.after = jobs.last

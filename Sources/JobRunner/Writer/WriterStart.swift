@@ -38,7 +38,15 @@ struct WriterStart: Sendable {
                 let now = time.now()
                 let recovery = try store.recover(inFlight: ledger.inFlight(at: now), at: now)
                 opened.put(.success(recovery))
-                let loop = WriterLoop(store, recovery.run, inbox: inbox, facts: facts, time, alarm)
+                let loop = WriterLoop(
+                    store,
+                    recovery.run,
+                    inbox: inbox,
+                    facts: facts,
+                    time,
+                    alarm,
+                    mostLogBytes: limits.logBytes
+                )
                 run(loop)
             } catch {
                 opened.put(.failure(error))

@@ -17,8 +17,10 @@ final class WriterLoop {
     /// Jobs in one commit, and bytes of their work or results: a commit should take at most 20 ms.
     private static let jobsTogether = 1_000
     private static let bytesTogether = 4 << 20
-    /// Pause between two tries while the disk is full or read-only, in ms.
+    /// Pause between two tries while the disk is full or read-only, or the log is large, in ms.
     private static let healingMs = 500
+    /// Size of the log that somebody should look at, in bytes: four times what stays allocated.
+    private static let alarmingLogBytes: Int64 = 256 << 20
 
     private var store: any WriterStore
     private let run: RunID
@@ -26,6 +28,8 @@ final class WriterLoop {
     private let facts: Mailbox<BrokerLetter>
     private let time: any TimeSource
     private let alarm: Alarm
+    private let mostLogBytes: Int64
+    private var logIsLarge = false
     private var waiting: [Change] = []
     private var isHealing = false
 
@@ -35,8 +39,10 @@ final class WriterLoop {
         inbox: Mailbox<WriterLetter>,
         facts: Mailbox<BrokerLetter>,
         _ time: any TimeSource,
-        _ alarm: Alarm
+        _ alarm: Alarm,
+        mostLogBytes: Int64
     ) {
+        self.mostLogBytes = mostLogBytes
         self.store = store
         self.run = run
         self.inbox = inbox
@@ -48,8 +54,7 @@ final class WriterLoop {
     /// Returns after `stop`.
     func work() throws(StoreError) {
         while true {
-            let letters =
-                waiting.isEmpty ? inbox.wait() : inbox.wait(ms: isHealing ? Self.healingMs : 0)
+            let letters = nextLetters()
             for letter in letters {
                 switch letter {
                 case .changes(let changes): waiting += changes
@@ -58,6 +63,7 @@ final class WriterLoop {
                     return done()
                 }
             }
+            try watchLog()
             if !waiting.isEmpty { try commitSome() }
         }
     }
@@ -73,11 +79,50 @@ final class WriterLoop {
             try store.stop(run, at: time.now())
         } catch {
             guard error.heals else { throw error }
-            alarm.raise("The end could not be written down. \(error.summary)")
+            alarm.raise(.unwritable, "The end could not be written down. \(error.summary)")
         }
         if !waiting.isEmpty {
-            alarm.raise("The store could not be written: \(waiting.count) changes are lost.")
+            alarm.raise(
+                .unwritable,
+                "The store could not be written: \(waiting.count) changes are lost."
+            )
         }
+    }
+
+    private func nextLetters() -> [WriterLetter] {
+        if isHealing || (logIsLarge && waiting.isEmpty) { return inbox.wait(ms: Self.healingMs) }
+        return waiting.isEmpty ? inbox.wait() : inbox.wait(ms: 0)
+    }
+
+    /// Another program that reads in one long transaction keeps the log from being emptied. What
+    /// runs may still end; new jobs are refused when the log is as large as it may become.
+    private func watchLog() throws(StoreError) {
+        guard store.logBytes >= min(Self.alarmingLogBytes, mostLogBytes) || logIsLarge else {
+            return
+        }
+        if !isHealing { try store.shrinkLog() }
+        let bytes = store.logBytes
+        logIsLarge = bytes >= min(Self.alarmingLogBytes, mostLogBytes)
+        guard logIsLarge else { return alarm.clear(.log) }
+        alarm.raise(
+            .log,
+            "The store's log has \(bytes >> 20) MiB, since another program reads the store in one "
+                + "long transaction. At \(mostLogBytes >> 20) MiB no new jobs are taken."
+        )
+        if bytes >= mostLogBytes {
+            turnAway(.logFull(limit: mostLogBytes)) { if case .insert = $0 { true } else { false } }
+        }
+    }
+
+    /// Refuses those of the waiting changes that somebody can be told of.
+    private func turnAway(_ refusal: Refusal, where isMeant: (Change) -> Bool = { _ in true }) {
+        var refused: [Fact] = []
+        waiting.removeAll { change in
+            guard isMeant(change), let ticket = change.ticket else { return false }
+            refused.append(.refused(ticket, refusal))
+            return true
+        }
+        if !refused.isEmpty { facts.put(.event(.wrote(refused))) }
     }
 
     private func commitSome() throws(StoreError) {
@@ -86,7 +131,7 @@ final class WriterLoop {
         do throws(StoreError) {
             let found = try store.commit(changes, at: time.now())
             waiting.removeFirst(count)
-            if isHealing { alarm.clear() }
+            alarm.clear(.unwritable)
             isHealing = false
             if !found.isEmpty { facts.put(.event(.wrote(found))) }
         } catch {
@@ -110,14 +155,9 @@ final class WriterLoop {
 
     /// Nothing was written. Clients are told so; what workers reported is kept and tried again.
     private func refuse(because error: StoreError) {
-        if !isHealing { alarm.raise(error.summary) }
+        alarm.raise(.unwritable, error.summary)
         isHealing = true
-        let refusal = error.refusal
-        let refused = waiting.compactMap { change in
-            change.ticket.map { Fact.refused($0, refusal) }
-        }
-        waiting.removeAll { $0.ticket != nil }
-        if !refused.isEmpty { facts.put(.event(.wrote(refused))) }
+        turnAway(error.refusal)
     }
 }
 
@@ -151,6 +191,19 @@ extension Change {
             ticket
         case .start, .settle, .split, .lose, .reserve, .closeFile: nil
         }
+    }
+}
+
+extension Refusal {
+    fileprivate static func logFull(limit: Int64) -> Refusal {
+        var refusal = Refusal(
+            503,
+            "log_full",
+            "The store's log has reached \(limit) bytes, and no new jobs are taken.",
+            hint: "End the program that reads the store in one long transaction."
+        )
+        refusal.retryAfterMs = 1_000
+        return refusal
     }
 }
 
