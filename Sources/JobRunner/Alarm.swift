@@ -8,6 +8,8 @@ final class Alarm: Sendable {
         case unwritable
         /// The write-ahead log grows.
         case log
+        /// Something in the store cannot have been written by us. Only a start ends this alarm.
+        case damage
     }
 
     private let raised = Mutex<[Cause: String]>([:])

@@ -63,12 +63,13 @@ struct Assembly {
 
     private func startReader(path: String) throws(StoreError) {
         let opened = Mailbox<StoreError?>()
-        let (inbox, answers, log, limits) = (staff.reader, inbox, log, settings.limits)
+        let (inbox, answers, log, alarm) = (staff.reader, inbox, log, alarm)
+        let limits = settings.limits
         startThread("reader") {
             do throws(StoreError) {
                 let store = try StoreReader(path: path, limits: limits)
                 opened.put(nil)
-                ReaderLoop(store, inbox: inbox, answers: answers, log: log).run()
+                ReaderLoop(store, inbox: inbox, answers: answers, log: log, alarm: alarm).run()
             } catch {
                 opened.put(error)
             }

@@ -60,12 +60,18 @@ public struct Runner {
     /// - Throws: What kept it from starting, or what made the store unfit.
     public func run(lock: CInt? = nil, ready: ([String]) -> Void) throws -> End {
         signal(SIGPIPE, SIG_IGN)
+        signal(SIGXFSZ, SIG_IGN)  // A limit on the size of files is an error of a write.
         let oldMask = umask(0o077)  // The sockets' modes follow it.
         let directory = try StateDirectory(settings.stateDirectory)
         let held = try lock ?? directory.lock()
         defer { close(held) }
         try makeDirectories(settings.spoolDirectory)
-        let assembly = try Assembly(self, directory)
+        let assembly: Assembly
+        do {
+            assembly = try Assembly(self, directory)
+        } catch let error as StoreError where error.isFinal {
+            throw RunnerError.unfitStore(error.summary, hint: error.hint)
+        }
         var endpoints: [String] = []
         let doors = try assembly.openDoors(&endpoints)
         umask(oldMask)

@@ -82,12 +82,15 @@ public enum RunnerError: Error, Equatable, Sendable {
     case alreadyRunning(String)
     /// A socket cannot be had.
     case endpoint(String, reason: String)
+    /// The store is damaged, or something else: a sentence, and what to do.
+    case unfitStore(String, hint: String?)
 }
 
 extension RunnerError: Explained {
     public var summary: String {
         switch self {
         case .alreadyRunning(let path): "Another runner uses the state directory \(path)."
+        case .unfitStore(let sentence, _): sentence
         case .endpoint(let endpoint, let reason): "Cannot listen on \(endpoint): \(reason)."
         }
     }
@@ -95,6 +98,7 @@ extension RunnerError: Explained {
     public var hint: String? {
         switch self {
         case .alreadyRunning: "Stop the other runner, or give this one its own --state."
+        case .unfitStore(_, let hint): hint
         case .endpoint: "Give another --listen, or stop the program that has this one."
         }
     }

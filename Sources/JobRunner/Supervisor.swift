@@ -52,8 +52,9 @@ public struct Supervisor {
                 let wasAtWork = LockNote.isAtWork(in: lock)
                 hasWorked = hasWorked || wasAtWork
                 // What has worked once is tried again, also when a start fails: the disk may heal.
-                let isOver =
-                    end.isStop && !wasAtWork && (!hasWorked || end.code == RunnerExit.stopped)
+                // What is damaged does not.
+                let isFinal = end.code == RunnerExit.stopped || end.code == RunnerExit.damaged
+                let isOver = end.isStop && !wasAtWork && (!hasWorked || isFinal)
                 if wasAsked || isOver { return end.code }
                 reason = "\(end)"
             } catch {

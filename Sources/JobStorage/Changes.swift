@@ -37,12 +37,12 @@ enum Changes: Int, StatementList {
             INSERT INTO jobs
                 (id, state, ready_at, created_at, kind, queue, priority, timeout_ms, max_attempts,
                  first_ms, longest_ms, parts, writes, salt, sort, name, tags, keep_ms, key,
-                 fingerprint, parent_id, part, file_id, frames, body, owner)
+                 fingerprint, parent_id, part, file_id, frames, body, owner, checksum)
             VALUES
                 (:id, 'queued', :ready_at, :created_at, :kind, :queue, :priority, :timeout_ms,
                  :max_attempts, :first_ms, :longest_ms, :parts, :writes, :salt, :sort, :name,
                  :tags, :keep_ms, :key, :fingerprint, :parent_id, :part, :file_id, :frames, :body,
-                 ifnull((SELECT owner FROM jobs WHERE id = :parent_id), :owner))
+                 ifnull((SELECT owner FROM jobs WHERE id = :parent_id), :owner), :checksum)
             """
         case .insertInput: "INSERT INTO inputs VALUES (:job_id, :number, :bytes)"
         case .jobByKey:
@@ -71,10 +71,15 @@ enum Changes: Int, StatementList {
         case .insertResult:
             """
             INSERT INTO results
-            VALUES (:job_id, :attempt, :format, :rows, :total_bytes, :duration_us, :body)
+                (job_id, attempt, format, rows, total_bytes, duration_us, body, checksum)
+            VALUES
+                (:job_id, :attempt, :format, :rows, :total_bytes, :duration_us, :body, :checksum)
             """
         case .insertResultPart:
-            "INSERT INTO result_parts VALUES (:job_id, :attempt, :part, :body)"
+            """
+            INSERT INTO result_parts (job_id, attempt, part, body, checksum)
+            VALUES (:job_id, :attempt, :part, :body, :checksum)
+            """
         case .insertAttempt:
             """
             INSERT INTO attempts

@@ -9,7 +9,8 @@ enum Columns {
     /// What is kept of a job that waits for a worker.
     static let waiting = """
         id, attempt, ready_at, losses, is_split, kind, queue, priority, timeout_ms, max_attempts,
-        first_ms, longest_ms, parts, writes, salt, sort, name, tags, keep_ms, frames, body
+        first_ms, longest_ms, parts, writes, salt, sort, name, tags, keep_ms, checksum, frames,
+        body
         """
 
     static let details = """

@@ -84,6 +84,7 @@ extension Commit {
         } else {
             try values.add(Owner.local.rawValue)  // Not used: a child has its parent's.
         }
+        try values.add(Checksum.of(spec, job: id))
         try values.statement.run()
         for frame in spec.frames {
             let statement = try changes.with(.insertInput, id.rawValue, Int64(frame.number))

@@ -110,11 +110,14 @@ extension Commit {
     }
 
     private func newestRun() throws(SQLiteError) -> LastRun? {
-        try changes[.newestRun].first { statement in
+        try changes[.newestRun].first { statement throws(SQLiteError) in
             var row = Row(of: statement)
-            let id = RunID(rawValue: row.integer())
+            let id = row.integer()
             let stoppedAt = row.optionalMoment()
-            return LastRun(id: id, stoppedAt: stoppedAt, startedAt: row.moment())
+            let startedAt = row.moment()
+            try row.check()
+            guard Marks.possible.contains(id) else { throw .damage("\(id) is not a run") }
+            return LastRun(id: RunID(rawValue: id), stoppedAt: stoppedAt, startedAt: startedAt)
         }
     }
 

@@ -118,16 +118,28 @@ extension Commit {
         try values.add(bytes.count)
         try values.add(report.durationMicros)
         try values.add(blob: isWhole ? bytes : nil)
+        let attempt = Int64(report.attempt.rawValue)
+        try values.add(
+            (isWhole ? bytes : []).withUnsafeBytes {
+                Checksum.of(outcome.head, job: report.job, attempt: attempt, body: $0)
+            }
+        )
         try values.statement.run()
         guard !isWhole else { return }
 
         for (part, offset) in stride(from: 0, to: bytes.count, by: Self.partBytes).enumerated() {
             let end = min(offset + Self.partBytes, bytes.count)
+            let body = Array(bytes[offset..<end])
             var values = Parameters(of: changes[.insertResultPart])
             try values.add(report.job)
             try values.add(report.attempt.rawValue)
             try values.add(part)
-            try values.add(blob: Array(bytes[offset..<end]))
+            try values.add(blob: body)
+            try values.add(
+                body.withUnsafeBytes {
+                    Checksum.of(part: Int64(part), job: report.job, attempt: attempt, body: $0)
+                }
+            )
             try values.statement.run()
         }
     }

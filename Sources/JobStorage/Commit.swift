@@ -74,7 +74,7 @@ struct Commit {
     func fetch(_ id: JobID) throws(SQLiteError) -> Stored? {
         try changes.with(.job, id.rawValue).first { statement throws(SQLiteError) in
             var row = Row(of: statement)
-            return Stored(
+            let stored = Stored(
                 job: try row.job(),
                 queue: try row.word(),
                 parent: row.optionalInteger().map(JobID.init),
@@ -83,6 +83,8 @@ struct Commit {
                 startedAt: row.optionalMoment(),
                 worker: row.optionalInteger().map { WorkerID(rawValue: Int(clamping: $0)) }
             )
+            try row.check()
+            return stored
         }
     }
 
@@ -105,7 +107,9 @@ struct Commit {
         try values.add(before.state.rawValue)
         try values.add(before.attempt.rawValue)
         try values.statement.run()
-        precondition(reader.connection.changes == 1, "the row is as it was read")
+        guard reader.connection.changes == 1 else {
+            throw .damage("the row of job \(job.id.rawValue) was read and is not there")
+        }
         count(stored, from: before.state)
     }
 

@@ -135,12 +135,15 @@ struct Marks: Equatable {
     /// Jobs that have not ended, in all queues, children apart.
     var openJobs: Int64
 
+    /// Numbers that can have come about by counting.
+    static let possible: ClosedRange<Int64> = 0...(1 << 53)
+
     init(by changes: Prepared<Changes>) throws(SQLiteError) {
         let ids = try changes[.marks].first { ($0.integer(0), $0.integer(1)) }
-        guard let ids else {
-            throw SQLiteError(extendedCode: SQLiteError.corruptCode, message: "no row of marks")
-        }
-        (highestID, reservedUpTo) = ids
         openJobs = try changes[.openJobs].first { $0.integer(0) } ?? 0
+        guard let ids, Self.possible.contains(ids.0), Self.possible.contains(ids.1),
+            Self.possible.contains(openJobs)
+        else { throw .damage("the ids that are taken are not known") }
+        (highestID, reservedUpTo) = ids
     }
 }

@@ -80,33 +80,38 @@ struct Parameters {
 struct Row {
     let statement: Statement
     private var column = -1
+    private var isSound = true
 
     init(of statement: Statement) { self.statement = statement }
 
-    mutating func integer() -> Int64 {
-        column += 1
-        return statement.integer(column)
+    /// Throws when one of the values so far was of another type than the table allows: SQLite
+    /// looks at that only when it writes.
+    func check() throws(SQLiteError) {
+        guard isSound else { throw .damage("a value of the wrong type") }
     }
 
-    mutating func optionalInteger() -> Int64? {
+    /// Steps on, and notes what stands there.
+    private mutating func next(_ allowed: ValueType...) -> Int {
         column += 1
+        isSound = isSound && allowed.contains(statement.type(column))
+        return column
+    }
+
+    mutating func integer() -> Int64 { statement.integer(next(.integer)) }
+
+    mutating func optionalInteger() -> Int64? {
+        let column = next(.integer, .null)
         return statement.isNull(column) ? nil : statement.integer(column)
     }
 
-    mutating func text() -> String {
-        column += 1
-        return statement.text(column)
-    }
+    mutating func text() -> String { statement.text(next(.text)) }
 
     mutating func optionalText() -> String? {
-        column += 1
+        let column = next(.text, .null)
         return statement.isNull(column) ? nil : statement.text(column)
     }
 
-    mutating func bytes() -> [UInt8] {
-        column += 1
-        return statement.bytes(column)
-    }
+    mutating func bytes() -> [UInt8] { statement.bytes(next(.text, .blob)) }
 
     mutating func int() -> Int { Int(clamping: integer()) }
     mutating func flag() -> Bool { integer() != 0 }
@@ -120,10 +125,7 @@ struct Row {
     ) throws(SQLiteError) -> Word {
         let text = text()
         guard let word = Word(rawValue: text) else {
-            throw SQLiteError(
-                extendedCode: SQLiteError.corruptCode,
-                message: "\(text) is not a \(Word.self)"
-            )
+            throw .damage("\(text) is not a \(Word.self)")
         }
         return word
     }
@@ -131,5 +133,10 @@ struct Row {
 
 extension SQLiteError {
     /// SQLITE_CORRUPT: what was read cannot have been written by us.
-    static let corruptCode: Int32 = 11
+    private static let corruptCode: Int32 = 11
+
+    /// What was found cannot have been written by us.
+    static func damage(_ what: String) -> SQLiteError {
+        SQLiteError(extendedCode: corruptCode, message: what)
+    }
 }

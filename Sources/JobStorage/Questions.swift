@@ -95,18 +95,21 @@ enum Questions: Int, StatementList {
     private var resultText: String {
         switch self {
         case .resultHead:
-            "SELECT attempt, format, rows, total_bytes FROM results WHERE job_id = :job_id"
+            """
+            SELECT attempt, format, rows, total_bytes, checksum FROM results
+             WHERE job_id = :job_id
+            """
         case .resultBody: "SELECT body FROM results WHERE job_id = :job_id"
         case .resultParts:
             """
-            SELECT part, body FROM result_parts
+            SELECT part, body, checksum FROM result_parts
              WHERE job_id = :job_id AND attempt = :attempt AND part BETWEEN :first AND :last
              ORDER BY part
             """
         default:
             """
-            SELECT jobs.id FROM jobs JOIN results ON results.job_id = jobs.id
-             WHERE parent_id = :parent_id
+            SELECT id FROM jobs
+             WHERE parent_id = :parent_id AND state = 'succeeded'
              ORDER BY part
             """
         }

@@ -7,7 +7,7 @@ enum Schema {
     /// "MILL" in ASCII, by which a store is told from any other database.
     static let applicationID: Int64 = 0x4D49_4C4C
 
-    static let steps = [first, second]
+    static let steps = [first, second, third]
 
     private static let first = """
         CREATE TABLE jobs (
@@ -186,5 +186,12 @@ enum Schema {
             is_backup INTEGER NOT NULL DEFAULT 0 CHECK (is_backup IN (0, 1))
         ) STRICT;
         INSERT INTO identity (id, store_id) VALUES (1, lower(hex(randomblob(16))));
+        """
+
+    /// What a flipped bit would change unnoticed is summed up; NULL in rows that are older.
+    private static let third = """
+        ALTER TABLE jobs ADD COLUMN checksum INTEGER;           -- of the work, inputs included
+        ALTER TABLE results ADD COLUMN checksum INTEGER;        -- of the row
+        ALTER TABLE result_parts ADD COLUMN checksum INTEGER;   -- of the row
         """
 }

@@ -47,7 +47,10 @@ extension Row {
         standing.waitsFor = int()
         standing.isSplit = flag()
         standing.cancelRequested = flag()
-        return Job(id: id, standing: standing, writes: flag(), retry: retry())
+        let job = (writes: flag(), retry: retry())
+        try check()
+        guard standing.isPossible else { throw .damage("job \(id.rawValue) is in no state") }
+        return Job(id: id, standing: standing, writes: job.writes, retry: job.retry)
     }
 
     /// `Columns.waiting`, with the binary frames as the caller finds them.
@@ -86,8 +89,13 @@ extension Row {
         spec.name = optionalText()
         spec.tags = TagLines.split(optionalText())
         spec.keepMs = optionalInteger()
+        let checksum = optionalInteger()
         if integer() > 0 { spec.frames = try frames(id) }
         spec.body = bytes()
+        try check()
+        guard checksum == nil || checksum == Checksum.of(spec, job: id) else {
+            throw .damage("the work of job \(id.rawValue) is not as it was submitted")
+        }
         return spec
     }
 
@@ -104,16 +112,24 @@ extension Row {
     mutating func attempt() throws(SQLiteError) -> Attempt {
         let number = integer()
         guard number >= 0, number < Int32.max else {
-            throw SQLiteError(
-                extendedCode: SQLiteError.corruptCode,
-                message: "\(number) is not an attempt"
-            )
+            throw .damage("\(number) is not an attempt")
         }
         return Attempt(rawValue: Int(number))
     }
 
     private mutating func retry() -> RetryPolicy {
         RetryPolicy(maxAttempts: int(), firstMs: integer(), longestMs: integer())
+    }
+}
+
+extension Job.Standing {
+    /// What the schema's rules say, which a damaged page does not know.
+    fileprivate var isPossible: Bool {
+        let counts = 0...Int(Int32.max)
+        return counts.contains(failures) && counts.contains(losses) && counts.contains(waitsFor)
+            && (state != .running || attempt > .none)
+            && (state == .queued || waitsFor == 0)
+            && (state == .running || !cancelRequested)
     }
 }
 

@@ -59,10 +59,3 @@ public struct StoreCopy: Equatable, Sendable {
         try made.run("UPDATE identity SET is_backup = 1")
     }
 }
-
-extension SQLiteError {
-    /// What was found cannot have been written by us.
-    static func damage(_ what: String) -> SQLiteError {
-        SQLiteError(extendedCode: corruptCode, message: what)
-    }
-}

@@ -9,6 +9,8 @@ public enum StoreError: Error, Equatable, Sendable {
     case schemaTooNew(path: String, found: Int, known: Int)
     /// The file is something else.
     case notAStore(path: String)
+    /// The file is there and has no bytes: what was in it is lost.
+    case empty(path: String)
     /// What the file says cannot be true.
     case corrupt(path: String, SQLiteError)
     /// There is no room on the disk.
@@ -34,12 +36,20 @@ public enum StoreError: Error, Equatable, Sendable {
             }
     }
 
+    /// True when no later start will succeed either, until somebody has done something.
+    public var isFinal: Bool {
+        switch self {
+        case .schemaTooNew, .notAStore, .empty, .corrupt: true
+        case .busy, .full, .readOnly, .sqlite: false
+        }
+    }
+
     /// True when the next commit may well succeed. After any other error the store must be opened
     /// anew: the kernel may have dropped pages that were thought to be written.
     public var heals: Bool {
         switch self {
         case .busy, .full, .readOnly: true
-        case .schemaTooNew, .notAStore, .corrupt, .sqlite: false
+        case .schemaTooNew, .notAStore, .empty, .corrupt, .sqlite: false
         }
     }
 }
@@ -51,6 +61,7 @@ extension StoreError: Explained {
         case .schemaTooNew(let path, let found, let known):
             "The job store \(path) has schema \(found); this program knows up to \(known)."
         case .notAStore(let path): "\(path) is not a job store."
+        case .empty(let path): "The job store \(path) is empty: the file has no bytes."
         case .corrupt(let path, let error): "The job store \(path) is damaged: \(error.message)."
         case .full(let path): "There is no room left on the disk for the job store \(path)."
         case .readOnly(let path): "The job store \(path) cannot be written."
@@ -63,6 +74,7 @@ extension StoreError: Explained {
         case .busy: "End the other program that writes it, or give this runner a store of its own."
         case .schemaTooNew: "Run the program version that wrote it, or restore a backup."
         case .notAStore: "Name another file, or move this one away."
+        case .empty: "Restore a backup, or remove the file to begin with no jobs."
         case .corrupt:
             "Ask `millrace doctor`, restore a backup, and keep this file and its -wal for salvage."
         case .full: "Make room; the runner goes on by itself."

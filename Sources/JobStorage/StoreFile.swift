@@ -10,15 +10,26 @@ enum StoreFile {
     private static let steadyLogBytes = 64 << 20
     /// Memory for pages, in KiB: the ready index and the ends of the tables stay there.
     private static let cacheKiB = 65_536
+    private static let headerBytes = 100
     /// How long a foreign writer is waited for, in ms.
     static let patienceMs = 5_000
 
     static func open(path: String, sync: StoreSync = .full) throws(StoreError) -> Connection {
-        let connection = try naming(path) { () throws(SQLiteError) in
-            try Connection(path: path, mode: .create, cachedStatements: 8)
+        let before = bytes(of: path)
+        guard before != 0 else { throw .empty(path: path) }
+        // SQLite would take what is shorter than its header for nothing, and write over it.
+        if let before, before < headerBytes { throw .notAStore(path: path) }
+        do throws(StoreError) {
+            let connection = try naming(path) { () throws(SQLiteError) in
+                try Connection(path: path, mode: .create, cachedStatements: 8)
+            }
+            try prepare(connection, path: path, sync)
+            return connection
+        } catch {
+            // A first start that fails leaves nothing that the next one would take for a loss.
+            if before == nil && bytes(of: path) == 0 { unlink(path) }
+            throw error
         }
-        try prepare(connection, path: path, sync)
-        return connection
     }
 
     static func openInMemory() throws(StoreError) -> Connection {
@@ -37,6 +48,9 @@ enum StoreFile {
         }
         connection.setBusyTimeout(milliseconds: patienceMs)
         try check(connection, path: path, mayBeEmpty: false)
+        try naming(path) { () throws(SQLiteError) in
+            try connection.run("PRAGMA cell_size_check = ON")
+        }
         return connection
     }
 
@@ -59,9 +73,12 @@ enum StoreFile {
     }
 
     /// Size of a store's write-ahead log, in bytes; zero when there is none.
-    static func logBytes(of path: String) -> Int64 {
+    static func logBytes(of path: String) -> Int64 { bytes(of: path + "-wal") ?? 0 }
+
+    /// Nil for a file that is not there.
+    private static func bytes(of path: String) -> Int64? {
         var file = stat()
-        return stat(path + "-wal", &file) == 0 ? Int64(file.st_size) : 0
+        return stat(path, &file) == 0 ? Int64(file.st_size) : nil
     }
 
     private static func prepare(
@@ -105,6 +122,7 @@ enum StoreFile {
     ) throws(SQLiteError) {
         try connection.execute(
             script: """
+                PRAGMA cell_size_check = ON;
                 PRAGMA journal_mode = WAL;
                 PRAGMA synchronous = \(sync.rawValue);
                 PRAGMA wal_autocheckpoint = \(checkpointPages);

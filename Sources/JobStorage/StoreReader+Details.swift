@@ -114,6 +114,7 @@ extension StoreReader {
         details.startedAt = row.optionalMoment()
         details.finishedAt = row.optionalMoment()
         details.worker = row.optionalInteger().map { WorkerID(rawValue: Int(clamping: $0)) }
+        try row.check()
         return details
     }
 

@@ -39,7 +39,7 @@ extension StoreReader {
                 (name: $0.text(0), first: $0.integer(1), count: $0.integer(2))
             }
             guard let row else { return nil }
-            let last = row.first + row.count - 1
+            let last = row.first &+ row.count &- 1  // Neither, in a damaged file, finds nothing.
             let found = try questions.with(.fileJobs, row.first, last, file.rawValue).all {
                 (id: JobID(rawValue: $0.integer(0)), name: $0.isNull(1) ? nil : $0.text(1))
             }

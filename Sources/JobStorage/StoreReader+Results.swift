@@ -7,9 +7,10 @@ extension StoreReader {
     func result(_ id: JobID, _ range: ByteRange) throws(SQLiteError) -> Answer {
         let isIssued = try areIssued([id]).contains(true)
         guard let end = try end(of: id) else { return .result(nil, isIssued: isIssued) }
-        guard end.state == .succeeded, let found = try head(of: id) else {
+        guard end.state == .succeeded else {
             return .result(JobResult(end: end), isIssued: isIssued)
         }
+        guard let found = try head(of: id) else { throw .noResult(id) }
         let total = found.head.totalBytes
         let offset = min(max(range.offset, 0), total)
         let wanted = min(max(range.limit ?? .max, 0), Int64(limits.replyBytes), total - offset)
@@ -24,36 +25,72 @@ extension StoreReader {
         }
         var results: [[UInt8]] = []
         for child in children {
-            guard let found = try head(of: child) else { continue }
+            guard let found = try head(of: child) else { throw .noResult(child) }
             results.append(try bytes(of: child, found, 0..<found.head.totalBytes))
         }
         return results
     }
 
-    func head(of id: JobID) throws(SQLiteError) -> (head: ResultHead, attempt: Int64)? {
+    /// A result's row without the bytes, and the sum over both.
+    struct Found {
+        var head: ResultHead
+        var attempt: Int64
+        /// Nil in rows that were written before there were sums.
+        var checksum: Int64?
+
+        /// Results in parts have no bytes in this row.
+        var isWhole: Bool { head.totalBytes <= Commit.partBytes }
+    }
+
+    func head(of id: JobID) throws(SQLiteError) -> Found? {
         try questions.with(.resultHead, id.rawValue).first { statement throws(SQLiteError) in
             var row = Row(of: statement)
             let attempt = row.integer()
             let format = try row.word(ResultFormat.self)
             let rows = row.optionalInteger()
             let head = ResultHead(format: format, totalBytes: row.integer(), rows: rows)
-            return (head, attempt)
+            let found = Found(head: head, attempt: attempt, checksum: row.optionalInteger())
+            try row.check()
+            return found
         }
     }
 
     private func bytes(
         of id: JobID,
-        _ found: (head: ResultHead, attempt: Int64),
+        _ found: Found,
         _ range: Range<Int64>
     ) throws(SQLiteError) -> [UInt8] {
+        let bytes =
+            found.isWhole ? try whole(of: id, found, range) : try parts(of: id, found, range)
+        guard bytes.count == range.count else { throw .damagedResult(id) }
+        return bytes
+    }
+
+    private func whole(
+        of id: JobID,
+        _ found: Found,
+        _ range: Range<Int64>
+    ) throws(SQLiteError) -> [UInt8] {
+        try questions.with(.resultBody, id.rawValue).first { statement throws(SQLiteError) in
+            let sum = statement.withBytes(0) {
+                Checksum.of(found.head, job: id, attempt: found.attempt, body: $0)
+            }
+            guard found.checksum ?? sum == sum else { throw .damagedResult(id) }
+            return statement.slice(of: 0, range)
+        } ?? []
+    }
+
+    private func parts(
+        of id: JobID,
+        _ found: Found,
+        _ range: Range<Int64>
+    ) throws(SQLiteError) -> [UInt8] {
+        let none = UnsafeRawBufferPointer(start: nil, count: 0)
+        let sum = Checksum.of(found.head, job: id, attempt: found.attempt, body: none)
+        guard found.checksum ?? sum == sum else { throw .damagedResult(id) }
         guard !range.isEmpty else { return [] }
 
         let partBytes = Int64(Commit.partBytes)
-        if found.head.totalBytes <= partBytes {
-            return try questions.with(.resultBody, id.rawValue).first {
-                $0.slice(of: 0, range)
-            } ?? []
-        }
         let first = range.lowerBound / partBytes
         let last = (range.upperBound - 1) / partBytes
         let statement = try questions.with(.resultParts, id.rawValue, found.attempt, first, last)
@@ -61,10 +98,27 @@ extension StoreReader {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(range.count)
         while try statement.step() {
-            let start = statement.integer(0) * partBytes
+            let part = statement.integer(0)
+            let sum = statement.withBytes(1) {
+                Checksum.of(part: part, job: id, attempt: found.attempt, body: $0)
+            }
+            guard statement.isNull(2) || statement.integer(2) == sum else {
+                throw .damagedResult(id)
+            }
+            let start = part * partBytes
             bytes += statement.slice(of: 1, (range.lowerBound - start)..<(range.upperBound - start))
         }
         return bytes
+    }
+}
+
+extension SQLiteError {
+    fileprivate static func noResult(_ id: JobID) -> SQLiteError {
+        .damage("job \(id.rawValue) succeeded, and its result is not there")
+    }
+
+    fileprivate static func damagedResult(_ id: JobID) -> SQLiteError {
+        .damage("the result of job \(id.rawValue) is not as it was written")
     }
 }
 

@@ -74,7 +74,9 @@ public final class StoreReader {
         let standing = try questions.with(.standing, id.rawValue).first {
             statement throws(SQLiteError) in
             var row = Row(of: statement)
-            return (state: try row.word(JobState.self), attempt: try row.attempt())
+            let standing = (state: try row.word(JobState.self), attempt: try row.attempt())
+            try row.check()
+            return standing
         }
         guard let standing else { return nil }
         return JobEnd(

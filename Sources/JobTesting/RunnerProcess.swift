@@ -11,7 +11,7 @@ public final class RunnerProcess {
         public var supervised = true
         /// A program and its arguments that run the runner, such as strace.
         public var wrapper: [String] = []
-        /// Names and paths, as `--database` takes them. `@`, here and in the wrapper's arguments,
+        /// Names and paths, as `--database` takes them. `@/`, here and in the wrapper's arguments,
         /// is the runner's temporary directory.
         public var databases: [String] = []
         /// Settings by the names of their variables, without `MILLRACE_`.
@@ -100,7 +100,7 @@ public final class RunnerProcess {
         for (name, value) in options.settings { environment["MILLRACE_" + name] = value }
         environment.merge(options.environment) { $1 }
         let words = (options.wrapper + [built(options.program)] + arguments).map {
-            $0.replacingOccurrences(of: "@", with: path)
+            $0.replacingOccurrences(of: "@/", with: path + "/")
         }
         return try ChildProcess(
             words[0],

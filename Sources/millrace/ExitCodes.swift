@@ -24,6 +24,7 @@ extension ExitCode {
         case ClientError.timedOut: self = .tryAgain
         case ClientError.badReply: self = .runnerFault
         case ClientError.refused(let refusal): self.init(refusing: refusal.status)
+        case RunnerError.unfitStore: self = ExitCode(RunnerExit.damaged)
         case is NoJobs: self = .unknownJob
         case is SettingsError, is BackupError: self = .failure
         case RunnerError.alreadyRunning: self = .stateTaken

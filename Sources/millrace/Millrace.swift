@@ -31,7 +31,7 @@ internal import JobCore
             WaitCommand.self, ListCommand.self, CancelCommand.self, RetryCommand.self,
             DeleteCommand.self, StatisticsCommand.self, QueueCommand.self, DrainCommand.self,
             KeygenCommand.self,
-            BackupCommand.self,
+            BackupCommand.self, DoctorCommand.self,
         ]
     )
 

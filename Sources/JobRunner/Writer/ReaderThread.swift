@@ -9,13 +9,16 @@ final class ReaderLoop {
     private let inbox: Mailbox<[Decisions.Asked]>
     private let answers: Mailbox<BrokerLetter>
     private let log: Logger
+    private let alarm: Alarm
 
     init(
         _ store: StoreReader,
         inbox: Mailbox<[Decisions.Asked]>,
         answers: Mailbox<BrokerLetter>,
-        log: Logger
+        log: Logger,
+        alarm: Alarm
     ) {
+        self.alarm = alarm
         self.store = store
         self.inbox = inbox
         self.answers = answers
@@ -35,6 +38,7 @@ final class ReaderLoop {
             return try store.answer(query)
         } catch {
             log.error("The store cannot be read.", metadata: ["reason": "\(error.summary)"])
+            if case .corrupt = error { alarm.raise(.damage, error.summary) }
             return .unreadable(error.refusal)
         }
     }

@@ -74,6 +74,9 @@ struct WriterStart: Sendable {
 public enum RunnerExit {
     /// Stopped as asked.
     public static let stopped: Int32 = 0
+    /// The store is damaged or is none: starting again would change nothing. As EX_DATAERR of
+    /// sysexits.h.
+    public static let damaged: Int32 = 65
     /// In the middle of the work: start again.
     public static let unfit: Int32 = 70
     /// On purpose, in order to be started again.

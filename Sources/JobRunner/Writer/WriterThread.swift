@@ -215,7 +215,7 @@ extension StoreError {
             case .full: "disk_full"
             case .readOnly: "read_only"
             case .busy: "store_busy"
-            case .schemaTooNew, .notAStore, .corrupt, .sqlite: "store_unfit"
+            case .schemaTooNew, .notAStore, .empty, .corrupt, .sqlite: "store_unfit"
             }
         var refusal = Refusal(heals ? 503 : 500, code, summary, hint: hint)
         refusal.retryAfterMs = heals ? 1_000 : nil

@@ -1,0 +1,151 @@
+internal import JobCore
+internal import SQLite
+
+/// Looks through a store for what does not fit together, and changes nothing.
+public struct StoreCheckup {
+    public struct Finding: Equatable, Sendable {
+        /// What was looked at, in a word or two.
+        public let subject: String
+        /// What is wrong, one sentence each; empty when all is well.
+        public let faults: [String]
+    }
+
+    /// Faults of one kind that are told.
+    private static let mostFaults = 20
+
+    private let path: String
+    private let connection: Connection
+
+    public init(path: String) throws(StoreError) {
+        self.path = path
+        connection = try StoreFile.openForReading(path: path)
+    }
+
+    /// - Parameters:
+    ///   - whole: Whether to look at indices, and at the sums of all work and results, as well.
+    /// - Returns: One finding for each subject.
+    public func findings(whole: Bool) -> [Finding] {
+        var found = [
+            look(at: "pages") { () throws(SQLiteError) in
+                try StoreFile.faults(in: connection, reach: whole ? .whole : .quick)
+            }
+        ]
+        found.append(look(at: "rows", by: Self.strays))
+        found.append(look(at: "counters", by: [Self.counters, Self.openOfFiles]))
+        if whole { found.append(look(at: "sums", sums)) }
+        return found
+    }
+
+    private func look(
+        at subject: String,
+        _ body: () throws(SQLiteError) -> [String]
+    ) -> Finding {
+        do throws(SQLiteError) {
+            return Finding(subject: subject, faults: Array(try body().prefix(Self.mostFaults)))
+        } catch {
+            return Finding(subject: subject, faults: [StoreError(error, path: path).summary])
+        }
+    }
+
+    /// Each query gives what is wrong, in words.
+    private func look(at subject: String, by queries: [String]) -> Finding {
+        look(at: subject) { () throws(SQLiteError) in
+            var faults: [String] = []
+            for query in queries {
+                faults += try connection.prepare("\(query) LIMIT \(Self.mostFaults)").all {
+                    $0.text(0)
+                }
+            }
+            return faults
+        }
+    }
+
+    // MARK: - What belongs together
+
+    private static let strays =
+        ["results", "result_parts", "attempts", "failures", "inputs"].map { table in
+            """
+            SELECT DISTINCT '\(table) has rows of job ' || job_id || ', which is not there'
+              FROM \(table)
+             WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.id = \(table).job_id)
+            """
+        } + [
+            """
+            SELECT 'job ' || id || ' is a part of job ' || parent_id || ', which is not there'
+              FROM jobs AS part
+             WHERE parent_id IS NOT NULL
+               AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.id = part.parent_id)
+            """,
+            """
+            SELECT 'job ' || id || ' succeeded and has no result' FROM jobs
+             WHERE state = 'succeeded'
+               AND NOT EXISTS (SELECT 1 FROM results WHERE results.job_id = jobs.id)
+            """,
+            """
+            SELECT 'job ' || id || ' failed and nobody knows why' FROM jobs
+             WHERE state = 'failed'
+               AND NOT EXISTS (SELECT 1 FROM failures WHERE failures.job_id = jobs.id)
+            """,
+            """
+            SELECT 'the id ' || max(jobs.id) || ' was given away, and ' || highest_id
+                   || ' is said to be the last'
+              FROM jobs, marks
+             HAVING max(jobs.id) > highest_id
+            """,
+        ]
+
+    private static let counters = """
+        WITH kept (name, state, jobs) AS (
+            SELECT name, 'queued', queued FROM queues
+             UNION ALL SELECT name, 'running', running FROM queues
+             UNION ALL SELECT name, 'succeeded', succeeded FROM queues
+             UNION ALL SELECT name, 'failed', failed FROM queues
+             UNION ALL SELECT name, 'cancelled', cancelled FROM queues
+        ), counted (name, state, jobs) AS (
+            SELECT queue, state, count(*) FROM jobs WHERE parent_id IS NULL GROUP BY queue, state
+        ), both (name, state, kept, counted) AS (
+            SELECT kept.name, kept.state, kept.jobs, ifnull(counted.jobs, 0)
+              FROM kept LEFT JOIN counted USING (name, state)
+             UNION ALL
+            SELECT counted.name, counted.state, 0, counted.jobs FROM counted
+             WHERE NOT EXISTS (SELECT 1 FROM queues WHERE queues.name = counted.name)
+        )
+        SELECT 'queue ' || name || ' has ' || counted || ' jobs ' || state || ', and its counter '
+               || 'says ' || kept
+          FROM both
+         WHERE kept <> counted
+        """
+
+    private static let openOfFiles = """
+        SELECT 'file ' || spool_files.id || ' has ' || ifnull(found, 0) || ' open jobs, and its '
+               || 'counter says ' || open_jobs
+          FROM spool_files
+          LEFT JOIN (SELECT file_id, count(*) AS found FROM jobs
+                      WHERE file_id IS NOT NULL AND (state = 'queued' OR state = 'running')
+                      GROUP BY file_id) ON file_id = spool_files.id
+         WHERE open_jobs <> ifnull(found, 0)
+        """
+
+    /// The work of each job that has not ended, and each result, is read as a runner reads it.
+    private func sums() throws(SQLiteError) -> [String] {
+        var limits = Limits()
+        limits.replyBytes = 1_000_000_000
+        let reader = try StoreReader(on: connection, path: path, limits: limits)
+        var faults: [String] = []
+        let jobs = try connection.prepare("SELECT id, state FROM jobs ORDER BY id")
+        defer { jobs.reset() }
+        while faults.count < Self.mostFaults, try jobs.step() {
+            let id = JobID(rawValue: jobs.integer(0))
+            do throws(SQLiteError) {
+                switch jobs.text(1) {
+                case "succeeded": _ = try reader.result(id, .whole)
+                case "queued", "running": _ = try reader.waiting(id)
+                default: continue
+                }
+            } catch {
+                faults.append(error.message)
+            }
+        }
+        return faults
+    }
+}

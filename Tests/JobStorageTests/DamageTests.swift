@@ -1,0 +1,177 @@
+import Foundation
+import JobCore
+import JobTesting
+import SQLite
+import Testing
+
+@testable import JobStorage
+
+/// A store that somebody or something has changed: never a wrong result, always a sentence.
+@Suite("Damage") struct DamageTests {
+    private let directory: TemporaryDirectory
+    private let now = Timestamp(rawValue: 1_700_000_000_000)
+
+    init() throws { directory = try TemporaryDirectory() }
+
+    /// What was stored: results by job, and the work of those that wait.
+    private struct Ledger {
+        var results: [JobID: Outcome] = [:]
+        var states: [JobID: JobState] = [:]
+        var waiting: [JobID: Spec] = [:]
+    }
+
+    private func makeStore() throws -> Ledger {
+        let store = try JobStore(path: directory.store)
+        var ledger = Ledger()
+        for number in Int64(1)...60 {
+            let id = JobID(rawValue: number)
+            var spec = makeSpec(#"{"sql":"select \#(number) * 7"}"#)
+            if number.isMultiple(of: 7) {
+                spec.frames = [Spec.Frame(number: 2, bytes: [UInt8](repeating: 9, count: 9_000))]
+            }
+            let insertion = Insertion(
+                jobs: [makeJob(spec)],
+                ids: number...number,
+                ticket: Ticket(rawValue: 1)
+            )
+            _ = try store.commit([.insert(insertion)], at: now)
+            switch number % 4 {
+            case 0:
+                ledger.states[id] = .queued
+                ledger.waiting[id] = spec
+            case 1:
+                ledger.states[id] = .failed
+                _ = try store.commit([.settle(makeReport(id, 1, .failed(mistake)))], at: now)
+            default:
+                // In one page, on several, and, once, in parts.
+                let count = number == 2 ? 1_500_000 : number % 4 == 2 ? 20 : 9_000
+                let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ Int(number)) }
+                let outcome = Outcome(format: .bytes, bytes: bytes, rows: number)
+                ledger.states[id] = .succeeded
+                ledger.results[id] = outcome
+                _ = try store.commit([.settle(makeReport(id, 1, .succeeded(outcome)))], at: now)
+            }
+        }
+        try store.shrinkLog()
+        return ledger
+    }
+
+    /// Everything that is answered is right; the rest are errors.
+    ///
+    /// - Returns: How many questions were not answered.
+    private func compare(_ path: String, with ledger: Ledger) -> Int {
+        guard let reader = try? StoreReader(path: path) else { return 1 }
+        var errors = 0
+        for (id, state) in ledger.states {
+            if let answer = try? reader.answer(.result(id, .whole)) {
+                compare(answer, of: id, state, ledger.results[id])
+            } else {
+                errors += 1
+            }
+            if (try? reader.answer(.show([id]))) == nil { errors += 1 }
+        }
+        let loading = Query.load(.standard, limit: 100, now: now)
+        if case .loaded(_, let jobs, _)? = try? reader.answer(loading) {
+            for job in jobs where ledger.waiting[job.id]?.body != job.spec.body {
+                Issue.record("job \(job.id.rawValue) is loaded with other work")
+            }
+        } else {
+            errors += 1
+        }
+        for query in [
+            Query.list(JobFilter(), after: nil, limit: 99), .survey(now: now), .queues(nil),
+        ]
+        where (try? reader.answer(query)) == nil { errors += 1 }
+        return errors
+    }
+
+    private func compare(_ answer: Answer, of id: JobID, _ state: JobState, _ kept: Outcome?) {
+        // A row that is not found is told as such: 410, and no result.
+        guard case .result(let result?, _) = answer else { return }
+        #expect(result.end.state == state)
+        #expect(result.bytes == kept?.bytes ?? [])
+        #expect(result.head == kept?.head)
+    }
+
+    @Test func `flipped bits never give a wrong result`() throws {
+        let ledger = try makeStore()
+        #expect(compare(directory.store, with: ledger) == 0)
+        let whole = try Data(contentsOf: URL(filePath: directory.store))
+        let count =
+            ProcessInfo.processInfo.environment["MILLRACE_TEST_COUNT"].flatMap(Int.init) ?? 20
+        let first = UInt64.random(in: 0...1_000_000)
+        var noticed = 0
+        for seed in first..<first + UInt64(count) {
+            var random = SeededGenerator(seed: seed)
+            var damaged = whole
+            for _ in 0..<Int.random(in: 1...12, using: &random) {
+                let place = Int.random(in: 0..<damaged.count, using: &random)
+                damaged[place] ^= 1 << UInt8.random(in: 0..<8, using: &random)
+            }
+            let copy = try TemporaryDirectory()
+            try damaged.write(to: URL(filePath: copy.store))
+            let errors = compare(copy.store, with: ledger)
+            // A start on it, and some work, end with an error or well, and not in a trap.
+            if let store = try? JobStore(path: copy.store) {
+                _ = try? store.recover(inFlight: [], at: now)
+                for id in ledger.waiting.keys {
+                    _ = try? store.commit([.settle(makeReport(id, 1, success()))], at: now)
+                }
+            }
+            if errors > 0 { noticed += 1 }
+        }
+        print("Damage, seeds from \(first): noticed in \(noticed) of \(count) files")
+    }
+
+    @Test(arguments: [1, 2, 3, 5, 8, 13, 30])
+    func `a truncated store is told of`(pages: Int) throws {
+        let ledger = try makeStore()
+        let file = try FileHandle(forWritingTo: URL(filePath: directory.store))
+        try file.truncate(atOffset: UInt64(pages * 4_096 - (pages % 2) * 100))
+        try file.close()
+        #expect(compare(directory.store, with: ledger) > 0)
+    }
+
+    @Test func `a store that lost its log is an earlier store, and whole`() throws {
+        _ = try makeStore()
+        let store = try JobStore(path: directory.store)
+        let jobs = [makeJob()]
+        let insertion = Insertion(jobs: jobs, ids: 61...61, ticket: Ticket(rawValue: 1))
+        _ = try store.commit([.insert(insertion)], at: now)
+        let copy = try TemporaryDirectory()
+        try FileManager.default.copyItem(atPath: directory.store, toPath: copy.store)
+        let earlier = try JobStore(path: copy.store)
+        let id = JobID(rawValue: 61)
+        #expect(try earlier.answer(.ends([id])) == .ends([nil], isIssued: [false]))
+        let connection = try Connection(path: copy.store, mode: .readOnly)
+        #expect(try StoreFile.faults(in: connection, reach: .whole) == [])
+    }
+
+    @Test func `an empty file is a loss, and not a new store`() throws {
+        #expect(FileManager.default.createFile(atPath: directory.store, contents: Data()))
+        #expect(throws: StoreError.self) { try StoreReader(path: directory.store) }
+        #expect(throws: StoreError.empty(path: directory.store)) {
+            try JobStore(path: directory.store)
+        }
+        #expect(throws: StoreError.self) { try JobStore(path: directory.store + "/none") }
+    }
+
+    @Test func `a sum notices every change within eight bytes`() {
+        var random = SeededGenerator(seed: 1)
+        let bytes = (0..<100).map { _ in UInt8.random(in: 0...255, using: &random) }
+        var whole = Checksum()
+        whole.add(bytes)
+        for place in 0..<100 {
+            for bit in 0..<8 {
+                var other = bytes
+                other[place] ^= 1 << UInt8(bit)
+                var sum = Checksum()
+                sum.add(other)
+                #expect(sum.value != whole.value)
+            }
+        }
+        var shorter = Checksum()
+        shorter.add(Array(bytes.dropLast()))
+        #expect(shorter.value != whole.value)
+    }
+}
