@@ -92,6 +92,7 @@ let package = Package(
         .testTarget(
             name: "JobStorageTests",
             dependencies: ["JobStorage", "JobCore", "JobTesting", "SQLite"],
+            exclude: ["Fixtures"],
             swiftSettings: strict
         ),
         .testTarget(
