@@ -21,8 +21,7 @@ public struct StoreCheckup {
         connection = try StoreFile.openForReading(path: path)
     }
 
-    /// - Parameters:
-    ///   - whole: Whether to look at indices, and at the sums of all work and results, as well.
+    /// - Parameter whole: Whether to look at indices, and at the sums of all work and results, too.
     /// - Returns: One finding for each subject.
     public func findings(whole: Bool) -> [Finding] {
         var found = [

@@ -28,7 +28,8 @@ import Testing
             state: state,
             in: home.path,
             wrapper: [
-                "/usr/bin/strace", "-f", "-o", "/dev/null", "-P", store + "-wal", "-e", "trace=pwrite64",
+                "/usr/bin/strace", "-f", "-o", "/dev/null", "-P", store + "-wal", "-e",
+                "trace=pwrite64",
                 "-e", "inject=pwrite64:signal=KILL:when=\(write)",
             ]
         )

@@ -26,8 +26,7 @@ public struct Doctor {
         store = settings.storePath
     }
 
-    /// - Parameters:
-    ///   - whole: Whether to look at all that is stored, which takes some ten times as long.
+    /// - Parameter whole: Whether to look at all that is stored, which takes far longer.
     /// - Returns: What was looked at, good or bad.
     public func examine(whole: Bool) -> [Finding] {
         guard access(store, F_OK) == 0 else {
