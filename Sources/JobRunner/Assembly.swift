@@ -41,6 +41,7 @@ struct Assembly {
         let (open, limits) = (runner.openStore, settings.limits)
         let writer = WriterStart(
             { () throws(StoreError) in try open(directory.store, limits) },
+            limits,
             ledger,
             time,
             log,

@@ -42,7 +42,7 @@ extension Commit {
     private func identify() throws(SQLiteError) -> StoreID {
         try changes[.renewIdentity].run()
         guard let id = try changes[.identity].first({ StoreID(rawValue: $0.text(0)) }) else {
-            throw SQLiteError(extendedCode: SQLiteError.corruptCode, message: "no identity")
+            throw SQLiteError.damage("the store has no identity")
         }
         return id
     }

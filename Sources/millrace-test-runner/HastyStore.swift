@@ -23,7 +23,7 @@ final class HastyStore: WriterStore {
         do throws(SQLiteError) {
             try Connection(path: safePath, mode: .readOnly).run("VACUUM INTO '\(path)'")
         } catch {
-            throw .sqlite(error)
+            throw .sqlite(path: path, error)
         }
         told = try JobStore(path: path, limits: limits)
     }

@@ -20,7 +20,8 @@ import Testing
             startedAt: start,
             drainMs: 1_000,
             stuckMs: 1_000,
-            reserved: 1...9
+            reserved: 1...9,
+            seed: 1
         )
         plan.retention = Retention()
         plan.newestTime = newestTime

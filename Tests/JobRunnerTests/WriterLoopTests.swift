@@ -35,7 +35,11 @@ import Testing
             isStopped = true
         }
 
-        func answer(_ query: Query) throws(StoreError) -> Answer { .selected([]) }
+        func answer(_ query: Query) throws(StoreError) -> Answer { .selected([], next: nil) }
+
+        var logBytes: Int64 { 0 }
+
+        func shrinkLog() {}
 
         func recover(inFlight: [InFlight], at now: Timestamp) throws(StoreError) -> Recovery {
             Recovery(
@@ -62,7 +66,8 @@ import Testing
             inbox: inbox,
             facts: Mailbox<BrokerLetter>(),
             RunClock(),
-            Alarm(Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            Alarm(Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }),
+            mostLogBytes: .max
         )
         try loop.work()
         return !done.wait(ms: 0).isEmpty

@@ -7,6 +7,7 @@ internal import Logging
 /// that owns the store from then on.
 struct WriterStart: Sendable {
     private let open: @Sendable () throws(StoreError) -> any WriterStore
+    private let limits: Limits
     private let ledger: InFlightLedger
     private let time: any TimeSource
     private let log: Logger
@@ -14,12 +15,14 @@ struct WriterStart: Sendable {
 
     init(
         _ open: @escaping @Sendable () throws(StoreError) -> any WriterStore,
+        _ limits: Limits,
         _ ledger: InFlightLedger,
         _ time: any TimeSource,
         _ log: Logger,
         _ alarm: Alarm
     ) {
         self.open = open
+        self.limits = limits
         self.ledger = ledger
         self.time = time
         self.log = log
