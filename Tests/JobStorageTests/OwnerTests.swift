@@ -58,7 +58,8 @@ import Testing
         let other = try store.insert(makeJob(), makeJob())
         _ = try store.commit(.cancel([Target(own[0]), Target(other[0])], store.ticket()))
         func chosen(_ filter: JobFilter) throws -> [JobID] {
-            guard case .selected(let jobs, _) = try store.ask(.select(filter, after: nil, limit: 9)),
+            guard
+                case .selected(let jobs, _) = try store.ask(.select(filter, after: nil, limit: 9)),
                 case .listed(let listed, _) = try store.ask(.list(filter, after: nil, limit: 9))
             else { throw StoreUnderTest.Missing() }
             #expect(listed.map(\.job.id) == jobs.reversed())
