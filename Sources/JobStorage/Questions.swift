@@ -128,7 +128,11 @@ enum Questions: Int, StatementList {
              ORDER BY id DESC
             """
         case .selectAll:
-            "SELECT kind, queue, parent_id, owner, id, state FROM jobs WHERE id > :after ORDER BY id"
+            """
+            SELECT kind, queue, parent_id, owner, id, state FROM jobs
+             WHERE id > :after
+             ORDER BY id
+            """
         default:
             """
             SELECT kind, queue, parent_id, owner, id, state FROM jobs

@@ -11,6 +11,8 @@ enum StoreFile {
     /// Memory for pages, in KiB: the ready index and the ends of the tables stay there.
     private static let cacheKiB = 65_536
     private static let headerBytes = 100
+    /// SQLITE_CANTOPEN.
+    private static let cannotOpen: Int32 = 14
     /// How long a foreign writer is waited for, in ms.
     static let patienceMs = 5_000
 
@@ -19,17 +21,45 @@ enum StoreFile {
         guard before != 0 else { throw .empty(path: path) }
         // SQLite would take what is shorter than its header for nothing, and write over it.
         if let before, before < headerBytes { throw .notAStore(path: path) }
+        if before == nil { try make(path, sync) }
+        return try openPrepared(path, sync)
+    }
+
+    private static func openPrepared(
+        _ path: String,
+        _ sync: StoreSync
+    ) throws(StoreError) -> Connection {
+        let connection = try naming(path) { () throws(SQLiteError) in
+            try Connection(path: path, mode: .create, cachedStatements: 8)
+        }
+        try prepare(connection, path: path, sync)
+        return connection
+    }
+
+    /// Makes a new store under another name first: a first start that is killed, or fails, leaves
+    /// nothing that the next one would take for a loss.
+    private static func make(_ path: String, _ sync: StoreSync) throws(StoreError) {
+        let new = path + ".new"
+        for suffix in ["", "-wal", "-shm"] { unlink(new + suffix) }
         do throws(StoreError) {
-            let connection = try naming(path) { () throws(SQLiteError) in
-                try Connection(path: path, mode: .create, cachedStatements: 8)
-            }
-            try prepare(connection, path: path, sync)
-            return connection
+            _ = try openPrepared(new, sync)
         } catch {
-            // A first start that fails leaves nothing that the next one would take for a loss.
-            if before == nil && bytes(of: path) == 0 { unlink(path) }
+            for suffix in ["", "-wal", "-shm"] { unlink(new + suffix) }
             throw error
         }
+        // A log without its database is of no use, and would be taken for the new one's.
+        for suffix in ["-wal", "-shm"] { unlink(path + suffix) }
+        guard rename(new, path) == 0, syncDirectory(of: path) else {
+            let reason = String(cString: strerror(errno))
+            throw .sqlite(path: path, SQLiteError(extendedCode: cannotOpen, message: reason))
+        }
+    }
+
+    private static func syncDirectory(of path: String) -> Bool {
+        let end = path.lastIndex(of: "/")
+        let directory = Glibc.open(end.map { "\(path[...$0])" } ?? ".", O_RDONLY | O_CLOEXEC)
+        defer { close(directory) }
+        return fsync(directory) == 0
     }
 
     static func openInMemory() throws(StoreError) -> Connection {

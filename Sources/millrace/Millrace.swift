@@ -18,7 +18,8 @@ internal import JobCore
 
             Exit codes: 0 done, 1 the job failed, 3 unknown job, 4 the job was cancelled, 5 it has \
             not ended, 64 wrong use, 65 the store is damaged, 69 no runner, 70 a fault of the \
-            runner, 73 another runner has the state directory, 75 try again later, 78 wrong settings.
+            runner, 73 another runner has the state directory, 75 try again later, 78 wrong \
+            settings.
 
             Examples:
               millrace submit --sql "select 6*7 as answer" --wait

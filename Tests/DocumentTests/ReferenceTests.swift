@@ -78,9 +78,11 @@ internal import Testing
         let seconds = try #require(unit.firstMatch(of: /\nTimeoutStopSec=(\d+)\n/)?.1)
         let settings = Settings(cores: 1)
         #expect((Int64(seconds) ?? 0) * 1_000 > settings.drainMs + settings.stuckMs)
-        let code = try #require(unit.firstMatch(of: /\nRestartPreventExitStatus=(\d+)\n/)?.1)
+        let found = unit.firstMatch(of: /\nRestartPreventExitStatus=(\d+) (\d+)\n/)
+        let codes = try #require(found)
+        #expect(try source("JobRunner/Writer/WriterStart.swift").contains("= \(codes.1)\n"))
         #expect(
-            try source("millrace/ExitCodes.swift").contains("wrongSettings = ExitCode(\(code))")
+            try source("millrace/ExitCodes.swift").contains("wrongSettings = ExitCode(\(codes.2))")
         )
     }
 

@@ -156,6 +156,20 @@ import Testing
         #expect(throws: StoreError.self) { try JobStore(path: directory.store + "/none") }
     }
 
+    @Test func `a first start that was killed half way does not keep the next one from starting`()
+        throws
+    {
+        for half in [Data(), Data("SQLite format 3".utf8), Data(repeating: 7, count: 9_000)] {
+            let path = directory.store + "-half-\(half.count)"
+            #expect(FileManager.default.createFile(atPath: path + ".new", contents: half))
+            #expect(FileManager.default.createFile(atPath: path + ".new-wal", contents: half))
+            #expect(FileManager.default.createFile(atPath: path + "-wal", contents: half))
+            let store = try JobStore(path: path)
+            _ = try store.recover(inFlight: [], at: Timestamp(rawValue: 1))
+            #expect(!FileManager.default.fileExists(atPath: path + ".new"))
+        }
+    }
+
     @Test func `a sum notices every change within eight bytes`() {
         var random = SeededGenerator(seed: 1)
         let bytes = (0..<100).map { _ in UInt8.random(in: 0...255, using: &random) }
