@@ -19,6 +19,11 @@ public struct Limits: Equatable, Sendable {
     public var resultBytes = 64 << 20
     /// Rows of one SQL result.
     public var resultRows = 1_000_000
+    /// One value or row that a SQL job meets, in bytes. A single step of SQLite, which nothing can
+    /// interrupt, may take time in proportion to it.
+    public var valueBytes = 4 << 20
+    /// By how much one job may make a database grow, in bytes.
+    public var growthBytes: Int64 = 1 << 30
     /// Bytes of a result in one reply.
     public var replyBytes = 16 << 20
     /// `timeout_ms` of a job that names none: one hour.

@@ -22,6 +22,9 @@ extension Limits {
     /// The most bytes of anything: what SQLite can keep in one row by default (SQLITE_MAX_LENGTH).
     private static let mostBytes: Int64 = 1_000_000_000
 
+    /// More than any disk: 2^50.
+    private static let mostGrowth: Int64 = 1 << 50
+
     public static let settable = [
         Settable("message_bytes", \.messageBytes, 1_024...mostBytes),
         Settable("message_frames", \.messageFrames, 8...1_024),
@@ -32,6 +35,8 @@ extension Limits {
         Settable("waiting_jobs", \.waitingJobs, 1...1_000_000_000),
         Settable("result_bytes", \.resultBytes, 1_024...mostBytes),
         Settable("result_rows", \.resultRows, 1...1_000_000_000),
+        Settable("value_bytes", \.valueBytes, 1_024...mostBytes),
+        Settable("growth_bytes", \.growthBytes, 65_536...mostGrowth),
         Settable("reply_bytes", \.replyBytes, 1_024...mostBytes),
         Settable("timeout_ms", \.timeoutMs, timeouts),
         Settable("waits", \.waits, 1...1_000_000),

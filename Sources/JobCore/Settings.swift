@@ -56,11 +56,27 @@ public struct Settings: Equatable, Sendable {
         public var allowsWriting: Bool
         /// Whether SQLite enforces foreign keys in it, which it does not unless told.
         public var enforcesForeignKeys: Bool
+        public var trust: Trust
 
-        public init(path: String, allowsWriting: Bool = false, enforcesForeignKeys: Bool = false) {
+        public init(
+            path: String,
+            allowsWriting: Bool = false,
+            enforcesForeignKeys: Bool = false,
+            trust: Trust = .schemaUntrusted
+        ) {
             self.path = path
             self.allowsWriting = allowsWriting
             self.enforcesForeignKeys = enforcesForeignKeys
+            self.trust = trust
+        }
+
+        /// Whom the runner takes the file's tables, views and triggers to be from.
+        public enum Trust: String, CaseIterable, Sendable {
+            /// Only from people we trust: its views and triggers may use virtual tables, as those
+            /// do that keep an FTS5 index in step.
+            case full
+            /// Anybody may have made them.
+            case schemaUntrusted = "schema-untrusted"
         }
     }
 

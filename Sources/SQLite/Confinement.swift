@@ -14,10 +14,16 @@ extension Connection {
         try setSwitch(SQLITE_DBCONFIG_WRITABLE_SCHEMA, on: false)
         try setSwitch(SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, on: false)
         try setSwitch(SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER, on: false)
+        // None of these reads the file yet. Nothing of a job goes to the disk but what it writes to
+        // its database; a file is read and not mapped, so that who shortens it meanwhile ends
+        // no process.
         try run("PRAGMA temp_store = MEMORY")
+        try run("PRAGMA mmap_size = 0")
         try run("PRAGMA cell_size_check = ON")
         if sandbox.access == .read { try run("PRAGMA query_only = ON") }
+        try Sandbox.takeAwayModules(from: handle)
         try BoundedFunctions.register(on: handle)
+        try Sandbox.takeAwayFunctions(from: handle)
         cache.removeAll()
         handle.authorize(by: sandbox)
     }
@@ -44,6 +50,32 @@ extension Connection {
         defer { sqlite3_limit(handle.pointer, SQLITE_LIMIT_LENGTH, before) }
         return try unconfined(body)
     }
+
+    /// Lets the database grow by no more than this in the transaction that has just begun. What
+    /// would go further fails as `isFull`.
+    public func limitGrowth(bytes: Int) throws(SQLiteError) {
+        try unconfined { () throws(SQLiteError) in
+            guard case .integer(let pages)? = try row("PRAGMA page_count")?.first,
+                case .integer(let pageBytes)? = try row("PRAGMA page_size")?.first
+            else { return }
+            let (most, isEndless) = pages.addingReportingOverflow(
+                Int64(clamping: max(bytes, 0)) / max(pageBytes, 1)
+            )
+            // Larger numbers and zero are ignored.
+            let limit = isEndless ? Self.mostPages : min(max(most, 1), Self.mostPages)
+            let code = sqlite3_exec(
+                handle.pointer,
+                "PRAGMA max_page_count = \(limit)",
+                nil,
+                nil,
+                nil
+            )
+            guard code == SQLITE_OK else { throw handle.error(code, in: "") }
+        }
+    }
+
+    /// SQLITE_MAX_PAGE_COUNT of all versions that have at least 3.33's.
+    private static let mostPages: Int64 = 1_073_741_823
 
     /// True when there are temporary tables, views or triggers. They live as long as the connection
     /// and shadow those of the file: do not give it to somebody else.

@@ -1,34 +1,45 @@
 internal import CSQLite
 internal import Glibc
 
-/// Bounds the memory that SQLite takes for the work of one thread.
+/// Bounds the memory and the stack that SQLite takes for the work of one thread.
 ///
 /// SQLite itself has only limits for the whole process: there, one client's giant sort would make
 /// the store's next write fail too. So SQLite gets its memory from here, which counts by thread.
 /// Call it on the thread that steps the statements; a connection whose memory was taken on another
 /// thread is counted from where it is now.
+///
+/// The stack is looked after here because SQLite compiles triggers and views that use each other by
+/// recursion, without a bound of its own, and each step of it asks for memory: ten thousand tables
+/// whose triggers write to the next one would end the process.
 public enum SQLiteMemory {
     /// False when SQLite was in use in this process before us. Then nothing is limited.
     public static var isLimitable: Bool { isInstalled }
 
-    /// Runs `body`; when SQLite's memory for this thread has grown by `bytes`, or `mayGoOn` is
-    /// false at a large allocation, the running statement fails as `isNoMemory`.
+    /// Runs `body`; when SQLite's memory for this thread has grown by `bytes`, its stack is nearly
+    /// used up, or `mayGoOn` is false, the running statement fails as `isNoMemory`.
     ///
-    /// The question at large allocations ends what the progress check does not see: a single row
-    /// of many long values. It must not use SQLite.
+    /// The question ends what the progress check does not see: a single row of many long values,
+    /// and the compiling of a statement. It is asked now and then, and must not use SQLite.
     public static func limiting<Result, Failure: Error>(
         to bytes: Int,
         mayGoOn: @escaping () -> Bool = { true },
         _ body: () throws(Failure) -> Result
     ) throws(Failure) -> Result {
         let account = Account.ofThisThread()
-        let before = (account.most, account.mayGoOn)
+        let before = (account.most, account.mayGoOn, account.isWatching)
         let (most, isEndless) = account.used.addingReportingOverflow(bytes)
         account.most = isEndless ? .max : most
         account.mayGoOn = mayGoOn
-        defer { (account.most, account.mayGoOn) = before }
+        account.isWatching = true
+        account.refusal = nil
+        defer { (account.most, account.mayGoOn, account.isWatching) = before }
         return try body()
     }
+
+    /// Why the last closure under `limiting` on this thread was refused memory, if it was.
+    public enum Refusal: Sendable { case memory, stack, time }
+
+    public static var refusal: Refusal? { Account.known?.refusal }
 
     /// Must run before the first connection is opened.
     static func prepare() { _ = isInstalled }
@@ -56,6 +67,20 @@ private final class Account {
     var used = 0
     var most = Int.max
     var mayGoOn: () -> Bool = { true }
+    var refusal: SQLiteMemory.Refusal?
+    var isWatching = false
+    /// Until the next question: allocations, and their bytes.
+    private var count = 0
+    private var bytes = 0
+    /// The lowest address that SQLite's stack may reach.
+    private let floor: UInt
+
+    private init() {
+        var lowest: UInt = 0
+        var size = 0
+        csqlite_find_stack(&lowest, &size)
+        floor = lowest + min(Self.stackReserve, UInt(size) / 4)
+    }
 
     private static let key: pthread_key_t = {
         var key = pthread_key_t()
@@ -78,11 +103,28 @@ private final class Account {
         return account
     }
 
-    /// From this size on an allocation is large: worth a look at the clock.
-    private static let large = 64 << 10
+    /// A look at the clock is worth so many bytes or allocations: some ten microseconds.
+    private static let bytesBetweenLooks = 64 << 10
+    private static let countBetweenLooks = 256
+    /// What is left of the stack for what does not ask for memory.
+    private static let stackReserve: UInt = 1 << 20
 
     func allows(_ more: Int) -> Bool {
-        used + more <= most && (more < Self.large || mayGoOn())
+        guard isWatching else { return true }
+        if used + more > most { return refuse(.memory) }
+        if csqlite_stack_position() < floor { return refuse(.stack) }
+        count += 1
+        bytes += more
+        guard bytes >= Self.bytesBetweenLooks || count >= Self.countBetweenLooks else {
+            return true
+        }
+        (count, bytes) = (0, 0)
+        return mayGoOn() || refuse(.time)
+    }
+
+    private func refuse(_ why: SQLiteMemory.Refusal) -> Bool {
+        refusal = why
+        return false
     }
 }
 

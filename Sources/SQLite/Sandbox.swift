@@ -76,8 +76,8 @@ public struct Sandbox: Sendable {
     }
 
     private func refusal(ofCalling function: String) -> String? {
-        Self.refusedFunctions.contains(function.lowercased())
-            ? "the function \(function)() is not allowed in a SQL job" : nil
+        Self.functions.contains(function.lowercased())
+            ? nil : "the function \(function)() is not allowed in a SQL job"
     }
 
     private func refusal(ofPragma name: String, argument: String?) -> String? {
@@ -129,6 +129,11 @@ extension Sandbox {
 
     private static let modules: Set<String> = ["fts5", "fts5vocab", "rtree", "rtree_i32"]
 
+    /// Modules that the connection keeps, for tables that are in a file already. Those of
+    /// `refusedTables` that nobody can make a table of are left for their better sentence.
+    static let knownModules =
+        modules + ["fts3", "fts4", "json_each", "json_tree", "sqlite_stmt"]
+
     private static let schemaTables: Set<String> = ["sqlite_master", "sqlite_temp_master"]
 
     private static let pragmaPrefix = "pragma_"
@@ -151,13 +156,5 @@ extension Sandbox {
     /// used it before.
     private static let refusedTables: Set<String> = [
         "sqlite_stmt", "dbstat", "sqlite_dbpage", "bytecode", "tables_used",
-    ]
-
-    /// json_patch and snippet can run for hours in one call, beyond the reach of an interrupt; see
-    /// `BoundedFunctions`. The others load code, hand out pointers or touch files.
-    private static let refusedFunctions: Set<String> = [
-        "json_patch", "snippet", "load_extension", "fts3_tokenizer", "fts5", "readfile",
-        "writefile",
-        "edit", "sqlite_log",
     ]
 }

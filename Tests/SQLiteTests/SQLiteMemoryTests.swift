@@ -58,6 +58,54 @@ import Testing
         #expect(failure?.isNoMemory == true)
     }
 
+    /// SQLite compiles the triggers by recursion.
+    @Test func `a chain of triggers that would use up the stack fails alone`() throws {
+        let isDone = DispatchSemaphore(value: 0)
+        let thread = Thread {
+            defer { isDone.signal() }
+            guard let connection = try? Connection() else { return }
+            for link in 0...700 { try? connection.run("CREATE TABLE t\(link) (a)") }
+            for link in 0..<700 {
+                try? connection.run(
+                    """
+                    CREATE TRIGGER after\(link) AFTER INSERT ON t\(link) BEGIN
+                        INSERT INTO t\(link + 1) VALUES (new.a);
+                    END
+                    """
+                )
+            }
+            let failure = #expect(throws: SQLiteError.self) {
+                try SQLiteMemory.limiting(to: 500_000_000) { () throws(SQLiteError) in
+                    try connection.run("INSERT INTO t0 VALUES (1)")
+                }
+            }
+            #expect(failure?.isNoMemory == true)
+            #expect(SQLiteMemory.refusal == .stack)
+            #expect((try? connection.row("SELECT count(*) FROM t0")) == [0])
+        }
+        thread.stackSize = 512 << 10
+        thread.start()
+        isDone.wait()
+    }
+
+    @Test func `compiling a statement asks whether it may go on`() throws {
+        let sql =
+            "WITH a0(a) AS (SELECT 1)"
+            + (1...2_000).map { ", a\($0) AS (SELECT * FROM a\($0 - 1))" }.joined()
+        var asked = 0
+        let failure = #expect(throws: SQLiteError.self) {
+            try SQLiteMemory.limiting(
+                to: .max,
+                mayGoOn: {
+                    asked += 1
+                    return asked < 10
+                }
+            ) { () throws(SQLiteError) in _ = try connection.prepare(sql + " SELECT * FROM a2000") }
+        }
+        #expect(failure?.isNoMemory == true)
+        #expect(SQLiteMemory.refusal == .time)
+    }
+
     @Test func `a large row asks whether it may go on`() throws {
         var asked = 0
         let failure = #expect(throws: SQLiteError.self) {

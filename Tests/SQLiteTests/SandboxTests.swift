@@ -95,7 +95,7 @@ import Testing
         ("SELECT fts3_tokenizer('simple')", "fts3_tokenizer"),
         ("SELECT sql FROM sqlite_stmt", "sqlite_stmt"),
         ("SELECT count(*) FROM SQLITE_STMT", "sqlite_stmt"),
-        ("SELECT * FROM dbstat", "dbstat"),
+        ("SELECT rtreecheck('t')", "rtreecheck"), ("SELECT sqlite_log(1, 'x')", "sqlite_log"),
         ("SELECT * FROM millrace_receipts", "reserved"),
         ("SELECT count(*) FROM MILLRACE_receipts", "reserved"),
         ("SELECT * FROM over_receipts", "reserved"),
@@ -140,6 +140,7 @@ import Testing
     }
 
     @Test(arguments: [
+        "SELECT * FROM dbstat", "SELECT * FROM fts3tokenize('a')", "SELECT * FROM sqlite_dbpage",
         "CREATE VIRTUAL TABLE x USING dbstat(main)", "CREATE VIRTUAL TABLE x USING fts4(a)",
         "UPDATE sqlite_schema SET sql = ''", "DELETE FROM sqlite_master",
         "INSERT INTO words_data VALUES (1, 2)", "DROP TABLE words_data",
@@ -167,6 +168,48 @@ import Testing
     func `what is reserved stays ours`(sql: String) throws {
         let message = try refusal(of: sql, on: confined(.write))
         #expect(message.lowercased().contains("is reserved"))
+    }
+
+    /// Whatever version of SQLite this is, and wherever the function stands.
+    @Test func `functions that are on no list are taken away`() throws {
+        let connection = try confined(.write)
+        let rows = try connection.rows("SELECT DISTINCT name, narg FROM pragma_function_list")
+        let open = ["fts3_tokenizer", "load_extension", "optimize", "rtreecheck", "fts5"]
+        for row in rows {
+            guard case .text(let name)? = row.first, case .integer(let count)? = row.last,
+                open.contains(name)
+            else { continue }
+            let values = Array(repeating: "a", count: max(Int(count), 1)).joined(separator: ",")
+            try connection.execute(script: "CREATE TABLE g (a); INSERT INTO g VALUES (1)")
+            try connection.execute(script: "ALTER TABLE g ADD COLUMN b AS (\(name)(\(values)))")
+            let failure = #expect(throws: SQLiteError.self) {
+                try connection.run("SELECT b FROM g")
+            }
+            #expect(failure?.message.contains("not allowed") == true, "\(name)")
+            try connection.run("DROP TABLE g")
+        }
+    }
+
+    @Test func `a transaction grows the file no further than it may`() throws {
+        let connection = try confined(.write)
+        let sql = "INSERT INTO t (b) VALUES (hex(zeroblob(400000)))"
+        try connection.transaction { () throws(SQLiteError) in
+            try connection.limitGrowth(bytes: 1_000_000)
+            try connection.run(sql)
+        }
+        let failure = #expect(throws: SQLiteError.self) {
+            try connection.transaction { () throws(SQLiteError) in
+                try connection.limitGrowth(bytes: 1_000_000)
+                try connection.run(sql)
+                try connection.run(sql)
+            }
+        }
+        #expect(failure?.isFull == true)
+        #expect(try connection.row("SELECT count(*) FROM t") == [3])
+        try connection.transaction { () throws(SQLiteError) in
+            try connection.limitGrowth(bytes: .max)
+            try connection.run(sql)
+        }
     }
 
     @Test func `our own transaction runs around the client's statements`() throws {

@@ -95,7 +95,7 @@ import Testing
         let yaml = """
             databases:
               a: a.db
-              b: {path: /b.db, write: true, foreign_keys: true}
+              b: {path: /b.db, write: true, foreign_keys: true, trust: full}
               c: ~/c.db
             """
         var sources = try sources(["MILLRACE_DATABASES": "c=/c2.db:write, d=d.db"], file: yaml)
@@ -104,7 +104,12 @@ import Testing
         #expect(
             try Settings(reading: sources).databases == [
                 "a": .init(path: "\(Self.state)/a.db"),
-                "b": .init(path: "/b.db", allowsWriting: true, enforcesForeignKeys: true),
+                "b": .init(
+                    path: "/b.db",
+                    allowsWriting: true,
+                    enforcesForeignKeys: true,
+                    trust: .full
+                ),
                 "c": .init(path: "/c2.db", allowsWriting: true),
                 // A path on the command line begins where the user stands.
                 "d": .init(path: "/work/d2.db", allowsWriting: true),

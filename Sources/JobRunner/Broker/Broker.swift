@@ -220,6 +220,7 @@ extension Broker {
         dispatcher.clockDriftMs = desk.clockDriftMs()
         if dispatcher.watchEveryMs != nil {
             for post in posts.values where isLong(post, at: now) {
+                post.interruptIfOver()
                 hearLastWords(of: post, at: now)
             }
         }

@@ -66,6 +66,7 @@ struct SettingsFile {
                 case "write": database.allowsWriting = file.bool(value, of: "write")
                 case "foreign_keys":
                     database.enforcesForeignKeys = file.bool(value, of: "foreign_keys")
+                case "trust": database.trust = file.trust(value)
                 case let other:
                     file.refuse("databases.\(name) has no setting \"\(other ?? "")\"", at: key)
                 }
@@ -140,6 +141,15 @@ struct SettingsFile {
         if let value = node.bool { return value }
         refuse("\(name) must be true or false", at: node)
         return false
+    }
+
+    private mutating func trust(_ node: Node) -> Settings.Database.Trust {
+        if let trust = node.scalar.flatMap({ Settings.Database.Trust(rawValue: $0.string) }) {
+            return trust
+        }
+        let names = Settings.Database.Trust.allCases.map(\.rawValue).joined(separator: " or ")
+        refuse("trust must be \(names)", at: node)
+        return .schemaUntrusted
     }
 
     private mutating func refuse(_ why: String, at node: Node) {

@@ -10,6 +10,8 @@ final class Databases {
     private static let statements = 128
     /// How long opening waits for a commit of somebody else, in ms.
     private static let openPatienceMs = 1_000
+    /// What a write-ahead log is cut down to after it was copied, in bytes.
+    private static let journalBytes = 64 << 20
 
     private struct Key: Hashable {
         let alias: String
@@ -21,11 +23,20 @@ final class Databases {
 
     private let aliases: [String: Settings.Database]
     private let author: ReceiptBook.Author
+    private let limits: SQLLimits
     private var open: [Key: Opened] = [:]
 
-    init(_ aliases: [String: Settings.Database], author: ReceiptBook.Author) {
+    init(
+        _ aliases: [String: Settings.Database],
+        _ limits: Limits,
+        author: ReceiptBook.Author
+    ) {
         self.aliases = aliases
         self.author = author
+        var sql = SQLLimits()
+        sql.length = limits.valueBytes
+        sql.sqlLength = max(sql.sqlLength, limits.specBytes)
+        self.limits = sql
     }
 
     /// - Throws: A failure for the job that asked.
@@ -61,27 +72,39 @@ final class Databases {
         _ mode: SQLMode
     ) throws(SQLiteError) {
         connection.setBusyTimeout(milliseconds: Self.openPatienceMs)
-        if mode == .write {
-            let journal = try connection.row("PRAGMA journal_mode")?.first
-            guard journal != .text("off"), journal != .text("memory") else {
-                throw SQLiteError(
-                    extendedCode: 1,
-                    message: "its journal mode is off or memory, which a crash would not survive"
-                )
-            }
-            try connection.run("PRAGMA synchronous = FULL")
-        }
-        try connection.run("PRAGMA foreign_keys = \(database.enforcesForeignKeys ? "ON" : "OFF")")
+        // Before the file is read for the first time: its schema, too, may be somebody's trap.
         try connection.confine(
-            to: Sandbox(access: mode == .read ? .read : .write, reservedPrefix: "millrace_")
+            to: Sandbox(
+                access: mode == .read ? .read : .write,
+                limits: limits,
+                reservedPrefix: "millrace_",
+                trustsSchema: database.trust == .full
+            )
         )
+        try connection.unconfined { () throws(SQLiteError) in
+            if mode == .write { try prepareForWriting(connection) }
+            let foreignKeys = database.enforcesForeignKeys ? "ON" : "OFF"
+            try connection.run("PRAGMA foreign_keys = \(foreignKeys)")
+        }
+    }
+
+    private func prepareForWriting(_ connection: Connection) throws(SQLiteError) {
+        let journal = try connection.row("PRAGMA journal_mode")?.first
+        guard journal != .text("off"), journal != .text("memory") else {
+            throw SQLiteError(
+                extendedCode: 1,
+                message: "its journal mode is off or memory, which a crash would not survive"
+            )
+        }
+        try connection.run("PRAGMA synchronous = FULL")
+        try connection.run("PRAGMA journal_size_limit = \(Self.journalBytes)")
     }
 
     /// A connection to an empty database in memory, for one job.
     func memory() throws(Failure) -> Connection {
         do throws(SQLiteError) {
             let connection = try Connection()
-            try connection.confine(to: Sandbox(access: .write))
+            try connection.confine(to: Sandbox(access: .write, limits: limits))
             return connection
         } catch {
             throw Failure(error, what: "A database in memory cannot be opened")
@@ -102,11 +125,21 @@ final class Databases {
 extension Failure {
     /// What SQLite said, as a job's failure. Where the trouble may pass, another attempt is made.
     init(_ error: SQLiteError, what: String) {
+        let refusal = error.isNoMemory ? SQLiteMemory.refusal : nil
         let mayPass =
-            error.isBusy || error.isFull || error.isIOError || error.isNoMemory
+            error.isBusy || error.isFull || error.isIOError || (error.isNoMemory && refusal == nil)
             || error.isCannotOpen
         let code: Code = error.isAuthorization ? .denied : .sqlError
-        self.init(code, "\(what): \(error.message).", isPermanent: !mayPass)
+        let reason =
+            switch refusal {
+            case .memory: "it takes more memory than a job may have"
+            case .stack: "its views or triggers use each other too deeply"
+            case .time, nil: error.message
+            }
+        self.init(code, "\(what): \(reason).", isPermanent: !mayPass)
+        if error.isFull {
+            hint = "The disk is full, or the database would grow by more than growth_bytes."
+        }
         sqliteCode = Int(error.extendedCode)
         offset = error.offset
     }

@@ -23,6 +23,14 @@ struct SQLRun {
     /// - Throws: A failure; when the run was broken off or out of time, the caller knows better
     ///   why.
     func outcome(using databases: Databases) throws(Failure) -> Outcome {
+        // Opening too: it reads a schema that somebody else may have written.
+        try SQLiteMemory.limiting(
+            to: Self.memoryBytes,
+            mayGoOn: { [run] in !run.isCancelled }
+        ) { () throws(Failure) in try boundedOutcome(using: databases) }
+    }
+
+    private func boundedOutcome(using databases: Databases) throws(Failure) -> Outcome {
         guard let alias = work.database else {
             return try outcome(on: try databases.memory(), nil)
         }
@@ -48,15 +56,13 @@ struct SQLRun {
                 connection.rollBack()
                 return outcome
             }
-            let outcome = try SQLiteMemory.limiting(
-                to: Self.memoryBytes,
-                mayGoOn: { [run] in !run.isCancelled }
-            ) { () throws(Problem) in try statements(on: connection) }
+            let outcome = try statements(on: connection)
             if let receipts { try write(outcome, receipts, connection) }
             try patiently { () throws(SQLiteError) in try connection.commit() }
             return outcome
         } catch {
             connection.rollBack()
+            if receipts != nil { try? connection.limitGrowth(bytes: .max) }
             throw failure(error)
         }
     }
@@ -103,8 +109,14 @@ struct SQLRun {
         case .buried: throw .stopped
         case .none where order.phase == .look: throw .poisoned
         case .none where run.isCancelled: throw .stopped
-        case .none: return nil
+        case .none: break
         }
+        do {
+            try connection.limitGrowth(bytes: Int(clamping: limits.growthBytes))
+        } catch {
+            throw .sqlite(error, at: 0)
+        }
+        return nil
     }
 
     private func write(
@@ -115,6 +127,8 @@ struct SQLRun {
         // Outside of the transaction there would be a receipt without its effect.
         guard connection.isInTransaction, !run.isCancelled else { throw .stopped }
         do throws(SQLiteError) {
+            // The receipt is not of the job's making.
+            try connection.limitGrowth(bytes: .max)
             try receipts.book.remove(order.removable)
             try receipts.book.write(outcome, for: receipts.key, at: time.now())
         } catch {

@@ -38,7 +38,7 @@ final class WorkerLoop {
         self.kit = kit
         self.post = post
         self.slot = slot
-        databases = Databases(kit.databases, author: kit.author)
+        databases = Databases(kit.databases, kit.limits, author: kit.author)
     }
 
     /// The body of the worker's thread. It returns when the context is shut down.

@@ -91,6 +91,14 @@ final class WorkerPost: Sendable {
         }
     }
 
+    /// Interrupts a run whose time is over, in case it is inside one long step of SQLite, such as
+    /// the counting of a table: it asks no clock there, but can be interrupted.
+    func interruptIfOver() {
+        runs.withLock { runs in
+            if runs.run?.isCancelled == true { runs.interrupt?() }
+        }
+    }
+
     // MARK: Reports
 
     /// Keeps a report until it is sent together with others.
