@@ -46,7 +46,8 @@ internal import Logging
             print("millrace takes jobs at \(endpoints.joined(separator: ", ")).")
             fflush(nil)
         }
-        exit(end == .startAgain ? RunnerExit.startAgain : RunnerExit.stopped)
+        fflush(nil)
+        _exit(end == .startAgain ? RunnerExit.startAgain : RunnerExit.stopped)
     }
 }
 

@@ -174,6 +174,55 @@ import Testing
         #expect(try again.result(again.submit(#"{"kernel":"echo","input":1}"#)).text == "1")
     }
 
+    @Test func `what waits outlives a new process that deaf jobs brought about`() throws {
+        let runner = try start(workers: 2, stuckMs: 100)
+        let client = try Conversation(runner.ipc)
+        let first = try runner.worker()
+        let jobs = Array(repeating: #"{"kernel":"echo","input":1,"delay_ms":1500}"#, count: 20)
+        let ids = try client.ask("job.submit", #"{"jobs":[\#(jobs.joined(separator: ","))]}"#).ids
+        for _ in 0..<3 {
+            let id = try client.submit(#"{"kernel":"deaf","input":{"ms":600000}}"#)
+            try client.waitUntilRunning(id)
+            _ = try client.ask("job.cancel", #"{"id":\#(id)}"#)
+        }
+        try runner.waitUntilReady(times: 2)
+        #expect(try runner.worker() != first)
+        let again = try Conversation(runner.ipc)
+        for id in ids {
+            #expect(try again.result(id).text == "1")
+            #expect(try again.show(id)["attempts"]?.arrayValue?.count ?? 0 <= 1)
+        }
+        #expect(try again.run == 2)
+    }
+
+    @Test func `a thread that was given up ends when it comes back, and counts no more`() throws {
+        let runner = try start(workers: 1, stuckMs: 100)
+        let client = try Conversation(runner.ipc)
+        // More than would bring a new process, were they out together.
+        for _ in 0..<3 {
+            let id = try client.submit(#"{"kernel":"deaf","input":{"ms":600}}"#)
+            try client.waitUntilRunning(id)
+            _ = try client.ask("job.cancel", #"{"id":\#(id)}"#)
+            _ = try eventually("it is given up") { try threads(of: runner) == 2 ? true : nil }
+            _ = try eventually("it ends") { try threads(of: runner) == 1 ? true : nil }
+            let alarms = try eventually("the alarm ends") { () -> [JSON]? in
+                let alarms = try client.ask("sys.stats")["alarms"]?.arrayValue ?? []
+                return alarms.isEmpty ? alarms : nil
+            }
+            #expect(alarms.isEmpty)
+        }
+        #expect(try client.run == 1)
+    }
+
+    /// Threads of workers, by the names they have.
+    private func threads(of runner: RunnerProcess) throws -> Int {
+        let path = "/proc/\(try runner.worker())/task"
+        return try FileManager.default.contentsOfDirectory(atPath: path).count { thread in
+            let name = try? String(contentsOfFile: "\(path)/\(thread)/comm", encoding: .utf8)
+            return name?.hasPrefix("worker-") == true
+        }
+    }
+
     @Test func `a kill of the operator's poisons nobody, however often`() throws {
         let runner = try start(workers: 1)
         var client = try Conversation(runner.ipc)

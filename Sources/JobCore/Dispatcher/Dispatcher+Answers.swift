@@ -253,8 +253,8 @@ extension Dispatcher {
         found.dropped = dropped
         found.alarms += alarms
         if let trouble = sweepTrouble(at: now) { found.alarms.append(trouble) }
-        if abandoned > 0 {
-            found.alarms.append("\(abandoned) workers did not stop when told to and were replaced.")
+        if !abandoned.isEmpty {
+            found.alarms.append("\(abandoned.count) workers do not stop and were replaced.")
         }
         if !receipts.abandoned.isEmpty {
             let count = receipts.abandoned.count

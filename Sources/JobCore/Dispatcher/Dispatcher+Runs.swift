@@ -87,8 +87,8 @@ extension Dispatcher {
         // What waits behind the run is taken back first: the thread may still come to it.
         guard crew[mark.worker]?.hasAhead != true else { return }
         decisions.signals.append(.abandon(mark.worker))
-        abandoned += 1
-        if abandoned > plan.about.workers { restart(at: now) }
+        abandoned.insert(mark.worker)
+        if abandoned.count > plan.about.workers { restart(at: now) }
         let reason = "The worker did not stop when it was told to."
         workerGone(mark.worker, reason: reason, at: now)
     }
@@ -96,7 +96,8 @@ extension Dispatcher {
     // MARK: Workers that are gone
 
     mutating func workerDied(_ worker: WorkerID, at now: Timestamp) {
-        let reason = "The worker's thread ended in the middle of the run."
+        abandoned.remove(worker)
+        let reason = "The worker ended in the middle of the run."
         workerGone(worker, reason: reason, at: now)
     }
 

@@ -89,8 +89,8 @@ public struct Dispatcher: Sendable {
     public var alarms: [String] = []
     /// How far the machine's clock has gone apart from the time that this run goes by, in ms.
     public var clockDriftMs: Int64 = 0
-    /// Threads that were given up in this run.
-    var abandoned = 0
+    /// Workers that were given up and whose threads are still out.
+    var abandoned: Set<WorkerID> = []
     /// What clients sent that was no request, and what they did not take.
     public var dropped: Int64 = 0
     var decisions = Decisions()

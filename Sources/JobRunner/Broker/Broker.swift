@@ -285,6 +285,7 @@ extension Broker {
                 "A worker does not stop and is replaced.",
                 metadata: ["worker": "\(worker.rawValue)"]
             )
+            posts[worker]?.abandon()
             posts[worker] = nil
         case .exit: exit = signal
         }

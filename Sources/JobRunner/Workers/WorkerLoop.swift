@@ -74,6 +74,7 @@ final class WorkerLoop {
             }
             for order in orders { try work(on: order, socket) }
             try sendReports(socket)
+            if post.isAbandoned { return }
         }
     }
 

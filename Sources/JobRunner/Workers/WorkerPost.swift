@@ -9,6 +9,7 @@ final class WorkerPost: Sendable {
     /// A `Gate`, in one word.
     private let gate = Atomic<UInt64>(0)
     private let startedAt = Atomic<Int64>(0)
+    private let abandoned = Atomic(false)
     private let runs = Mutex(Runs())
     private let unsent = Mutex<[Report]>([])
 
@@ -98,6 +99,11 @@ final class WorkerPost: Sendable {
             if runs.run?.isCancelled == true { runs.interrupt?() }
         }
     }
+
+    /// Nothing more will be asked of the worker: it may end as soon as it comes back.
+    func abandon() { abandoned.store(true, ordering: .relaxed) }
+
+    var isAbandoned: Bool { abandoned.load(ordering: .relaxed) }
 
     // MARK: Reports
 

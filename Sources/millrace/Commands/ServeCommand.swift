@@ -51,7 +51,9 @@ struct ServeCommand: ParsableCommand {
             )
             fflush(nil)
         }
-        if end == .startAgain { throw ExitCode(RunnerExit.startAgain) }
+        // A thread that was given up may still run: nothing may be torn down under it.
+        fflush(nil)
+        _exit(end == .startAgain ? RunnerExit.startAgain : RunnerExit.stopped)
     }
 
     /// Where they are wrong, the exit code tells that starting again would change nothing.
