@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
@@ -46,6 +47,13 @@ static inline int clinux_die_with_parent(int signal) { return prctl(PR_SET_PDEAT
 // Renames, but never over an existing file.
 static inline int clinux_rename_noreplace(int from, const char *old, int to, const char *new) {
     return (int)syscall(SYS_renameat2, from, old, to, new, RENAME_NOREPLACE);
+}
+
+// Declared for _GNU_SOURCE only. The child has no descriptor from `first` on.
+extern int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *actions,
+                                                    int first);
+static inline int clinux_close_from(posix_spawn_file_actions_t *actions, int first) {
+    return posix_spawn_file_actions_addclosefrom_np(actions, first);
 }
 
 // Fails with EAGAIN while somebody has the file open for writing.

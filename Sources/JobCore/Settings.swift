@@ -17,6 +17,11 @@ public struct Settings: Equatable, Sendable {
     /// How long after its time-out a worker may stay deaf before it is given up, in ms. 100 ms to
     /// an hour.
     public var stuckMs: Int64 = 10_000
+    /// Whether each worker computes in a process of its own, so that a kernel that ends it ends
+    /// nobody else.
+    public var kernelProcesses = false
+    /// Bytes of memory that such a process may map, 256 MiB to 1 TiB.
+    public var kernelMemoryBytes: Int64 = 4 << 30
     /// The databases that jobs may use, by the names jobs give them.
     public var databases: [String: Database] = [:]
     /// Who may come in by tcp. Without it tcp is for loopback, where it trusts every local user.
@@ -95,6 +100,7 @@ extension Settings {
     public static let niceValues = 0...19
     public static let drains: ClosedRange<Int64> = 0...600_000
     public static let stucks: ClosedRange<Int64> = 100...3_600_000
+    public static let kernelMemories: ClosedRange<Int64> = 268_435_456...1_099_511_627_776
 
     /// All problems, in the order of the fields; empty when the settings can be used.
     public func problems() -> [String] {
@@ -114,6 +120,7 @@ extension Settings {
         check("stuck_ms", stuckMs, Self.stucks)
         check("keep_succeeded_ms", retention.succeededMs, Retention.bounds)
         check("keep_failed_ms", retention.failedMs, Retention.bounds)
+        check("kernel_memory_bytes", kernelMemoryBytes, Self.kernelMemories)
         for (name, database) in databases.sorted(by: { $0.key < $1.key }) {
             if QueueName(rawValue: name) == nil {
                 found.append(

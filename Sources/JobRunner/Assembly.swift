@@ -207,6 +207,7 @@ struct Assembly {
             ledger: ledger,
             time: time,
             nice: settings.nice,
+            kernelProcess: settings.kernelProcesses ? KernelProcess.Plan(settings) : nil,
             log: log
         )
         let worker = post.worker

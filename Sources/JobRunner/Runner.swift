@@ -43,6 +43,13 @@ public struct Runner {
         )
     }
 
+    /// To be called first thing in `main` of a program that runs with `kernel_processes`, with the
+    /// kernels of its runner: each worker starts the program again as a process that computes, and
+    /// in it this call never returns.
+    public static func computeIfAsked(_ kernels: KernelRegistry = .standard) {
+        KernelServer.runIfAsked(kernels)
+    }
+
     /// How a runner has ended.
     public enum End: Sendable {
         case stopped
@@ -59,6 +66,9 @@ public struct Runner {
     /// - Returns: Whether it was stopped or should be started again.
     /// - Throws: What kept it from starting, or what made the store unfit.
     public func run(lock: CInt? = nil, ready: ([String]) -> Void) throws -> End {
+        guard !settings.kernelProcesses || KernelServer.isReady else {
+            throw RunnerError.noKernelProcesses
+        }
         signal(SIGPIPE, SIG_IGN)
         signal(SIGXFSZ, SIG_IGN)  // A limit on the size of files is an error of a write.
         let oldMask = umask(0o077)  // The sockets' modes follow it.

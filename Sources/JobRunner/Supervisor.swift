@@ -48,7 +48,7 @@ public struct Supervisor {
             LockNote.setAtWork(false, in: lock)
             let reason: String
             do throws(SystemError) {
-                let (end, wasAsked) = wait(for: try spawn(lock), signals)
+                let (end, wasAsked) = wait(for: try startRunner(lock), signals)
                 let wasAtWork = LockNote.isAtWork(in: lock)
                 hasWorked = hasWorked || wasAtWork
                 // What has worked once is tried again, also when a start fails: the disk may heal.
@@ -71,44 +71,8 @@ public struct Supervisor {
         }
     }
 
-    private func spawn(_ lock: CInt) throws(SystemError) -> pid_t {
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        let refused = posix_spawn_file_actions_adddup2(&actions, lock, Self.lockDescriptor)
-        guard refused == 0 else { throw SystemError(code: refused, action: "start the runner") }
-
-        var attributes = posix_spawnattr_t()
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
-        // A group of its own, so that a Ctrl-C reaches the child once, through us; no signal
-        // blocked, and none ignored but what nohup ignores.
-        var none = sigset_t()
-        sigemptyset(&none)
-        posix_spawnattr_setsigmask(&attributes, &none)
-        var defaults = sigset_t()
-        sigfillset(&defaults)
-        if isIgnored(SIGHUP) { sigdelset(&defaults, SIGHUP) }
-        posix_spawnattr_setsigdefault(&attributes, &defaults)
-        posix_spawnattr_setpgroup(&attributes, 0)
-        posix_spawnattr_setflags(
-            &attributes,
-            Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF)
-        )
-
-        let words = arguments.map { strdup($0) }
-        defer { words.forEach { free($0) } }
-        var child = pid_t()
-        let failed = posix_spawn(
-            &child,
-            "/proc/self/exe",
-            &actions,
-            &attributes,
-            words + [nil],
-            Glibc.environ
-        )
-        guard failed == 0 else { throw SystemError(code: failed, action: "start the runner") }
-        return child
+    private func startRunner(_ lock: CInt) throws(SystemError) -> pid_t {
+        try spawnSelf(arguments, giving: lock, as: Self.lockDescriptor, to: "start the runner")
     }
 
     /// Passes on what asks the runner to stop, until the child has ended.
@@ -182,13 +146,6 @@ private func watchedSignals() -> sigset_t {
     for signal in [SIGTERM, SIGINT, SIGCHLD] { sigaddset(&signals, signal) }
     if !isIgnored(SIGHUP) { sigaddset(&signals, SIGHUP) }
     return signals
-}
-
-private func isIgnored(_ signal: CInt) -> Bool {
-    var action = sigaction()
-    sigaction(signal, nil, &action)
-    return unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self)
-        == unsafeBitCast(SIG_IGN, to: Int.self)
 }
 
 private func steadyMs() -> Int64 {

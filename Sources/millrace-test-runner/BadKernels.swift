@@ -50,3 +50,27 @@ struct DeafKernel: Kernel {
         return .json("late")
     }
 }
+
+/// `deep`: uses up its stack.
+struct DeepKernel: Kernel {
+    let name = "deep"
+
+    func compute(_ input: KernelInput, _ run: KernelRun) throws(KernelError) -> KernelOutput {
+        .json(.integer(depth(of: 1, run)))
+    }
+
+    private func depth(of level: Int64, _ run: KernelRun) -> Int64 {
+        run.isCancelled ? level : depth(of: level + 1, run) + level % 2
+    }
+}
+
+/// `greedy`: takes memory until there is none.
+struct GreedyKernel: Kernel {
+    let name = "greedy"
+
+    func compute(_ input: KernelInput, _ run: KernelRun) throws(KernelError) -> KernelOutput {
+        var all: [[UInt8]] = []
+        while !run.isCancelled { all.append([UInt8](repeating: 1, count: 16 << 20)) }
+        return .json(.integer(Int64(all.count)))
+    }
+}

@@ -11,6 +11,14 @@ internal import Logging
 /// they are safe from a power cut.
 @main struct TestRunner {
     static func main() throws {
+        var kernels = KernelRegistry.standard
+        try kernels.register(TrapKernel())
+        try kernels.register(ExitKernel())
+        try kernels.register(EndThreadKernel())
+        try kernels.register(DeafKernel())
+        try kernels.register(DeepKernel())
+        try kernels.register(GreedyKernel())
+        Runner.computeIfAsked(kernels)
         let arguments = Arguments(CommandLine.arguments.dropFirst())
         let settings = try Settings(reading: arguments.sources)
         let log = Logger(label: "millrace-test-runner")
@@ -26,7 +34,7 @@ internal import Logging
         }
         if arguments.lock != nil { dieWithSupervisor() }
         registerDeafSQL()
-        var runner = Runner(settings, log: log)
+        var runner = Runner(settings, kernels: kernels, log: log)
         switch arguments.sources.environment["MILLRACE_TEST_STORE"] {
         case "hasty":
             runner.openStore = { path, limits throws(StoreError) in
@@ -38,10 +46,6 @@ internal import Logging
             }
         default: break
         }
-        try runner.register(TrapKernel())
-        try runner.register(ExitKernel())
-        try runner.register(EndThreadKernel())
-        try runner.register(DeafKernel())
         let end = try runner.run(lock: arguments.lock) { endpoints in
             print("millrace takes jobs at \(endpoints.joined(separator: ", ")).")
             fflush(nil)

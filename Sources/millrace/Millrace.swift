@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import JobCore
+internal import JobRunner
 
 /// The command line of Millrace. Each command parses, calls and prints; what goes wrong ends here.
 @main struct Millrace: ParsableCommand {
@@ -37,6 +38,7 @@ internal import JobCore
     )
 
     static func main() {
+        Runner.computeIfAsked()
         do {
             var command = try parseAsRoot()
             try command.run()

@@ -40,6 +40,9 @@ internal import Testing
                 + "| \(bounds(Retention.bounds)) |",
             "| `keep_failed_ms` | \(grouped(defaults.retention.failedMs)) "
                 + "| \(bounds(Retention.bounds)) |",
+            "| `kernel_processes` | \(defaults.kernelProcesses) | true or false |",
+            "| `kernel_memory_bytes` | \(grouped(defaults.kernelMemoryBytes)) "
+                + "| \(bounds(Settings.kernelMemories)) |",
             "| `databases` | none |",
         ]
         for row in rows { #expect(page.contains(row), "\(row)") }

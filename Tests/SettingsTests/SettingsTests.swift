@@ -65,6 +65,7 @@ import Testing
             [
                 "state", "listen", "spool", "workers", "nice", "drain_ms", "stuck_ms",
                 "keep_succeeded_ms", "keep_failed_ms", "databases", "curve",
+                "kernel_processes", "kernel_memory_bytes",
             ]
             + Limits.settable.map(\.name)
         for name in names {

@@ -15,6 +15,7 @@ struct SettingsFile {
     static let names = [
         "state", "spool", "workers", "nice", "drain_ms", "stuck_ms",
         "keep_succeeded_ms", "keep_failed_ms",
+        "kernel_processes", "kernel_memory_bytes",
     ]
     static let limitNames = Limits.settable.map { "limits.\($0.name)" }
 

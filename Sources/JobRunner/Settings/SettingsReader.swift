@@ -62,6 +62,8 @@ private struct SettingsReader {
         settings.retention.succeededMs =
             integer("keep_succeeded_ms") ?? settings.retention.succeededMs
         settings.retention.failedMs = integer("keep_failed_ms") ?? settings.retention.failedMs
+        settings.kernelProcesses = bool("kernel_processes") ?? settings.kernelProcesses
+        settings.kernelMemoryBytes = integer("kernel_memory_bytes") ?? settings.kernelMemoryBytes
         for limit in Limits.settable {
             // Out of range is told by `problems()`; the fields are as wide as Int64 here.
             if let value = integer("limits.\(limit.name)") { limit.set(&settings.limits, value) }
@@ -120,6 +122,13 @@ private struct SettingsReader {
     private func text(_ name: String) -> String? { values.string(forKey: settingKey(name)) }
 
     private func list(_ name: String) -> [String]? { values.stringArray(forKey: settingKey(name)) }
+
+    private mutating func bool(_ name: String) -> Bool? {
+        guard let text = text(name) else { return nil }
+        if let value = Bool(text) { return value }
+        problems.append("\(name) must be true or false, not \"\(text)\".")
+        return nil
+    }
 
     private mutating func integer(_ name: String) -> Int64? {
         guard let text = text(name) else { return nil }

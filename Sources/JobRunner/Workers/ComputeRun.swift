@@ -25,6 +25,14 @@ struct ComputeRun {
         }
     }
 
+    func endingOrFailure() -> Report.Ending {
+        do throws(KernelError) {
+            return try ending()
+        } catch {
+            return .failed(error.failure ?? Failure(.kernelError, "The run was broken off."))
+        }
+    }
+
     /// What cannot be divided is run as a whole.
     private func split(_ input: KernelInput, by kernel: any Kernel) throws(KernelError)
         -> Report.Ending
@@ -61,5 +69,12 @@ struct ComputeRun {
             )
         }
         return .succeeded(Outcome(format: output.format, bytes: output.bytes))
+    }
+}
+
+extension Failure {
+    /// For work that does not hold what the front door lets in.
+    static func unreadable(_ error: any Error) -> Failure {
+        Failure(.kernelError, "The work cannot be read: \(error).", isPermanent: true)
     }
 }

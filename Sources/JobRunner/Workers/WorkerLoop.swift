@@ -16,6 +16,8 @@ struct WorkerKit: Sendable {
     let time: any TimeSource
     /// Added to the thread's nice value: the front door goes first.
     let nice: Int
+    /// Nil when kernels run on the worker's own thread.
+    let kernelProcess: KernelProcess.Plan?
     let log: Logger
 }
 
@@ -31,6 +33,7 @@ final class WorkerLoop {
     private let post: WorkerPost
     private let slot: Int
     private let databases: Databases
+    private let process: KernelProcess?
     private let clock = ContinuousClock()
     private var reportsMicros: Int64 = 0
 
@@ -39,6 +42,7 @@ final class WorkerLoop {
         self.post = post
         self.slot = slot
         databases = Databases(kit.databases, kit.limits, author: kit.author)
+        process = kit.kernelProcess.map(KernelProcess.init)
     }
 
     /// The body of the worker's thread. It returns when the context is shut down.
@@ -48,16 +52,18 @@ final class WorkerLoop {
         let signalStack = makeSignalStack()
         defer { signalStack.deallocate() }
         _ = clinux_nice_thread(CInt(kit.nice))
-        do throws(ZeroMQError) {
+        do {
             try WorkerLoop(kit, post: post, slot: slot).run()
-        } catch  where error.isShutdown {
+        } catch let error as ZeroMQError where error.isShutdown {
             return
         } catch {
             kit.log.error("A worker has ended.", metadata: ["reason": "\(error)"])
         }
     }
 
-    private func run() throws(ZeroMQError) {
+    /// - Throws: A `ZeroMQError`, or `KernelProcess.Lost`: then the worker ends in the middle of a
+    ///   run, which is lost, and another takes its place.
+    private func run() throws {
         var options = SocketOptions()
         options.routingID = WorkerLink.address(of: post.worker)
         options.sendHighWaterMark = 0
@@ -78,7 +84,7 @@ final class WorkerLoop {
         }
     }
 
-    private func work(on order: Order, _ socket: borrowing Socket) throws(ZeroMQError) {
+    private func work(on order: Order, _ socket: borrowing Socket) throws {
         let start = clock.now
         let deadline = start + .milliseconds(order.timeoutMs)
         let run = KernelRun(deadline: deadline)
@@ -86,7 +92,7 @@ final class WorkerLoop {
         guard post.begin(order, run, at: startedAt) else { return }
 
         kit.ledger.enter(slot, order.job, order.attempt, at: startedAt)
-        var ending = ending(of: order, run)
+        var ending = try ending(of: order, run)
         let reason = post.end()
         kit.ledger.leave(slot)
 
@@ -118,7 +124,12 @@ final class WorkerLoop {
         _ = try socket.send(Report.frames(for: reports), waiting: true)
     }
 
-    private func ending(of order: Order, _ run: KernelRun) -> Report.Ending {
+    private func ending(of order: Order, _ run: KernelRun) throws(KernelProcess.Lost)
+        -> Report.Ending
+    {
+        if order.kind == .compute, !run.isCancelled, let process {
+            return try process.ending(of: order, run)
+        }
         do {
             // Called off before it began: another attempt may be under way by now. One that writes
             // has its turn, and looks for a receipt all the same.
@@ -145,25 +156,18 @@ final class WorkerLoop {
                 )
                 return .succeeded(try run.outcome(using: databases))
             case .compute(let work):
-                return try ComputeRun(
+                return ComputeRun(
                     work: work,
                     order: order,
                     kernels: kit.kernels,
                     limits: kit.limits,
                     run: run
-                ).ending()
+                ).endingOrFailure()
             }
         } catch let failure as Failure {
             return .failed(failure)
-        } catch let error as KernelError {
-            return .failed(error.failure ?? Failure(.kernelError, "The run was broken off."))
         } catch {
-            let failure = Failure(
-                .kernelError,
-                "The work cannot be read: \(error).",
-                isPermanent: true
-            )
-            return .failed(failure)
+            return .failed(.unreadable(error))
         }
     }
 

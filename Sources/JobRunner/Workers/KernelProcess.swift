@@ -1,0 +1,117 @@
+internal import Glibc
+internal import JobCore
+internal import JobWire
+
+/// One worker's process for kernels: started when the first order comes, used for one order after
+/// the other, and killed when it does not stop.
+///
+/// Whatever a kernel does to its process costs its job one attempt, and nobody else anything.
+/// Belongs to the worker's thread; the process ends with it.
+final class KernelProcess {
+    /// The process has ended in the middle of a run.
+    struct Lost: Error {}
+
+    struct Plan: Sendable {
+        let resultBytes: Int
+        let memoryBytes: Int64
+        /// How long a run may go on after it was told to stop.
+        let patience: Duration
+
+        init(_ settings: Settings) {
+            resultBytes = settings.limits.resultBytes
+            memoryBytes = settings.kernelMemoryBytes
+            // Sooner than the dispatcher gives the worker up.
+            patience = .milliseconds(settings.stuckMs / 2)
+        }
+    }
+
+    private struct Child {
+        let process: pid_t
+        let channel: FrameChannel
+    }
+
+    private let plan: Plan
+    private var child: Child?
+
+    init(_ plan: Plan) { self.plan = plan }
+
+    deinit { end() }
+
+    /// Has the order run in the process.
+    ///
+    /// - Throws: `Lost` when the process has ended although nobody told it to.
+    func ending(of order: Order, _ run: KernelRun) throws(Lost) -> Report.Ending {
+        let child: Child
+        do throws(SystemError) { child = try readyChild() } catch {
+            return .failed(Failure(.kernelError, error.summary, hint: error.hint))
+        }
+        let stop = StopOfRun(run, child.process, child.channel, plan.patience)
+        do {
+            try child.channel.send(Order.frames(for: [order]), stop.look)
+            let reports = try Report.read(child.channel.receive(stop.look))
+            if let report = reports.first { return report.ending }
+        } catch {}
+        end()
+        guard stop.hasKilled else { throw Lost() }
+        return .failed(Failure(.kernelError, "The run did not stop and was killed."))
+    }
+
+    private func readyChild() throws(SystemError) -> Child {
+        if let child { return child }
+        let (ours, others) = try FrameChannel.pair()
+        defer { close(others) }
+        do throws(SystemError) {
+            let words = KernelServer.arguments(plan)
+            let process = try spawnSelf(
+                words,
+                giving: others,
+                as: KernelServer.descriptor,
+                to: "start a process for kernels"
+            )
+            let child = Child(process: process, channel: FrameChannel(descriptor: ours))
+            self.child = child
+            return child
+        } catch {
+            close(ours)
+            throw error
+        }
+    }
+
+    private func end() {
+        guard let child else { return }
+        self.child = nil
+        close(child.channel.descriptor)
+        kill(child.process, SIGKILL)
+        while waitpid(child.process, nil, 0) < 0, errno == EINTR {}
+    }
+}
+
+/// Passes on that a run shall stop, and kills its process when it does not.
+private final class StopOfRun {
+    private let run: KernelRun
+    private let process: pid_t
+    private let channel: FrameChannel
+    private let patience: Duration
+    private var toldAt: ContinuousClock.Instant?
+    private(set) var hasKilled = false
+
+    init(_ run: KernelRun, _ process: pid_t, _ channel: FrameChannel, _ patience: Duration) {
+        self.run = run
+        self.process = process
+        self.channel = channel
+        self.patience = patience
+    }
+
+    func look() {
+        guard run.isCancelled else { return }
+        guard let toldAt else {
+            toldAt = .now
+            // One that cannot be told is killed.
+            try? channel.send(KernelServer.breakOff)
+            return
+        }
+        guard !hasKilled, ContinuousClock.now - toldAt >= patience else { return }
+        hasKilled = true
+        kill(process, SIGKILL)
+    }
+}

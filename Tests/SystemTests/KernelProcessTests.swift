@@ -1,0 +1,135 @@
+import Foundation
+import Glibc
+import JobTesting
+import JobWire
+import Testing
+
+/// Workers that compute in processes of their own: what a kernel does there costs its job attempts,
+/// and nobody else anything.
+@Suite struct KernelProcessTests {
+    private let runner: RunnerProcess
+    private let client: Conversation
+    private let process: pid_t
+
+    init() throws {
+        var options = RunnerProcess.Options()
+        options.program = "millrace-test-runner"
+        options.settings = [
+            "KERNEL_PROCESSES": "true", "KERNEL_MEMORY_BYTES": "1073741824", "STUCK_MS": "400",
+            "DRAIN_MS": "200",
+        ]
+        runner = try RunnerProcess(options)
+        client = try Conversation(runner.ipc)
+        process = try runner.worker()
+    }
+
+    private func expectSameProcess() throws {
+        #expect(try client.run == 1)
+        #expect(try runner.worker() == process)
+        #expect(runner.readyCount == 1)
+    }
+
+    private var children: [pid_t] {
+        get throws {
+            // Each is listed with the thread that started it.
+            let threads = try FileManager.default.contentsOfDirectory(
+                atPath: "/proc/\(process)/task"
+            )
+            return threads.flatMap { thread in
+                let path = "/proc/\(process)/task/\(thread)/children"
+                let text = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
+                return text.split(separator: " ").compactMap { pid_t($0) }
+            }
+        }
+    }
+
+    @Test func `kernels compute, divide and put together there as on threads`() throws {
+        let said = try client.result(client.submit(#"{"kernel":"echo","input":{"a":[1,"é"]}}"#))
+        #expect(said.text == #"{"a":[1,"é"]}"#)
+        let primes = try client.submit(#"{"kernel":"primes","input":{"below":100000},"parts":4}"#)
+        #expect(try client.result(primes).text?.contains(#""count":9592"#) == true)
+        let bytes = [UInt8](repeating: 7, count: 3 << 20)
+        let digest = try client.submit(
+            #"{"kernel":"digest","input":{"bytes":{"$frame":2}}}"#,
+            frames: [bytes]
+        )
+        #expect(try client.result(digest).state == "succeeded")
+        let wrong = try client.result(client.submit(#"{"kernel":"primes","input":{"belov":1}}"#))
+        #expect(wrong.errorCode == "kernel_error")
+        #expect(wrong["attempt"] == 1)
+        #expect(try client.result(client.submit(#"{"sql":"select 1"}"#)).state == "succeeded")
+        #expect(try !children.isEmpty)
+        try expectSameProcess()
+    }
+
+    @Test(arguments: ["trap", "exit", "end-thread", "deep", "greedy"])
+    func `what ends its process three times is poisoned, and nobody else notices`(
+        kernel: String
+    ) throws {
+        let beside = try client.submit(#"{"kernel":"sleep","input":{"ms":1500}}"#)
+        try client.waitUntilRunning(beside)
+        let guilty = try client.submit(#"{"kernel":"\#(kernel)","input":{}}"#)
+        let said = try client.result(guilty)
+        #expect(said.errorCode == "poisoned", "\(said.head)")
+        let attempts = try client.show(guilty)["attempts"]?.arrayValue ?? []
+        #expect(attempts.map { $0["error"]?["code"] } == ["lost", "lost", "lost"], "\(attempts)")
+        #expect(try client.result(beside).text == #"{"slept_ms":1500}"#)
+        #expect(try client.show(beside)["attempts"]?.arrayValue?.count ?? 0 <= 1)
+        #expect(try client.show(beside)["attempt"] == 1)
+        #expect(try client.result(client.submit(#"{"kernel":"echo","input":1}"#)).text == "1")
+        try expectSameProcess()
+    }
+
+    @Test func `a deaf kernel is killed after its time, and no thread is given up`() throws {
+        for _ in 0..<4 {
+            let id = try client.submit(
+                #"{"kernel":"deaf","input":{"ms":600000},"timeout_ms":100,"max_attempts":1}"#
+            )
+            #expect(try client.result(id).errorCode == "timeout")
+        }
+        for _ in 0..<4 {
+            let id = try client.submit(#"{"kernel":"deaf","input":{"ms":600000}}"#)
+            try client.waitUntilRunning(id)
+            #expect(try client.ask("job.cancel", #"{"id":\#(id)}"#)["count"] == 1)
+            #expect(try client.result(id).state == "cancelled")
+        }
+        try expectSameProcess()
+    }
+
+    @Test func `a cancel is heard there, and the process goes on`() throws {
+        let id = try client.submit(#"{"kernel":"sleep","input":{"ms":600000}}"#)
+        try client.waitUntilRunning(id)
+        let before = try children
+        #expect(try client.ask("job.cancel", #"{"id":\#(id)}"#)["count"] == 1)
+        #expect(try client.result(id).state == "cancelled")
+        #expect(try client.result(client.submit(#"{"kernel":"echo","input":1}"#)).text == "1")
+        #expect(try Set(before).isSubset(of: children))
+        try expectSameProcess()
+    }
+
+    @Test func `a stop and a kill leave no process behind`() throws {
+        let id = try client.submit(#"{"kernel":"deaf","input":{"ms":600000}}"#)
+        try client.waitUntilRunning(id)
+        let first = try children
+        runner.process.signal(SIGTERM)
+        #expect(try runner.process.waitForEnd() == 0)
+        for child in first { try runner.waitForEnd(of: child) }
+
+        try runner.restart()
+        let again = try Conversation(runner.ipc)
+        try again.waitUntilRunning(id)
+        #expect(try again.show(id)["attempts"] == [])
+        let process = try runner.worker()
+        let second = try FileManager.default.contentsOfDirectory(atPath: "/proc/\(process)/task")
+            .flatMap { thread in
+                (try String(
+                    contentsOfFile: "/proc/\(process)/task/\(thread)/children",
+                    encoding: .utf8
+                ))
+                .split(separator: " ").compactMap { pid_t($0) }
+            }
+        #expect(!second.isEmpty)
+        try runner.killAll()
+        for child in second { try runner.waitForEnd(of: child) }
+    }
+}
