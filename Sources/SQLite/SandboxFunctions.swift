@@ -1,5 +1,6 @@
 internal import CSQLite
 internal import Glibc
+internal import Synchronization
 
 /// The functions and modules that SQL in the sandbox may use, and how the others are taken away.
 ///
@@ -41,34 +42,31 @@ extension Sandbox {
         """.split(whereSeparator: \.isWhitespace).map(String.init)
     )
 
-    private struct Signature {
+    private struct Signature: Sendable {
         let name: String
         let arguments: Int32
     }
 
-    /// What this SQLite has beyond the list.
-    private static let others: Result<[Signature], SQLiteError> = {
-        () -> Result<[Signature], SQLiteError> in
-        do throws(SQLiteError) {
-            let found = try Connection().rows(
-                "SELECT DISTINCT name, narg FROM pragma_function_list"
-            )
-            return .success(
-                found.compactMap { row in
-                    guard case .text(let name)? = row.first, case .integer(let count)? = row.last,
-                        !functions.contains(name.lowercased())
-                    else { return nil }
-                    return Signature(name: name, arguments: Int32(clamping: count))
-                }
-            )
-        } catch {
-            return .failure(error)
+    /// What this SQLite has beyond the list, once it has been found out.
+    private static let others = Mutex<[Signature]?>(nil)
+
+    /// A failure is not kept: it may be that of one job whose memory or time is used up.
+    private static func findOthers() throws(SQLiteError) -> [Signature] {
+        if let found = others.withLock({ $0 }) { return found }
+        let rows = try Connection().rows("SELECT DISTINCT name, narg FROM pragma_function_list")
+        let found: [Signature] = rows.compactMap { row in
+            guard case .text(let name)? = row.first, case .integer(let count)? = row.last,
+                !functions.contains(name.lowercased())
+            else { return nil }
+            return Signature(name: name, arguments: Int32(clamping: count))
         }
-    }()
+        others.withLock { $0 = found }
+        return found
+    }
 
     /// Puts a function that refuses in the place of each that is not on the list.
     static func takeAwayFunctions(from handle: Handle) throws(SQLiteError) {
-        for function in try others.get() {
+        for function in try findOthers() {
             let code = sqlite3_create_function_v2(
                 handle.pointer,
                 function.name,
