@@ -2,36 +2,38 @@ internal import CLinux
 internal import Glibc
 
 /// Starts this program once more, as a child in a process group of its own: a Ctrl-C reaches it
-/// once, through us. It has no signal blocked, and none ignored but what nohup ignores.
+/// once, through us. It has no signal ignored but what nohup ignores.
 ///
 /// - Parameters:
 ///   - arguments: Its name first.
-///   - descriptor: What it has of our descriptors beside the standard ones.
-///   - place: What it calls that one; at least 3.
+///   - descriptor: What it has of our descriptors beside the standard ones, and what it calls that
+///     one; at least 3.
+///   - signals: Those that are blocked in it from its first moment on.
 ///   - action: What is tried, as an infinitive.
 /// - Returns: The child, to be waited for.
 /// - Throws: Why there is none.
 func spawnSelf(
     _ arguments: [String],
-    giving descriptor: CInt,
-    as place: CInt,
+    giving descriptor: (CInt, as: CInt),
+    blocking signals: [CInt] = [],
     to action: String
 ) throws(SystemError) -> pid_t {
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
     defer { posix_spawn_file_actions_destroy(&actions) }
     let refused = [
-        posix_spawn_file_actions_adddup2(&actions, descriptor, place),
-        clinux_close_from(&actions, place + 1),
+        posix_spawn_file_actions_adddup2(&actions, descriptor.0, descriptor.as),
+        clinux_close_from(&actions, descriptor.as + 1),
     ].first { $0 != 0 }
     if let refused { throw SystemError(code: refused, action: action) }
 
     var attributes = posix_spawnattr_t()
     posix_spawnattr_init(&attributes)
     defer { posix_spawnattr_destroy(&attributes) }
-    var none = sigset_t()
-    sigemptyset(&none)
-    posix_spawnattr_setsigmask(&attributes, &none)
+    var blocked = sigset_t()
+    sigemptyset(&blocked)
+    for signal in signals { sigaddset(&blocked, signal) }
+    posix_spawnattr_setsigmask(&attributes, &blocked)
     var defaults = sigset_t()
     sigfillset(&defaults)
     if isIgnored(SIGHUP) { sigdelset(&defaults, SIGHUP) }

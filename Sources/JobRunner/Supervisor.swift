@@ -72,7 +72,7 @@ public struct Supervisor {
     }
 
     private func startRunner(_ lock: CInt) throws(SystemError) -> pid_t {
-        try spawnSelf(arguments, giving: lock, as: Self.lockDescriptor, to: "start the runner")
+        try spawnSelf(arguments, giving: (lock, as: Self.lockDescriptor), to: "start the runner")
     }
 
     /// Passes on what asks the runner to stop, until the child has ended.

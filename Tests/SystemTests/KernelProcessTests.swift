@@ -100,10 +100,32 @@ import Testing
         let id = try client.submit(#"{"kernel":"sleep","input":{"ms":600000}}"#)
         try client.waitUntilRunning(id)
         let before = try children
+        // As systemd does it, to all of a service at once.
+        for child in before { kill(child, SIGTERM) }
         #expect(try client.ask("job.cancel", #"{"id":\#(id)}"#)["count"] == 1)
         #expect(try client.result(id).state == "cancelled")
         #expect(try client.result(client.submit(#"{"kernel":"echo","input":1}"#)).text == "1")
         #expect(try Set(before).isSubset(of: children))
+        try expectSameProcess()
+    }
+
+    @Test func `a process that ended while it had nothing to do costs no attempt`() throws {
+        for _ in 0..<5 {
+            let said = try client.result(client.submit(#"{"kernel":"echo","input":1}"#))
+            #expect(said.text == "1")
+            #expect(said["attempt"] == 1)
+            for child in try children {
+                kill(child, SIGKILL)
+                // Gone but for its exit code: no thread of it is left but the first one's remains.
+                try eventually("\(child) ends") { () -> Void? in
+                    let threads = try? FileManager.default.contentsOfDirectory(
+                        atPath: "/proc/\(child)/task"
+                    )
+                    let stat = try? String(contentsOfFile: "/proc/\(child)/stat", encoding: .utf8)
+                    return threads?.count == 1 && stat?.contains(") Z ") == true ? () : nil
+                }
+            }
+        }
         try expectSameProcess()
     }
 

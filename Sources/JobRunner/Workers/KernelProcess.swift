@@ -57,15 +57,21 @@ final class KernelProcess {
     }
 
     private func readyChild() throws(SystemError) -> Child {
-        if let child { return child }
+        if let child {
+            // It may have ended since its last run, by a thread that a kernel left behind.
+            if waitpid(child.process, nil, WNOHANG) == 0 { return child }
+            close(child.channel.descriptor)
+            self.child = nil
+        }
         let (ours, others) = try FrameChannel.pair()
         defer { close(others) }
         do throws(SystemError) {
             let words = KernelServer.arguments(plan)
             let process = try spawnSelf(
                 words,
-                giving: others,
-                as: KernelServer.descriptor,
+                giving: (others, as: KernelServer.descriptor),
+                // Whoever stops all processes of a service means the runner, which drains first.
+                blocking: [SIGTERM, SIGINT, SIGHUP],
                 to: "start a process for kernels"
             )
             let child = Child(process: process, channel: FrameChannel(descriptor: ours))
