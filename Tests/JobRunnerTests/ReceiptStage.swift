@@ -24,7 +24,7 @@ final class ReceiptStage {
             store: StoreID(rawValue: store),
             run: RunID(rawValue: run)
         )
-        return Worker(databases: Databases(["user": database], author: author))
+        return Worker(databases: Databases(["user": database], Limits(), author: author))
     }
 
     /// What somebody sees with a tool of theirs.
