@@ -145,7 +145,7 @@ import Testing
         let client = try Conversation(runner.ipc)
         let stuck = try client.submit(
             job(
-                "INSERT INTO marks VALUES (1); SELECT deaf(1500)",
+                "INSERT INTO marks VALUES (1); SELECT unistr(1500)",
                 #","timeout_ms":100,"max_attempts":1"#
             )
         )
@@ -182,7 +182,7 @@ import Testing
         let runner = try start(program: "millrace-test-runner", settings: impatient)
         let client = try Conversation(runner.ipc)
         let id = try client.submit(
-            job("INSERT INTO marks SELECT 1 WHERE deaf(600000)", #","timeout_ms":100"#)
+            job("INSERT INTO marks SELECT 1 WHERE unistr(600000)", #","timeout_ms":100"#)
         )
         try waitUntilGivenUp(client)
         _ = try client.ask("job.cancel", #"{"id":\#(id)}"#)

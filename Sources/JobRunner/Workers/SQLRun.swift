@@ -23,23 +23,30 @@ struct SQLRun {
     /// - Throws: A failure; when the run was broken off or out of time, the caller knows better
     ///   why.
     func outcome(using databases: Databases) throws(Failure) -> Outcome {
-        // Opening too: it reads a schema that somebody else may have written.
-        try SQLiteMemory.limiting(
-            to: Self.memoryBytes,
-            mayGoOn: { [run] in !run.isCancelled }
-        ) { () throws(Failure) in try boundedOutcome(using: databases) }
-    }
-
-    private func boundedOutcome(using databases: Databases) throws(Failure) -> Outcome {
         guard let alias = work.database else {
             return try outcome(on: try databases.memory(), nil)
         }
-        let (connection, book) = try databases.connection(to: alias, work.mode)
+        // Opening reads a schema that somebody else may have written.
+        let (connection, book) = try bounded { () throws(Failure) in
+            try databases.connection(to: alias, work.mode)
+        }
         defer {
             let hasLeftovers = book != nil && (try? connection.hasTemporaryObjects) != false
             if hasLeftovers { databases.forget(alias, work.mode) }
         }
         return try outcome(on: connection, book.map { ($0, ReceiptBook.Key(order)) })
+    }
+
+    /// In bounded memory, and for as long as the run may go on. Receipts are looked at outside of
+    /// this: what has committed counts, also when the run was told to stop.
+    private func bounded<Result, Problem: Error>(
+        _ body: () throws(Problem) -> Result
+    ) throws(Problem) -> Result {
+        try SQLiteMemory.limiting(
+            to: Self.memoryBytes,
+            mayGoOn: { [run] in !run.isCancelled },
+            body
+        )
     }
 
     private typealias Receipts = (book: ReceiptBook, key: ReceiptBook.Key)
@@ -56,7 +63,7 @@ struct SQLRun {
                 connection.rollBack()
                 return outcome
             }
-            let outcome = try statements(on: connection)
+            let outcome = try bounded { () throws(Problem) in try statements(on: connection) }
             if let receipts { try write(outcome, receipts, connection) }
             try patiently { () throws(SQLiteError) in try connection.commit() }
             return outcome
