@@ -88,7 +88,7 @@ public struct Job: Equatable, Sendable {
             .brokenOff(let run), .split(let run, _):
             if state == .queued { try begin(run, event) }
             try endRun(event, run, at: now)
-        case .childSucceeded, .childFailed: try childEnded(event)
+        case .childSucceeded, .childFailed: try childEnded(event, at: now)
         case .cancel: try cancel(event)
         case .retry: try again(event, at: now)
         }
@@ -141,10 +141,15 @@ public struct Job: Equatable, Sendable {
         }
     }
 
-    private mutating func childEnded(_ event: JobEvent) throws(IllegalTransition) {
+    private mutating func childEnded(
+        _ event: JobEvent,
+        at now: Timestamp
+    ) throws(IllegalTransition) {
         guard state == .queued, waitsFor > 0 else { throw illegal(event) }
         if event == .childSucceeded {
             waitsFor -= 1
+            // It was ready before: later than now only when the clock was set back meanwhile.
+            readyAt = min(readyAt, now)
         } else {
             finish(.failed)
         }

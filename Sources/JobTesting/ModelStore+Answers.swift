@@ -94,6 +94,14 @@ extension ModelStore {
         return JobEnd(id: job.id, state: job.state, attempt: job.attempt, failure: entry.failure)
     }
 
+    /// Files whose jobs have ended and whose results do not lie beside them.
+    public var endedFiles: [FileID] {
+        files.filter { id, file in
+            !file.isClosed
+                && !entries.values.contains { $0.file == id && !$0.job.state.isFinal }
+        }.map(\.key).sorted { $0.rawValue < $1.rawValue }
+    }
+
     func children(of parent: JobID) -> [Entry] {
         entries.values.filter { $0.parent == parent }.sorted { $0.part < $1.part }
     }

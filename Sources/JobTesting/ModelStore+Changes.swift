@@ -1,4 +1,4 @@
-internal import JobCore
+public import JobCore
 
 /// What happens to jobs that are there.
 extension ModelStore {
@@ -210,6 +210,30 @@ extension ModelStore {
             }
         }
         facts.append(.changed(ticket, count: count, unfit: unfit))
+    }
+
+    // MARK: - Starts
+
+    /// The clock was set back since `latest`, the newest moment of the last run: what was ready
+    /// then is ready now.
+    public mutating func begin(at now: Timestamp, after latest: Timestamp) {
+        let newest = entries.values.max { $0.job.id < $1.job.id }?.createdAt ?? now
+        let latest = max(latest, newest)
+        guard latest > now else { return }
+        for (id, entry) in entries {
+            let job = entry.job
+            guard job.state == .queued, job.waitsFor == 0, job.readyAt > now,
+                job.readyAt <= latest, job.readyAt <= entry.createdAt || job.attempt > .none
+            else { continue }
+            var standing = job.standing
+            standing.readyAt = now
+            entries[id]?.job = Job(
+                id: id,
+                standing: standing,
+                writes: job.writes,
+                retry: job.retry
+            )
+        }
     }
 
     private mutating func deleteChildren(of parent: JobID) {

@@ -54,10 +54,10 @@ import Testing
 
     @Test func `what does not fit is left to the store and loaded later`() {
         var lanes = Lanes()
-        for id in 1...Int64(Lanes.queueJobs) + 10 { lanes.add(waiting(id, queue: a)) }
-        #expect(!lanes.contains(JobID(rawValue: Int64(Lanes.queueJobs) + 1)))
+        for id in 1...Int64(lanes.bounds.queueJobs) + 10 { lanes.add(waiting(id, queue: a)) }
+        #expect(!lanes.contains(JobID(rawValue: Int64(lanes.bounds.queueJobs) + 1)))
         #expect(lanes.queuesToLoad() == [])
-        for _ in 0...Lanes.queueJobs - Lanes.refillBelow { _ = lanes.take() }
+        for _ in 0...lanes.bounds.queueJobs - lanes.bounds.refillBelow { _ = lanes.take() }
         #expect(lanes.queuesToLoad() == [a])
         #expect(lanes.queuesToLoad() == [])
     }

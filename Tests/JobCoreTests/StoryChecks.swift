@@ -12,6 +12,7 @@ extension StoryWorld {
     // MARK: What was written
 
     mutating func learn(_ changes: [Change], _ facts: [Fact]) throws(Violation) {
+        counts.count(changes, facts)
         for fact in facts { try learn(fact, changes) }
         for change in changes {
             switch change {
@@ -28,11 +29,13 @@ extension StoryWorld {
 
     private mutating func learn(_ fact: Fact, _ changes: [Change]) throws(Violation) {
         switch fact {
-        case .inserted(let ticket, let accepted, _):
+        case .inserted(let ticket, let accepted, let file):
             for case .insert(let insertion) in changes where insertion.ticket == ticket {
                 for (job, accepted) in zip(insertion.jobs, accepted) where accepted.created {
                     try created(accepted.id, job.spec)
+                    if let key = job.key { try keyed(accepted.id, key) }
                 }
+                if let row = insertion.file { try filed(row, accepted, file) }
             }
         case .split(let parent, let jobs):
             ledger.children[parent] = jobs.map(\.id)
@@ -44,14 +47,20 @@ extension StoryWorld {
             ledger.ends[end.id, default: []].append(end)
             ledger.outcomes[end.id] = ended.outcome
             try checkEffects(of: ended)
+            try checkReason(of: ended)
         case .queued(let job):
-            guard let end = ledger.final.removeValue(forKey: job.id) else { return }
+            guard let end = ledger.final.removeValue(forKey: job.id) else {
+                return try checkQueued(job)
+            }
+            counts.forget(job.id)
+            ledger.children[job.id] = nil
             try check(end.state != .succeeded, "what succeeded stays")
             ledger.openings[job.id, default: 0] += 1
         case .paused(let isPaused, let queues, _):
             if isPaused { ledger.paused.formUnion(queues) } else { ledger.paused.subtract(queues) }
         case .reserved(let id): reservedUpTo = max(reservedUpTo, id)
-        case .cancelRequested, .cameLate, .changed, .fileEnded, .refused: break
+        case .cancelRequested, .cameLate, .changed, .refused: break
+        case .fileEnded(let file): try fileEnded(file)
         }
     }
 
@@ -218,7 +227,9 @@ extension StoryWorld {
         _ refusal: Refusal,
         _ asking: StoryLedger.Asking
     ) throws(Violation) {
-        guard case .submit = asking.request, let ticket = asking.ticket,
+        // What could not be read may have been accepted.
+        guard case .submit = asking.request, refusal.code != "unreadable",
+            let ticket = asking.ticket,
             let accepted = ledger.heardInserted[ticket]
         else { return }
         let wasDeleted = accepted.allSatisfy { ledger.deleted.contains($0.id) }
@@ -263,6 +274,9 @@ extension StoryWorld {
         }
         let waiting = ledger.open.keys.sorted()
         try check(waiting.isEmpty, "everybody is answered: \(waiting) are not")
+        try checkFiles()
+        try check(dispatcher.unwrittenBytes == 0, "nothing is left unwritten")
+        try check(dispatcher.returning.isEmpty, "nothing is left returning")
         try check(dispatcher.pending.isEmpty, "nothing is left pending")
         try check(dispatcher.active.isEmpty, "nothing is left active")
         try check(dispatcher.leaving.isEmpty, "nothing is left leaving")

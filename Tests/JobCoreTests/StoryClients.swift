@@ -40,6 +40,7 @@ extension StoryWorld {
 
     mutating func ask(_ request: Request) throws(Violation) {
         guard !hasExited else { return }
+        try askAgain()
         lastRequest += 1
         let name = "r\(lastRequest)"
         let client = ClientID(rawValue: [UInt8.random(in: 0..<4, using: &chance)])
@@ -100,11 +101,13 @@ extension StoryWorld {
 
     private mutating func submission() -> Request {
         let count = Int.random(in: 0..<4, using: &chance) == 0 ? 3 : 1
-        let jobs = (0..<count).map { _ in job() }
+        let jobs = jobs(count)
         let waits = count == 1 && Int.random(in: 0..<3, using: &chance) == 0
         let waitMs = Int64.random(in: 0...500, using: &chance)
         return .submit(jobs, isBatch: count > 1, waitMs: waits ? waitMs : nil)
     }
+
+    mutating func jobs(_ count: Int) -> [Submission] { (0..<count).map { _ in job() } }
 
     private mutating func job() -> Submission {
         var spec = Spec(
@@ -147,7 +150,12 @@ extension StoryWorld {
             try learn(unwritten, written)
         }
         let calledOff = try settleRunning(cleanly: cleanly)
+        try checkAccepted()
+        keepUnanswered()
         ledger.restart()
+        turns = StoryTurns()
+        setClock()
+        spool.restart(store.endedFiles)
         (unwritten, facts, questions, answers, whispers) = ([], [], [], [], [])
         workers = [:]
         for name in databases.keys { databases[name]?.writer = nil }
@@ -166,7 +174,8 @@ extension StoryWorld {
             now,
             ids: ids,
             calledOff,
-            retention: retention
+            retention: retention,
+            lanes: temper.lanes
         )
         dispatcher.begin(at: now)
         try carryOut(dispatcher.decide(at: now))

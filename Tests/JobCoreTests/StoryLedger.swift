@@ -30,6 +30,7 @@ struct StoryLedger {
     var outcomes: [JobID: Outcome] = [:]
     var paused: Set<QueueName> = []
     var killers: Set<JobID> = []
+    var holdersOfKeys: [String: [JobID]] = [:]
     // Delivered to the dispatcher:
     var heardTickets: Set<Ticket> = []
     var heardInserted: [Ticket: [Accepted]] = [:]

@@ -28,6 +28,7 @@ struct StoryWorld {
     let hasHeavyJobs: Bool
     /// In every other world old jobs are removed, and soon.
     let retention: Retention?
+    let temper: StoryTemper
 
     // The writer: changes in order, and facts on their way back.
     var unwritten: [Change] = []
@@ -48,21 +49,24 @@ struct StoryWorld {
     /// The job that clients have asked about last.
     var favourite = JobID(rawValue: 1)
     var ledger = StoryLedger()
-    var log: [String] = []
+    var counts = StoryCounts()
+    var turns = StoryTurns()
+    var spool = StorySpool()
+    /// Submissions to which a crash left no answer.
+    var unanswered: [Request] = []
+    let log = StoryLog()
 
     init(seed: UInt64) {
         chance = SeededGenerator(seed: seed)
-        var limits = Limits()
-        limits.waits = 12
-        limits.waitsPerClient = 5
-        self.limits = limits
+        limits = Limits.ofStory(using: &chance)
         store = ModelStore(limits: limits)
         workerCount = Int.random(in: 1...4, using: &chance)
-        hasHeavyJobs = Int.random(in: 0..<5, using: &chance) == 0
         var retention = Retention()
         retention.succeededMs = 500
         retention.failedMs = 2_000
         self.retention = seed.isMultiple(of: 2) ? retention : nil
+        hasHeavyJobs = limits.unwrittenBytes < Limits().unwrittenBytes
+        temper = StoryTemper(using: &chance)
         dispatcher = Self.dispatcher(run: 1, workerCount, limits, now, ids: 1...3)
     }
 
@@ -73,7 +77,8 @@ struct StoryWorld {
         _ now: Timestamp,
         ids: ClosedRange<Int64>,
         _ calledOff: [Waiting] = [],
-        retention: Retention? = nil
+        retention: Retention? = nil,
+        lanes: Lanes.Bounds = .init()
     ) -> Dispatcher {
         let about = About(
             run: RunID(rawValue: run),
@@ -92,6 +97,7 @@ struct StoryWorld {
         )
         plan.calledOff = calledOff
         plan.retention = retention
+        plan.lanes = lanes
         return Dispatcher(plan)
     }
 
@@ -106,19 +112,20 @@ struct StoryWorld {
 
     mutating func step() throws(Violation) {
         if hasExited { return try recover(cleanly: unwritten.isEmpty) }
-        switch Int.random(in: 0..<100, using: &chance) {
-        case 0..<16: try ask()
-        case 16..<34: try write()
-        case 34..<48: try deliverFacts()
-        case 48..<56: read()
-        case 56..<64: try deliverAnswer()
-        case 64..<82: try letAWorkerAct()
-        case 82..<87: try look()
-        case 87..<91: try deliverWhispers()
-        case 91..<97: try passTime(ms: Int64.random(in: 0...60, using: &chance))
-        case 97: try change()
-        case 98: try passTime(ms: Int64.random(in: 0...3_000, using: &chance))
-        default: if Int.random(in: 0..<4, using: &chance) == 0 { try disturb() }
+        switch temper.act(using: &chance) {
+        case .ask: try ask()
+        case .write: try write()
+        case .deliverFacts: try deliverFacts()
+        case .read: read()
+        case .deliverAnswer: try deliverAnswer()
+        case .work: try letAWorkerAct()
+        case .look: try look()
+        case .whisper: try deliverWhispers()
+        case .moveFiles: try moveFiles()
+        case .passTime: try passTime(ms: Int64.random(in: 0...60, using: &chance))
+        case .change: try change()
+        case .leap: try passTime(ms: Int64.random(in: 0...3_000, using: &chance))
+        case .disturb: try disturb()
         }
     }
 
@@ -135,7 +142,7 @@ struct StoryWorld {
 
     /// A crash, or an operator's stop.
     private mutating func disturb() throws(Violation) {
-        if Bool.random(using: &chance) {
+        if Int.random(in: 0..<(isDraining ? 4 : 2), using: &chance) == 0 {
             note("the runner is killed")
             return try recover(cleanly: false)
         }
@@ -151,10 +158,14 @@ struct StoryWorld {
             try recover(cleanly: true)
         }
         try ask(.resumeQueue(nil))
+        for request in unanswered { try ask(request) }
+        unanswered = []
         for _ in 0..<3_000 {
             if hasExited { try recover(cleanly: true) }
             try turn()
-            if isQuiet, try allHaveEnded() { return try checkTheEnd() }
+            guard isQuiet, !hasExited else { continue }
+            if try allHaveEnded() { return try checkTheEnd() }
+            try leap()
         }
         try check(false, "every accepted job ends: \(unended()) did not")
     }
@@ -163,8 +174,8 @@ struct StoryWorld {
     private mutating func turn() throws(Violation) {
         try write()
         try deliverFacts()
-        while !questions.isEmpty { read() }
-        while !answers.isEmpty { try deliverAnswer() }
+        try answerAll()
+        for _ in 0..<4 { try moveFiles() }
         for _ in 0..<6 { try letAWorkerAct() }
         try look()
         try deliverWhispers()
@@ -173,7 +184,7 @@ struct StoryWorld {
 
     private var isQuiet: Bool {
         unwritten.isEmpty && facts.isEmpty && questions.isEmpty && answers.isEmpty
-            && whispers.isEmpty && workers.values.allSatisfy { !$0.isBusy || $0.isGivenUp }
+            && whispers.isEmpty && !spool.isBusy && workers.values.allSatisfy { !$0.isBusy || $0.isGivenUp }
     }
 
     // MARK: The dispatcher's rounds
@@ -195,6 +206,7 @@ struct StoryWorld {
             note("client \(name(message.to)) hears \(words(message.reply))")
             try check(message)
         }
+        for notice in decisions.notices { try hear(notice) }
         for signal in decisions.signals {
             switch signal {  // Who is given up or called off now does not count as running.
             case .abandon(let worker): ledger.gone(worker)
@@ -203,6 +215,8 @@ struct StoryWorld {
             default: break
             }
         }
+        try checkTurns(decisions.orders)
+        try checkBounds(decisions)
         for given in decisions.orders { try give(given) }
         for signal in decisions.signals { try carryOut(signal) }
         if let wake = dispatcher.nextWake() {
@@ -217,6 +231,9 @@ struct StoryWorld {
         case .recall(let worker, let last):
             let range = workers[worker]?.recall(upTo: last) ?? last..<last
             whispers.append(.recalled(worker, range))
+            // Clients like to ask for what is between two workers.
+            let back = workers[worker]?.orders.first { range.contains($0.sequence) }
+            if let back { favourite = back.job }
         case .breakOff(let worker, let job, let attempt, let reason):
             workers[worker]?.brokenOff[Run(job: job, attempt: attempt)] = reason
         case .abandon(let worker):
@@ -297,9 +314,11 @@ struct StoryWorld {
         if !holds { throw Violation(sentence: sentence()) }
     }
 
-    mutating func note(_ line: String) { log.append("\(now.rawValue - 1_000_000) \(line)") }
+    func note(_ line: @autoclosure () -> String) {
+        log.lines?.append("\(now.rawValue - 1_000_000) \(line())")
+    }
 
-    mutating func note(_ event: Event) {
+    func note(_ event: Event) {
         switch event {
         case .wrote(let facts): note("facts: \(facts.map(words).joined(separator: ", "))")
         case .asked(let request, let caller): note("client \(name(caller)) asks \(words(request))")

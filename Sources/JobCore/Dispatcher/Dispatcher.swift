@@ -11,6 +11,7 @@ public struct Dispatcher: Sendable {
         public var about: About
         public var startedAt: Timestamp
         public var limits: Limits
+        var lanes = Lanes.Bounds()
         /// How long a stop waits for what runs, in ms.
         public var drainMs: Int64
         /// How long a worker may ignore that its job was broken off, in ms.
@@ -45,7 +46,7 @@ public struct Dispatcher: Sendable {
 
     let plan: Plan
     var ids: IDSupply
-    var lanes = Lanes()
+    var lanes: Lanes
     var crew = Crew()
     var waits = Waits()
     var quotas: Quotas
@@ -99,6 +100,7 @@ public struct Dispatcher: Sendable {
         self.plan = plan
         ids = IDSupply(plan.reserved)
         quotas = Quotas(plan.limits)
+        lanes = Lanes(plan.lanes)
     }
 
     /// The first decisions: workers to start, and a look at what waits in the store.

@@ -2,30 +2,34 @@
 ///
 /// Bounded: what does not fit is left to the store, and loaded when there is room again.
 struct Lanes {
-    /// Jobs in memory of one queue.
-    static let queueJobs = 16_384
-    /// Jobs in memory of all queues.
-    static let allJobs = 65_536
-    /// Bytes of their specs.
-    static let allBytes = 64 << 20
-    /// An incomplete lane is filled again when it falls below this many jobs, or below half of
-    /// what the last load left in it.
-    static let refillBelow = 4_096
-    /// A load asks for at least this many jobs.
-    static let loadJobs = 64
+    /// How much is kept in memory. Only tests have others.
+    struct Bounds: Sendable {
+        /// Jobs of one queue.
+        var queueJobs = 16_384
+        /// Jobs of all queues.
+        var allJobs = 65_536
+        /// Bytes of their specs.
+        var allBytes = 64 << 20
+        /// An incomplete lane is filled again when it falls below this many jobs, or below half of
+        /// what the last load left in it.
+        var refillBelow = 4_096
+        /// A load asks for at least this many jobs.
+        var loadJobs = 64
+    }
 
-    private struct Present {
+    struct Present {
         let place: Waiting.Place
         let queue: QueueName
         let turn: Turn?
         let weight: Int
     }
 
+    let bounds: Bounds
     private var lanes: [QueueName: QueueLane] = [:]
     /// The queues that have a lane, in the order of their turns.
     private var order: [QueueName] = []
     private var nextQueue = 0
-    private var present: [JobID: Present] = [:]
+    private(set) var present: [JobID: Present] = [:]
     private var bytes = 0
     private var taken: Set<Turn> = []
     private var paused: Set<QueueName> = []
@@ -37,6 +41,8 @@ struct Lanes {
     /// Jobs that went while a load was under way, and when: loads that were asked for before may
     /// still show them.
     private var gone: [JobID: Int] = [:]
+
+    init(_ bounds: Bounds = Bounds()) { self.bounds = bounds }
 
     func contains(_ job: JobID) -> Bool { present[job] != nil }
 
@@ -60,8 +66,8 @@ struct Lanes {
     }
 
     private func hasRoom(in queue: QueueName) -> Bool {
-        present.count < Self.allJobs && bytes < Self.allBytes
-            && (lanes[queue]?.count ?? 0) < Self.queueJobs
+        present.count < bounds.allJobs && bytes < bounds.allBytes
+            && (lanes[queue]?.count ?? 0) < bounds.queueJobs
     }
 
     /// A job of higher priority takes the place of its queue's last one, which the store keeps.
@@ -80,7 +86,7 @@ struct Lanes {
     /// as soon as it can be.
     mutating func markIncomplete(_ queue: QueueName) {
         leaveToStore(queue)
-        lanes[queue]?.refillBelow = Self.refillBelow
+        lanes[queue]?.refillBelow = bounds.refillBelow
     }
 
     private mutating func leaveToStore(_ queue: QueueName) {
@@ -91,7 +97,7 @@ struct Lanes {
 
     private mutating func openLane(_ queue: QueueName) {
         guard lanes[queue] == nil else { return }
-        lanes[queue] = QueueLane()
+        lanes[queue] = QueueLane(refillBelow: bounds.refillBelow)
         order.append(queue)
     }
 
@@ -153,18 +159,20 @@ struct Lanes {
             present[job] = nil
             bytes -= entry.weight
         }
-        lanes[queue] = QueueLane()
+        lanes[queue] = QueueLane(refillBelow: bounds.refillBelow)
         markIncomplete(queue)
     }
 
     // MARK: Loads
 
     /// How many jobs a load should ask for: no more than there is room for.
-    var loadLimit: Int { min(Self.queueJobs, max(Self.loadJobs, Self.allJobs - present.count)) }
+    var loadLimit: Int {
+        min(bounds.queueJobs, max(bounds.loadJobs, bounds.allJobs - present.count))
+    }
 
     /// Queues to be filled from the store now; from here on they count as being loaded.
     mutating func queuesToLoad() -> [QueueName] {
-        guard bytes < Self.allBytes, present.count < Self.allJobs else { return [] }
+        guard bytes < bounds.allBytes, present.count < bounds.allJobs else { return [] }
         let found = order.filter { queue in
             guard let lane = lanes[queue], !lane.isComplete else { return false }
             return lane.count < lane.refillBelow && loading[queue] == nil
@@ -204,13 +212,13 @@ struct Lanes {
     private mutating func setRefill(_ queue: QueueName) {
         // Set anew while the load was under way: it may not show what is asked for.
         guard let lane = lanes[queue], lane.refillBelow == 0 else { return }
-        lanes[queue]?.refillBelow = min(Self.refillBelow, max(1, lane.count / 2))
+        lanes[queue]?.refillBelow = min(bounds.refillBelow, max(1, lane.count / 2))
     }
 
     /// A load that failed is tried again when the next one is due.
     mutating func loadFailed(_ queue: QueueName) {
         loadEnded(queue)
-        lanes[queue]?.refillBelow = Self.refillBelow
+        lanes[queue]?.refillBelow = bounds.refillBelow
     }
 
     private mutating func loadEnded(_ queue: QueueName) {

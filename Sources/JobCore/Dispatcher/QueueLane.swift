@@ -13,7 +13,9 @@ struct QueueLane {
     /// False when the store holds ready jobs of the queue that are not here.
     var isComplete = true
     /// With fewer jobs than this an incomplete lane is filled again; 0 while a load is under way.
-    var refillBelow = Lanes.refillBelow
+    var refillBelow: Int
+
+    init(refillBelow: Int) { self.refillBelow = refillBelow }
 
     mutating func add(_ job: Waiting) {
         windows[job.turns.first, default: ReadyWindow()].add(job)

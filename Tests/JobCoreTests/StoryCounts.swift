@@ -1,0 +1,80 @@
+@testable import JobCore
+
+/// Failures and losses as an observer of what is written counts them, job by job.
+struct StoryCounts {
+    var failures: [JobID: Int] = [:]
+    var losses: [JobID: Int] = [:]
+    var failedForGood: Set<JobID> = []
+    /// Of the commit that is being learnt.
+    var justFailed: Set<JobID> = []
+
+    mutating func count(_ changes: [Change], _ facts: [Fact]) {
+        var late: Set<Run> = []
+        for case .cameLate(let job, let attempt) in facts {
+            late.insert(Run(job: job, attempt: attempt))
+        }
+        justFailed = []
+        for change in changes {
+            switch change {
+            case .settle(let report):
+                guard case .failed(let failure) = report.ending,
+                    !late.contains(Run(job: report.job, attempt: report.attempt))
+                else { continue }
+                failures[report.job, default: 0] += 1
+                justFailed.insert(report.job)
+                if failure.isPermanent { failedForGood.insert(report.job) }
+            case .lose(let job, let attempt, _, _):
+                if !late.contains(Run(job: job, attempt: attempt)) {
+                    losses[job, default: 0] += 1
+                }
+            default: break
+            }
+        }
+    }
+
+    /// A client's retry counts anew.
+    mutating func forget(_ job: JobID) {
+        failures[job] = nil
+        losses[job] = nil
+        failedForGood.remove(job)
+        justFailed.remove(job)
+    }
+
+    func hasNoChance(_ job: JobID, _ spec: Spec) -> Bool {
+        failedForGood.contains(job) || failures[job, default: 0] >= spec.retry.maxAttempts
+            || losses[job, default: 0] >= 3
+    }
+}
+
+extension StoryWorld {
+    /// A job fails when it has no chance left, and not before; it succeeds by its own run.
+    func checkReason(of ended: Ended) throws(Violation) {
+        let id = ended.end.id
+        guard let spec = ledger.specs[id] else { return }
+        switch ended.end.state {
+        case .succeeded:
+            let mine = Array("\(id.rawValue)/\(ended.end.attempt.rawValue) in run".utf8)
+            try check(
+                ended.outcome?.bytes.starts(with: mine) == true,
+                "job \(id.rawValue) succeeds with what its last attempt made"
+            )
+        case .failed:
+            let hasFailedChild = ledger.children[id, default: []].contains {
+                ledger.final[$0].map { $0.state != .succeeded } ?? false
+            }
+            try check(
+                hasFailedChild || counts.hasNoChance(id, spec),
+                "job \(id.rawValue) fails only when it has no chance left"
+            )
+        case .cancelled, .queued, .running: break
+        }
+    }
+
+    func checkQueued(_ job: Waiting) throws(Violation) {
+        let id = job.id.rawValue
+        try check(!counts.hasNoChance(job.id, job.spec), "job \(id) is not tried too often")
+        if counts.justFailed.contains(job.id) {
+            try check(job.readyAt > now, "job \(id) pauses before it is tried again")
+        }
+    }
+}

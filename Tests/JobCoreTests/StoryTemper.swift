@@ -1,0 +1,151 @@
+import JobTesting
+
+@testable import JobCore
+
+/// What makes one story's world unlike another's: who is slow in it, and how little room there is.
+struct StoryTemper {
+    enum Act: CaseIterable {
+        case ask, write, deliverFacts, read, deliverAnswer, work, look, whisper, moveFiles, passTime
+        case change, leap, disturb
+
+        /// How often it happens in a usual world.
+        var weight: Int {
+            switch self {
+            case .ask: 64
+            case .write, .work: 72
+            case .deliverFacts: 56
+            case .read, .deliverAnswer: 32
+            case .passTime: 24
+            case .look: 20
+            case .whisper, .moveFiles: 16
+            case .change, .leap: 4
+            case .disturb: 2
+            }
+        }
+    }
+
+    private var acts: [(act: Act, upTo: Int)] = []
+    private var sum = 0
+    /// Small bounds make the dispatcher leave jobs to the store and load them all the time.
+    var lanes = Lanes.Bounds()
+
+    init(using chance: inout SeededGenerator) {
+        for act in Act.allCases {
+            let factor = [1, 2, 4, 4, 4, 8].randomElement(using: &chance) ?? 4
+            sum += act.weight * factor
+            acts.append((act, sum))
+        }
+        guard Bool.random(using: &chance) else { return }
+        lanes.queueJobs = Int.random(in: 1...6, using: &chance)
+        lanes.allJobs = Int.random(in: 2...10, using: &chance)
+        lanes.refillBelow = Int.random(in: 1...3, using: &chance)
+        lanes.loadJobs = Int.random(in: 1...4, using: &chance)
+        lanes.allBytes = Int.random(in: 2...8, using: &chance) << 20
+    }
+
+    func act(using chance: inout SeededGenerator) -> Act {
+        let drawn = Int.random(in: 0..<sum, using: &chance)
+        return acts.first { drawn < $0.upTo }?.act ?? .passTime
+    }
+}
+
+extension Limits {
+    /// Bounds that a story reaches.
+    static func ofStory(using chance: inout SeededGenerator) -> Limits {
+        var limits = Limits()
+        limits.waits = 12
+        limits.waitsPerClient = 5
+        if Int.random(in: 0..<5, using: &chance) == 0 { limits.unwrittenBytes = 11 << 20 }
+        if Int.random(in: 0..<5, using: &chance) == 0 { limits.waitingJobs = 12 }
+        return limits
+    }
+}
+
+/// What happened, in words; written only for who wants to read it.
+final class StoryLog {
+    /// Nil while nobody does.
+    var lines: [String]?
+}
+
+// MARK: Clocks and answers
+
+extension StoryWorld {
+    /// Between two runs somebody may set the wall clock. In a run the runner's clock never jumps.
+    mutating func setClock() {
+        let before = now
+        if weather.faults, Int.random(in: 0..<3, using: &chance) == 0 {
+            let jumps: [Int64] = [-86_400_000, -5_000, -200, 400, 3_600_000]
+            now = now.adding(ms: jumps.randomElement(using: &chance) ?? 0)
+            note("the clock was set by \(now.ms(since: before)) ms")
+        }
+        store.begin(at: now, after: before)
+    }
+
+    /// The runner reads until nothing is left to be read, which must come to an end.
+    mutating func answerAll() throws(Violation) {
+        for _ in 0..<40 where !questions.isEmpty || !answers.isEmpty {
+            while !questions.isEmpty { read() }
+            while !answers.isEmpty { try deliverAnswer() }
+        }
+        try check(questions.isEmpty, "the store is not asked for ever")
+    }
+
+    /// Nothing happens any more until a clock strikes: it must be known when, and not be too late.
+    mutating func leap() throws(Violation) {
+        let open = ledger.kept.compactMap { details($0)?.job }
+            .filter { $0.state == .queued && $0.waitsFor == 0 }
+        guard let first = open.min(by: { $0.readyAt < $1.readyAt }) else { return }
+        guard let wake = dispatcher.nextWake() else {
+            throw Violation(sentence: "job \(first.id.rawValue) is not waiting for ever")
+        }
+        // What could not be read is tried again a second later.
+        let latest = max(first.readyAt, now).adding(ms: Dispatcher.retryLoadsMs)
+        try check(wake <= latest, "job \(first.id.rawValue) does not wait too long")
+        if wake > now { try passTime(ms: wake.ms(since: now)) }
+    }
+
+    // MARK: Unknown answers
+
+    /// A client that gets no answer does not know: it asks the same again, with its keys.
+    mutating func keepUnanswered() {
+        for name in ledger.open.keys.sorted() {
+            guard case .submit(let jobs, _, _)? = ledger.open[name]?.request,
+                jobs.contains(where: { $0.key != nil })
+            else { continue }
+            ledger.open[name].map { unanswered.append($0.request) }
+        }
+    }
+
+    mutating func askAgain() throws(Violation) {
+        guard !unanswered.isEmpty, Int.random(in: 0..<3, using: &chance) == 0 else { return }
+        let request = unanswered.removeFirst()
+        try ask(request)
+    }
+
+    mutating func keyed(_ id: JobID, _ key: String) throws(Violation) {
+        for other in ledger.holdersOfKeys[key, default: []] {
+            try check(details(other) == nil, "key \(key) makes one job")
+        }
+        ledger.holdersOfKeys[key] = [id]
+    }
+
+    func checkAccepted() throws(Violation) {
+        for job in ledger.acknowledged where !ledger.deleted.contains(job) {
+            try check(details(job) != nil, "job \(job.rawValue) was accepted and outlives a crash")
+        }
+    }
+
+    // MARK: Bounds
+
+    func checkBounds(_ decisions: Decisions) throws(Violation) {
+        try check(dispatcher.waits.count <= limits.waits, "waits are bounded")
+        try check(dispatcher.unwrittenBytes >= 0, "what is unwritten is counted")
+        let reads = decisions.queries.count {
+            switch $0.query {
+            case .load, .survey: true
+            default: false
+            }
+        }
+        try check(reads <= 4, "an event is no reason to look for jobs \(reads) times")
+    }
+}

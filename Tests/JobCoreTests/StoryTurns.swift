@@ -1,0 +1,99 @@
+@testable import JobCore
+
+/// Who has started, and who was passed over: the order that queues and jobs are promised.
+struct StoryTurns {
+    /// Starts of this run, counted.
+    var starts = 0
+    /// The last start of each queue.
+    var last: [QueueName: Int] = [:]
+    /// Jobs in memory that could start, and how many starts there had been when they came.
+    var since: [JobID: Int] = [:]
+    /// Starts of each queue, and the last of them that did not go by priority.
+    var startsOfQueue: [QueueName: Int] = [:]
+    var lastAged: [QueueName: Int] = [:]
+    /// The job of each queue that is ready longest, and how often it was passed over by younger.
+    var passed: [QueueName: Passed] = [:]
+
+    struct Passed {
+        var job: JobID
+        var times: Int
+    }
+}
+
+extension StoryWorld {
+    mutating func checkTurns(_ orders: [Decisions.Given]) throws(Violation) {
+        // Whoever needs a turn may have to wait for it, whatever its rank.
+        let free = dispatcher.lanes.present.filter { $0.value.turn == nil }
+        let before = turns.since
+        turns.since = free.mapValues { _ in turns.starts }
+        for job in turns.since.keys { if let known = before[job] { turns.since[job] = known } }
+        turns.passed = turns.passed.filter { free[$0.value.job] != nil }
+        let started = orders.compactMap { given in
+            dispatcher.crew[given.worker]?.orders.first { $0.sequence == given.order.sequence }?
+                .job
+        }
+        for (place, job) in started.enumerated() {
+            let queue = job.spec.queue
+            var rivals = free.values.filter { $0.queue == queue }.map(\.place)
+            rivals += started.dropFirst(place + 1)
+                .filter { $0.spec.queue == queue && $0.turns.isEmpty }.map(\.place)
+            try checkPlace(of: job, among: rivals)
+            try checkQueues(job, free)
+        }
+    }
+
+    /// By priority, `ready_at` and id; every eighth time the longest ready.
+    private mutating func checkPlace(
+        of job: Waiting,
+        among rivals: [Waiting.Place]
+    ) throws(Violation) {
+        let queue = job.spec.queue
+        let place = job.place
+        turns.startsOfQueue[queue, default: 0] += 1
+        let count = turns.startsOfQueue[queue, default: 0]
+        if rivals.contains(where: { $0.comes(before: place) }) {
+            let isLongestReady = !rivals.contains { $0.isOlder(than: place) }
+            let gap = count - (turns.lastAged[queue] ?? 0)
+            try check(
+                isLongestReady && gap >= 8,
+                "job \(job.id.rawValue) of queue \(queue.rawValue) starts in its order"
+            )
+            turns.lastAged[queue] = count
+        }
+        guard let oldest = rivals.min(by: { $0.isOlder(than: $1) }), oldest.isOlder(than: place)
+        else {
+            turns.passed[queue] = nil
+            return
+        }
+        let times = turns.passed[queue].map { $0.job == oldest.id ? $0.times + 1 : 1 } ?? 1
+        try check(times < 8, "job \(oldest.id.rawValue) is not passed over \(times) times")
+        turns.passed[queue] = StoryTurns.Passed(job: oldest.id, times: times)
+    }
+
+    /// No queue starts twice while a job of another could have started all the time.
+    private mutating func checkQueues(
+        _ job: Waiting,
+        _ free: [JobID: Lanes.Present]
+    ) throws(Violation) {
+        let queue = job.spec.queue
+        turns.starts += 1
+        if let previous = turns.last[queue] {
+            for (id, entry) in free where entry.queue != queue {
+                let waitsLong = turns.since[id].map { $0 < previous } ?? false
+                try check(
+                    !waitsLong || turns.last[entry.queue, default: 0] > previous,
+                    "queues take turns: \(entry.queue.rawValue) waits for \(queue.rawValue)"
+                )
+            }
+        }
+        turns.last[queue] = turns.starts
+    }
+}
+
+extension Waiting.Place {
+    fileprivate func comes(before other: Self) -> Bool {
+        (-priority, readyAt, id) < (-other.priority, other.readyAt, other.id)
+    }
+
+    fileprivate func isOlder(than other: Self) -> Bool { (readyAt, id) < (other.readyAt, other.id) }
+}
