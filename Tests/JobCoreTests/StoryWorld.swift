@@ -184,7 +184,8 @@ struct StoryWorld {
 
     private var isQuiet: Bool {
         unwritten.isEmpty && facts.isEmpty && questions.isEmpty && answers.isEmpty
-            && whispers.isEmpty && !spool.isBusy && workers.values.allSatisfy { !$0.isBusy || $0.isGivenUp }
+            && whispers.isEmpty && !spool.isBusy
+            && workers.values.allSatisfy { $0.isGivenUp || $0.step != .born && !$0.isBusy }
     }
 
     // MARK: The dispatcher's rounds
