@@ -16,7 +16,7 @@ extension Commit {
         }
         let lost = try lose(blamed)
         let calledOff = try putBackRunning()
-        if let newestTime, newestTime > now { try makeReadyAgain(upTo: newestTime) }
+        try makeReadyAgain(upTo: newestTime ?? now)
         facts = []  // Nobody is there to hear them: the program begins with what is written.
 
         let free = isClean ? marks.highestID : max(marks.highestID, marks.reservedUpTo)
@@ -83,7 +83,9 @@ extension Commit {
     }
 
     /// The clock was set back since the last run: what was ready then is ready now. Jobs that wait
-    /// for a moment of their submitter's choice go on waiting for it.
+    /// for a moment of their submitter's choice go on waiting for it. Looked at in every start: the
+    /// clock may have been set back before the last run, and no survey shows what is to be ready
+    /// before it was created.
     private func makeReadyAgain(upTo latest: Timestamp) throws(SQLiteError) {
         try reader.eachQueue { queue throws(SQLiteError) in
             try reader.eachPriority(of: queue) { priority throws(SQLiteError) in

@@ -219,11 +219,10 @@ extension ModelStore {
     public mutating func begin(at now: Timestamp, after latest: Timestamp) {
         let newest = entries.values.max { $0.job.id < $1.job.id }?.createdAt ?? now
         let latest = max(latest, newest)
-        guard latest > now else { return }
         for (id, entry) in entries {
             let job = entry.job
             guard job.state == .queued, job.waitsFor == 0, job.readyAt > now,
-                job.readyAt <= latest, job.readyAt <= entry.createdAt || job.attempt > .none
+                job.readyAt <= entry.createdAt || job.attempt > .none && job.readyAt <= latest
             else { continue }
             var standing = job.standing
             standing.readyAt = now

@@ -12,6 +12,7 @@ extension StoryWorld {
     // MARK: What was written
 
     mutating func learn(_ changes: [Change], _ facts: [Fact]) throws(Violation) {
+        try checkLosses(changes)
         counts.count(changes, facts)
         for fact in facts { try learn(fact, changes) }
         for change in changes {
@@ -48,6 +49,7 @@ extension StoryWorld {
             ledger.outcomes[end.id] = ended.outcome
             try checkEffects(of: ended)
             try checkReason(of: ended)
+            if end.state != .succeeded { wantBack(end.id) }
         case .queued(let job):
             guard let end = ledger.final.removeValue(forKey: job.id) else {
                 return try checkQueued(job)
@@ -243,11 +245,8 @@ extension StoryWorld {
 
     func checkExit() throws(Violation) {
         guard dispatcher.stop.step == .exited else { return }
-        try check(
-            ledger.open.isEmpty || !unwritten.isEmpty || !questions.isEmpty || !answers.isEmpty
-                || !facts.isEmpty,
-            "everybody was answered before the end: \(ledger.open.keys.sorted()) were not"
-        )
+        let open = ledger.open.keys.sorted()
+        try check(isForced || open.isEmpty, "everybody was answered before the end: \(open) not")
     }
 
     func allHaveEnded() throws(Violation) -> Bool {
@@ -283,6 +282,10 @@ extension StoryWorld {
         try check(dispatcher.held.isEmpty, "nothing is left held")
         try check(dispatcher.receipts.abandoned.isEmpty, "no run is left unsettled")
         try check(dispatcher.waits.count == 0, "nobody is left waiting")
+        for client in UInt8(0)..<4 {
+            let count = dispatcher.waits.count(of: ClientID(rawValue: [client]))
+            try check(count == 0, "client \(client) is not counted as waiting")
+        }
         try check(dispatcher.crew.isIdle, "no worker is left with an order")
         var lanes = dispatcher.lanes
         try check(lanes.take() == nil, "no lane is left with a job")

@@ -35,7 +35,7 @@ extension StoryWorld {
             case 98: .ping
             default: Int.random(in: 0..<6, using: &chance) == 0 ? .drain : nil
             }
-        if let request { try ask(request) }
+        if let request { try ask(whims.replacement(of: request, using: &chance)) }
     }
 
     mutating func ask(_ request: Request) throws(Violation) {
@@ -154,6 +154,8 @@ extension StoryWorld {
         keepUnanswered()
         ledger.restart()
         turns = StoryTurns()
+        whims = StoryWhims()
+        stoppedAt = nil
         setClock()
         spool.restart(store.endedFiles)
         (unwritten, facts, questions, answers, whispers) = ([], [], [], [], [])

@@ -4,6 +4,8 @@
 struct StoryCounts {
     var failures: [JobID: Int] = [:]
     var losses: [JobID: Int] = [:]
+    /// Attempts to which a worker has come, in this run of the program or an earlier one.
+    var begun: Set<Run> = []
     var failedForGood: Set<JobID> = []
     /// Of the commit that is being learnt.
     var justFailed: Set<JobID> = []
@@ -47,6 +49,23 @@ struct StoryCounts {
 }
 
 extension StoryWorld {
+    /// What never began is not lost: it starts elsewhere, uncounted.
+    func checkLosses(_ changes: [Change]) throws(Violation) {
+        for case .lose(let job, let attempt, _, _) in changes {
+            let hasBegun = counts.begun.contains(Run(job: job, attempt: attempt))
+            try check(hasBegun, "only a run that began is lost: \(job.rawValue)")
+        }
+    }
+
+    /// After a second stop, or when its time is up, a stop waits for no run any more.
+    func checkHurry() throws(Violation) {
+        for actor in workers.values where actor.step == .working && !actor.isGivenUp {
+            guard !hasExited, let order = actor.current?.order else { continue }
+            let run = Run(job: order.job, attempt: order.attempt)
+            try check(actor.brokenOff[run] != nil, "a stop in a hurry breaks off \(words(order))")
+        }
+    }
+
     /// A job fails when it has no chance left, and not before; it succeeds by its own run.
     func checkReason(of ended: Ended) throws(Violation) {
         let id = ended.end.id

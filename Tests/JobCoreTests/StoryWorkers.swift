@@ -107,6 +107,7 @@ extension StoryWorld {
 
     private mutating func begin(_ order: Order, _ worker: WorkerID) throws(Violation) {
         workers[worker]?.begun = order.sequence
+        counts.begun.insert(Run(job: order.job, attempt: order.attempt))
         workers[worker]?.startedAt = now
         let run = Run(job: order.job, attempt: order.attempt)
         if order.salt == nil, let reason = workers[worker]?.brokenOff[run] {

@@ -43,6 +43,9 @@ struct StoryWorld {
     var run: Int64 = 0
     var hasExited = false
     var isDraining = false
+    var stoppedAt: Timestamp?
+    /// True while an event is heard that may end the run whatever is under way.
+    var isForced = false
     var highestUsedID: Int64 = 0
     var reservedUpTo: Int64 = 0
     var lastRequest = 0
@@ -54,6 +57,7 @@ struct StoryWorld {
     var spool = StorySpool()
     /// Submissions to which a crash left no answer.
     var unanswered: [Request] = []
+    var whims = StoryWhims()
     let log = StoryLog()
 
     init(seed: UInt64) {
@@ -69,6 +73,8 @@ struct StoryWorld {
         temper = StoryTemper(using: &chance)
         dispatcher = Self.dispatcher(run: 1, workerCount, limits, now, ids: 1...3)
     }
+
+    static let drainMs: Int64 = 300
 
     static func dispatcher(
         run: Int64,
@@ -90,7 +96,7 @@ struct StoryWorld {
         var plan = Dispatcher.Plan(
             about: about,
             startedAt: now,
-            drainMs: 300,
+            drainMs: drainMs,
             stuckMs: 200,
             reserved: ids,
             seed: UInt64(bitPattern: run)
@@ -112,15 +118,16 @@ struct StoryWorld {
 
     mutating func step() throws(Violation) {
         if hasExited { return try recover(cleanly: unwritten.isEmpty) }
+        whims.stepPasses()
         switch temper.act(using: &chance) {
         case .ask: try ask()
         case .write: try write()
-        case .deliverFacts: try deliverFacts()
+        case .deliverFacts: if whims.factsStall == 0 { try deliverFacts() }
         case .read: read()
-        case .deliverAnswer: try deliverAnswer()
+        case .deliverAnswer: if whims.answersStall == 0 { try deliverAnswer() }
         case .work: try letAWorkerAct()
         case .look: try look()
-        case .whisper: try deliverWhispers()
+        case .whisper: if whims.whispersStall == 0 { try deliverWhispers() }
         case .moveFiles: try moveFiles()
         case .passTime: try passTime(ms: Int64.random(in: 0...60, using: &chance))
         case .change: try change()
@@ -157,7 +164,8 @@ struct StoryWorld {
             try check(hasExited, "a stop ends within reasonable time")
             try recover(cleanly: true)
         }
-        try ask(.resumeQueue(nil))
+        for _ in 0..<6 where !hasExited { try turn() }
+        for queue in ledger.paused.sorted() { try ask(.resumeQueue(queue)) }
         for request in unanswered { try ask(request) }
         unanswered = []
         for _ in 0..<3_000 {
@@ -196,13 +204,18 @@ struct StoryWorld {
         note(event)
         if case .stop = event { isDraining = true }
         if case .asked(.drain, _) = event { isDraining = true }
+        let wasDraining = dispatcher.stop.isDraining
+        isForced = dispatcher.stop.step == .breakingOff && [.stop, .timePassed].contains(event)
         dispatcher.hear(event, at: now)
         try carryOut(dispatcher.decide(at: now))
+        if dispatcher.stop.isDraining { stoppedAt = stoppedAt ?? now }
+        if wasDraining, event == .stop { try checkHurry() }
     }
 
     mutating func carryOut(_ decisions: Decisions) throws(Violation) {
         unwritten += decisions.changes
         questions += decisions.queries
+        comeBeforeTheLast(decisions.queries)
         for message in decisions.messages {
             note("client \(name(message.to)) hears \(words(message.reply))")
             try check(message)
@@ -232,9 +245,8 @@ struct StoryWorld {
         case .recall(let worker, let last):
             let range = workers[worker]?.recall(upTo: last) ?? last..<last
             whispers.append(.recalled(worker, range))
-            // Clients like to ask for what is between two workers.
             let back = workers[worker]?.orders.first { range.contains($0.sequence) }
-            if let back { favourite = back.job }
+            if let back { comeBetween(back.job) }
         case .breakOff(let worker, let job, let attempt, let reason):
             workers[worker]?.brokenOff[Run(job: job, attempt: attempt)] = reason
         case .abandon(let worker):
@@ -307,6 +319,7 @@ struct StoryWorld {
     mutating func passTime(ms: Int64) throws(Violation) {
         now = now.adding(ms: ms)
         if let wake = dispatcher.nextWake(), wake <= now { try hear(.timePassed) }
+        if let stoppedAt, now.ms(since: stoppedAt) >= Self.drainMs { try checkHurry() }
     }
 
     // MARK: Words

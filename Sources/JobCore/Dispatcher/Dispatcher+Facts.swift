@@ -158,6 +158,8 @@ extension Dispatcher {
         guard case .step(var campaign)? = purpose else { return }
         campaign.count += count
         stepEnded(campaign)
+        // A load has passed over jobs to be retried: those that wait already are still to be found.
+        if campaign.verb == .retry, count < campaign.jobs.count { needsSurvey = true }
         if campaign.filter != nil { return nextPage(of: campaign) }
         if campaign.count == 0, let refusal = unfit?.refusal(of: campaign.verb) {
             say(.refused(refusal), to: campaign.caller)
