@@ -92,7 +92,9 @@ extension StoryWorld {
         )
         try check(!ledger.deleted.contains(job) || !ledger.heardFinal.contains(job), "it is gone")
         // A survey may know of a resumption whose fact is still on its way.
-        let isPaused = ledger.heardPaused.contains(spec.queue) && ledger.paused.contains(spec.queue)
+        let isPaused =
+            ledger.heardPaused.contains(spec.queue) && ledger.paused.contains(spec.queue)
+            && !facts.joined().contains { if case .paused = $0 { true } else { false } }
         try check(!isPaused, "a paused queue starts nothing")
         try check(!isDraining, "a stop starts nothing")
         try check(

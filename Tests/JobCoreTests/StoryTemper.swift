@@ -116,6 +116,14 @@ extension StoryWorld {
         }
     }
 
+    /// Clients open what is paused, one queue at a time, and ask again what got no answer.
+    mutating func askForTheRest() throws(Violation) {
+        guard !hasExited else { return }
+        let requests = ledger.paused.sorted().map { Request.resumeQueue($0) } + unanswered
+        unanswered = []
+        for request in requests { try ask(request) }
+    }
+
     mutating func askAgain() throws(Violation) {
         guard !unanswered.isEmpty, Int.random(in: 0..<3, using: &chance) == 0 else { return }
         let request = unanswered.removeFirst()

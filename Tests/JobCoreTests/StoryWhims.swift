@@ -37,6 +37,12 @@ extension StoryWorld {
         whims.whispersStall = Int.random(in: 0...80, using: &chance)
     }
 
+    /// A run is called off, and before its worker says so a client has the job run again.
+    mutating func comeAfter(_ run: Run) {
+        guard weather.faults, Int.random(in: 0..<4, using: &chance) == 0 else { return }
+        whims.requests.append(.retry(.ids([run.job])))
+    }
+
     /// While the parts of a job are read for its last run a client calls it off.
     mutating func comeBeforeTheLast(_ queries: [Decisions.Asked]) {
         for case .gather(let job) in queries.map(\.query) {

@@ -164,14 +164,11 @@ struct StoryWorld {
             try check(hasExited, "a stop ends within reasonable time")
             try recover(cleanly: true)
         }
-        for _ in 0..<6 where !hasExited { try turn() }
-        for queue in ledger.paused.sorted() { try ask(.resumeQueue(queue)) }
-        for request in unanswered { try ask(request) }
-        unanswered = []
-        for _ in 0..<3_000 {
+        for round in 0..<3_000 {
             if hasExited { try recover(cleanly: true) }
             try turn()
-            guard isQuiet, !hasExited else { continue }
+            if round % 8 == 7 { try askForTheRest() }
+            guard isQuiet, !hasExited, ledger.paused.isEmpty, unanswered.isEmpty else { continue }
             if try allHaveEnded() { return try checkTheEnd() }
             try leap()
         }
@@ -249,6 +246,7 @@ struct StoryWorld {
             if let back { comeBetween(back.job) }
         case .breakOff(let worker, let job, let attempt, let reason):
             workers[worker]?.brokenOff[Run(job: job, attempt: attempt)] = reason
+            if reason == .cancelled { comeAfter(Run(job: job, attempt: attempt)) }
         case .abandon(let worker):
             workers[worker]?.giveUp()
             isDraining = isDraining || dispatcher.stop.isDraining
