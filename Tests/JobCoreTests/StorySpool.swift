@@ -158,7 +158,7 @@ extension StoryWorld {
     }
 
     mutating func hear(_ notice: FileNotice) throws(Violation) {
-        note("the spool hears \(notice)")
+        note("the spool hears \(words(notice))")
         spool.notices.append(notice)
         switch notice {
         case .accepted(let takenAs, let file, let ids):

@@ -10,11 +10,14 @@ struct StoryWhims {
     var factsStall = 0
     var whispersStall = 0
     var answersStall = 0
+    /// Workers that do nothing for so many steps.
+    var idleWorkers: [WorkerID: Int] = [:]
 
     mutating func stepPasses() {
         factsStall = max(0, factsStall - 1)
         whispersStall = max(0, whispersStall - 1)
         answersStall = max(0, answersStall - 1)
+        idleWorkers = idleWorkers.filter { $0.value > 1 }.mapValues { $0 - 1 }
     }
 
     /// A whim goes before what a client would have asked for.
@@ -38,9 +41,10 @@ extension StoryWorld {
     }
 
     /// A run is called off, and before its worker says so a client has the job run again.
-    mutating func comeAfter(_ run: Run) {
+    mutating func comeAfter(_ run: Run, with worker: WorkerID) {
         guard weather.faults, Int.random(in: 0..<4, using: &chance) == 0 else { return }
-        whims.requests.append(.retry(.ids([run.job])))
+        whims.requests = [.retry(.ids([run.job]))]
+        whims.idleWorkers[worker] = Int.random(in: 0...150, using: &chance)
     }
 
     /// While the parts of a job are read for its last run a client calls it off.

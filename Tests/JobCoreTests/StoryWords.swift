@@ -98,6 +98,14 @@ func words(_ reply: Reply) -> String {
     }
 }
 
+func words(_ notice: FileNotice) -> String {
+    switch notice {
+    case .accepted(let takenAs, _, let ids): "accepted \(takenAs) as \(ids.map(\.rawValue))"
+    case .refused(let takenAs, let refusal): "refused \(takenAs) \(refusal.code)"
+    case .ended(let file): "ended \(file.rawValue)"
+    }
+}
+
 func words(_ request: Request) -> String {
     guard case .submit(let jobs, _, let waitMs) = request else { return short("\(request)") }
     let all = jobs.map { job in

@@ -83,7 +83,10 @@ extension StoryWorld {
     }
 
     mutating func letAWorkerAct() throws(Violation) {
-        let able = workers.filter { $0.value.step == .born || $0.value.isBusy }.keys.sorted()
+        let able = workers.filter { id, actor in
+            (actor.step == .born || actor.isBusy)
+                && (!weather.faults || whims.idleWorkers[id] == nil)
+        }.keys.sorted()
         guard let worker = able.randomElement(using: &chance) else { return }
         guard var actor = workers[worker] else { return }
         if actor.step == .born {

@@ -246,7 +246,7 @@ struct StoryWorld {
             if let back { comeBetween(back.job) }
         case .breakOff(let worker, let job, let attempt, let reason):
             workers[worker]?.brokenOff[Run(job: job, attempt: attempt)] = reason
-            if reason == .cancelled { comeAfter(Run(job: job, attempt: attempt)) }
+            if reason == .cancelled { comeAfter(Run(job: job, attempt: attempt), with: worker) }
         case .abandon(let worker):
             workers[worker]?.giveUp()
             isDraining = isDraining || dispatcher.stop.isDraining
