@@ -95,6 +95,11 @@ extension StoryWorld {
         let open = ledger.kept.compactMap { details($0)?.job }
             .filter { $0.state == .queued && $0.waitsFor == 0 }
         guard let first = open.min(by: { $0.readyAt < $1.readyAt }) else { return }
+        // A job that pauses until before it was created, for the clock was set back, is shown by no
+        // survey: it may have to wait for the next start.
+        if let shown = details(first.id), first.readyAt <= shown.createdAt, first.attempt > .none {
+            return try recover(cleanly: true)
+        }
         guard let wake = dispatcher.nextWake() else {
             throw Violation(sentence: "job \(first.id.rawValue) is not waiting for ever")
         }
