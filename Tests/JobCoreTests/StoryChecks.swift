@@ -231,8 +231,7 @@ extension StoryWorld {
         _ refusal: Refusal,
         _ asking: StoryLedger.Asking
     ) throws(Violation) {
-        // What could not be read may have been accepted.
-        guard case .submit = asking.request, refusal.code != "unreadable",
+        guard case .submit = asking.request,
             let ticket = asking.ticket,
             let accepted = ledger.heardInserted[ticket]
         else { return }
@@ -285,8 +284,9 @@ extension StoryWorld {
         try check(dispatcher.receipts.abandoned.isEmpty, "no run is left unsettled")
         try check(dispatcher.waits.count == 0, "nobody is left waiting")
         for client in UInt8(0)..<4 {
-            let count = dispatcher.waits.count(of: ClientID(rawValue: [client]))
-            try check(count == 0, "client \(client) is not counted as waiting")
+            let account = Account.connection(ClientID(rawValue: [client]))
+            let share = dispatcher.waits.share(of: account)
+            try check(share == Waits.Share(), "client \(client) is not counted as waiting")
         }
         try check(dispatcher.crew.isIdle, "no worker is left with an order")
         var lanes = dispatcher.lanes

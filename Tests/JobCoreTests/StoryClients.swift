@@ -121,7 +121,7 @@ extension StoryWorld {
         let tries = Int.random(in: 1...3, using: &chance)
         spec.retry = RetryPolicy(maxAttempts: tries, firstMs: 40, longestMs: 100)
         switch Int.random(in: 0..<20, using: &chance) {
-        case 0..<5: spec.writes = Bool.random(using: &chance) ? "x" : "y"
+        case 0..<5 where hasWriters: spec.writes = Bool.random(using: &chance) ? "x" : "y"
         case 5..<8:
             spec.kind = .compute
             spec.parts = Int.random(in: 2...4, using: &chance)
@@ -156,7 +156,7 @@ extension StoryWorld {
         turns = StoryTurns()
         whims = StoryWhims()
         stoppedAt = nil
-        setClock()
+        if hasWriters { store.begin(at: now, after: now) } else { setClock() }
         spool.restart(store.endedFiles)
         (unwritten, facts, questions, answers, whispers) = ([], [], [], [], [])
         workers = [:]

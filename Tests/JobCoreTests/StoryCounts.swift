@@ -60,7 +60,9 @@ extension StoryWorld {
     /// After a second stop, or when its time is up, a stop waits for no run any more.
     func checkHurry() throws(Violation) {
         for actor in workers.values where actor.step == .working && !actor.isGivenUp {
-            guard !hasExited, let order = actor.current?.order else { continue }
+            guard !hasExited, let order = actor.current?.order, order.phase != .bury else {
+                continue
+            }
             let run = Run(job: order.job, attempt: order.attempt)
             try check(actor.brokenOff[run] != nil, "a stop in a hurry breaks off \(words(order))")
         }
@@ -68,6 +70,7 @@ extension StoryWorld {
 
     /// A job fails when it has no chance left, and not before; it succeeds by its own run.
     func checkReason(of ended: Ended) throws(Violation) {
+        guard !hasWriters else { return }  // A receipt tells of an earlier attempt.
         let id = ended.end.id
         guard let spec = ledger.specs[id] else { return }
         switch ended.end.state {

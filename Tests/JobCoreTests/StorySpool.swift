@@ -138,7 +138,11 @@ extension StoryWorld {
         _ accepted: [Accepted],
         _ file: FileID?
     ) throws(Violation) {
-        guard let before = spool.written[row.takenAs] else {
+        // A row goes with its last job once the file is closed, though it may have been closed by a
+        // run that could not put the file away before it ended.
+        guard let before = spool.written[row.takenAs],
+            before.jobs.contains(where: { $0.created && details($0.id) != nil })
+        else {
             spool.written[row.takenAs] = StorySpool.Written(id: file, jobs: accepted)
             return
         }
