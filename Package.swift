@@ -77,7 +77,11 @@ let package = Package(
             swiftSettings: strict
         ),
 
-        .testTarget(name: "ZeroMQTests", dependencies: ["ZeroMQ"], swiftSettings: strict),
+        .testTarget(
+            name: "ZeroMQTests",
+            dependencies: ["ZeroMQ", "JobTesting"],
+            swiftSettings: strict
+        ),
         .testTarget(name: "SQLiteTests", dependencies: ["SQLite"], swiftSettings: strict),
         .testTarget(
             name: "JobCoreTests",
