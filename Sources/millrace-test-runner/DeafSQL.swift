@@ -6,8 +6,8 @@ internal import SQLite
 /// before its time.
 ///
 /// Every connection from now on has a function that sleeps for so many ms, under the name `unistr`:
-/// later SQLites have that one, so the sandbox lets it through. And while there is a file named like a
-/// database with `-held` behind it, whoever takes away the one with `-hang` cannot open it.
+/// later SQLites have that one, so the sandbox lets it through. And while there is a file named
+/// like a database with `-held` behind it, whoever takes away the one with `-hang` cannot open it.
 func registerDeafSQL() {
     _ = SQLiteMemory.isLimitable  // SQLite takes no other memory once it is in use.
     let extend: @convention(c) (OpaquePointer?) -> CInt = { connection in

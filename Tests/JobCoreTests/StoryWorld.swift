@@ -29,8 +29,8 @@ struct StoryWorld {
     /// In some worlds old jobs are removed, and soon.
     let retention: Retention?
     let temper: StoryTemper
-    /// Every other world has databases that jobs write to, and the others have files, set clocks and
-    /// an order of starts that is looked at: each of these has enough to tell.
+    /// Every other world has databases that jobs write to, and the others have files, set clocks
+    /// and an order of starts that is looked at: each of these has enough to tell.
     let hasWriters: Bool
 
     // The writer: changes in order, and facts on their way back.
