@@ -41,11 +41,21 @@ extension Socket {
     /// - Returns: One message, or what fitted of it, or nothing.
     /// - Throws: `isShutdown`, or `EFSM` for a `req` that has not sent its request.
     public func receive(limits: MessageLimits, waiting: Bool) throws(ZeroMQError) -> Received {
+        try handle.receive(limits: limits, waiting: waiting)
+    }
+}
+
+/// On the handle, for the optimizer of Swift 6.3 fails at this loop over a borrowed socket.
+extension Handle {
+    fileprivate func receive(
+        limits: MessageLimits,
+        waiting: Bool
+    ) throws(ZeroMQError) -> Received {
         var part = zmq_msg_t()
         zmq_msg_init(&part)
         defer { zmq_msg_close(&part) }
         guard try take(&part, flags: waiting ? 0 : ZMQ_DONTWAIT) else { return .nothing }
-        handle.sender = nil
+        sender = nil
 
         var frames: [[UInt8]] = []
         // One allocation for nearly every message: envelopes have up to five frames.
@@ -67,15 +77,15 @@ extension Socket {
                 throw ZeroMQError.last("receive the rest of a message")
             }
             // The routing id itself has no properties after a poll (`router_t::xhas_in` in 4.3.4).
-            if handle.isGuarded, handle.sender == nil {
-                handle.sender = zmq_msg_gets(&part, "User-Id").map { String(cString: $0) }
+            if isGuarded, sender == nil {
+                sender = zmq_msg_gets(&part, "User-Id").map { String(cString: $0) }
             }
         }
     }
 
     /// Replaces `part` by the next frame; false when there is none.
     private func take(_ part: inout zmq_msg_t, flags: CInt) throws(ZeroMQError) -> Bool {
-        while zmq_msg_recv(&part, handle.pointer, flags) < 0 {
+        while zmq_msg_recv(&part, pointer, flags) < 0 {
             switch zmq_errno() {
             case EINTR: continue
             case EAGAIN: return false
