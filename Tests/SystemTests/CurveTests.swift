@@ -57,7 +57,7 @@ import ZeroMQ
             }
             let greeting = start + name + rest
             let bytes = [greeting, greeting + hello, [], Array(greeting.prefix(n % 64))][n % 4]
-            try sendRaw(bytes + noise, to: runner.process.port)
+            try RawConnection(to: runner.process.port).say(bytes + noise)
         }
         #expect(try client.ask("sys.ping").code == "200")
         #expect(try runner.client(.read).ask("sys.ping").code == "200")

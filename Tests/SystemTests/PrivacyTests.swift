@@ -139,7 +139,7 @@ import ZeroMQ
 
     /// Who shows no key, or one that nobody has, and says the secret all the same.
     private func strangers(at runner: KeyedRunner) throws {
-        try sendRaw(Array(Self.secret.utf8), to: runner.process.port)
+        try RawConnection(to: runner.process.port).say(Array(Self.secret.utf8))
         let keys = SocketOptions.ClientKeys(secretKey: try SecretKey(), serverKey: runner.serverKey)
         let stranger = try Conversation(dealer: runner.process.tcp, keys: keys)
         _ = try stranger.sayRaw([[], Array("MDPC01".utf8), Array(Self.secret.utf8)])
