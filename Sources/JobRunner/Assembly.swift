@@ -93,6 +93,7 @@ struct Assembly {
     func openDoors(_ endpoints: inout [String]) throws -> Doors {
         let secretKey = try startDoorkeeper()
         let clients = try Socket(.router, in: context, options: clientOptions)
+        let arrivals = try clients.arrivals(in: context)
         for endpoint in settings.listen {
             if isTaken(endpoint) {
                 throw RunnerError.endpoint(endpoint, reason: "another program listens there")
@@ -110,7 +111,13 @@ struct Assembly {
         options.receiveHighWaterMark = 0
         let workers = try Socket(.router, in: context, options: options)
         try workers.bind(Self.workersEndpoint)
-        return Doors(clients: clients, workers: workers)
+        return Doors(
+            clients: clients,
+            workers: workers,
+            arrivals: arrivals,
+            endpoints: endpoints.filter { !$0.hasPrefix("ipc://") },
+            secretKey: secretKey
+        )
     }
 
     /// - Returns: What tcp clients must know this runner by; nil when there are no keys.

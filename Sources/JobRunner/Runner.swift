@@ -71,6 +71,7 @@ public struct Runner {
         }
         signal(SIGPIPE, SIG_IGN)
         signal(SIGXFSZ, SIG_IGN)  // A limit on the size of files is an error of a write.
+        raiseDescriptorLimit()
         let oldMask = umask(0o077)  // The sockets' modes follow it.
         let directory = try StateDirectory(settings.stateDirectory)
         let held = try lock ?? directory.lock()
@@ -94,4 +95,14 @@ public struct Runner {
         if case .stopped = end { LockNote.setAtWork(false, in: held) }
         return end
     }
+}
+
+/// Every client is a descriptor, and the usual soft limit of 1024 is there for select(2), which
+/// nothing here uses.
+private func raiseDescriptorLimit() {
+    let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+    var limit = rlimit()
+    guard getrlimit(resource, &limit) == 0 else { return }
+    limit.rlim_cur = limit.rlim_max
+    setrlimit(resource, &limit)
 }

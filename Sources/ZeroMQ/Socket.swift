@@ -37,6 +37,28 @@ public struct Socket: ~Copyable {
         }
     }
 
+    /// Takes nobody else in at an endpoint that was bound; who came in there stays.
+    public func unbind(_ endpoint: String) throws(ZeroMQError) {
+        guard zmq_unbind(handle.pointer, endpoint) == 0 else {
+            throw ZeroMQError.last("unbind \(endpoint)")
+        }
+    }
+
+    /// A socket that something can be read from whenever a connection has come in at this one, or
+    /// could not be accepted: what it is does not matter (zmq_socket_monitor(3)).
+    ///
+    /// Who asks for it must read it: when it is full, libzmq's thread waits.
+    public func arrivals(in context: Context) throws(ZeroMQError) -> Socket {
+        let endpoint = "inproc://arrivals-\(UInt(bitPattern: handle.pointer))"
+        let events = ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_ACCEPT_FAILED
+        guard zmq_socket_monitor(handle.pointer, endpoint, events) == 0 else {
+            throw ZeroMQError.last("watch who comes in")
+        }
+        let socket = try Socket(.pair, in: context)
+        try socket.connect(endpoint)
+        return socket
+    }
+
     /// For a guarded router: who sent the message that was received last, by the name that the
     /// `Gate` gave. Nil when no gate was asked, as for a peer over inproc.
     public var sender: String? { handle.sender }

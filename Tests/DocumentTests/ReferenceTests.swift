@@ -109,6 +109,7 @@ internal import Testing
         ("JobRunner/StateDirectory.swift", from: "var summary", to: "var hint"),
         ("JobRunner/Systemd.swift", from: "log.error(", to: "\n"),
         ("JobCore/Dispatcher/Dispatcher+Answers.swift", from: "alarms.append(", to: "\n"),
+        ("JobRunner/Broker/Doors.swift", from: "guard nextTry", to: "}\n\n"),
     ]
 
     @Test(arguments: alarms)

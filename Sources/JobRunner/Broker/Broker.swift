@@ -19,12 +19,6 @@ struct Staff: Sendable {
     let doorkeeper = Mailbox<Bool>()
 }
 
-/// The broker's sockets: where clients come in, and where the workers are.
-struct Doors: ~Copyable {
-    let clients: Socket
-    let workers: Socket
-}
-
 /// The broker's thread: listens to clients, workers and the other threads, asks the dispatcher, and
 /// carries out what it decides. A loop without decisions.
 struct Broker: ~Copyable {
@@ -37,7 +31,7 @@ struct Broker: ~Copyable {
     /// Bytes of large messages that wait for being read.
     private static let unreadBytes = 64 << 20
 
-    private let doors: Doors
+    private var doors: Doors
     private let desk: Desk
     private var dispatcher: Dispatcher
     private var posts: [WorkerID: WorkerPost] = [:]
@@ -79,6 +73,7 @@ struct Broker: ~Copyable {
         var poll = PollSet()
         let clientsReady = poll.add(doors.clients)
         let workersReady = poll.add(doors.workers)
+        let arrivalsReady = poll.add(doors.arrivals)
         let inboxReady = poll.add(fileDescriptor: desk.inbox.descriptor)
         let signalsReady = desk.signals.map { poll.add(fileDescriptor: $0) }
 
@@ -93,6 +88,7 @@ struct Broker: ~Copyable {
             if poll.isReady(inboxReady) { try hearThreads(at: now) }
             if poll.isReady(clientsReady) { try hearClients(at: now) }
             if let signalsReady, poll.isReady(signalsReady) { hearSignals(at: now) }
+            if poll.isReady(arrivalsReady) { try doors.look(at: now) }
             try look(at: now)
         }
     }
@@ -100,13 +96,10 @@ struct Broker: ~Copyable {
     /// How long nothing may be heard before it is time to look at something.
     private var pause: Duration? {
         var pauses: [Int64] = []
-        if let wake = dispatcher.nextWake() {
-            pauses.append(max(0, wake.ms(since: desk.time.now())))
+        for time in [dispatcher.nextWake(), desk.systemd?.nextLook, doors.nextTry] {
+            if let time { pauses.append(max(0, time.ms(since: desk.time.now()))) }
         }
         if let ms = dispatcher.watchEveryMs { pauses.append(ms) }
-        if let look = desk.systemd?.nextLook {
-            pauses.append(max(0, look.ms(since: desk.time.now())))
-        }
         if !outbox.isEmpty { pauses.append(Self.flushMs) }
         return pauses.min().map { .milliseconds($0) }
     }
@@ -214,7 +207,8 @@ extension Broker {
 
     /// What nobody says: the workers' marks, and that time passes.
     private mutating func look(at now: Timestamp) throws(ZeroMQError) {
-        dispatcher.alarms = desk.alarms()
+        if let time = doors.nextTry, time <= now { try doors.look(at: now) }
+        dispatcher.alarms = desk.alarms() + (doors.alarm.map { [$0] } ?? [])
         if dispatcher.isDraining { desk.systemd?.sayStopping() }
         desk.systemd?.look(at: now, writerTurn: desk.staff.writer.turn)
         dispatcher.clockDriftMs = desk.clockDriftMs()

@@ -41,8 +41,8 @@ import Testing
         #expect(broken.isEmpty, "\(broken)")
     }
 
-    /// libzmq goes on trying to accept as long as connections wait: its thread is busy then.
-    @Test func `clients that wait for a descriptor burn no processor`() throws {
+    /// libzmq spins while it cannot accept who waits, so nobody may wait.
+    @Test func `clients for whom there is no descriptor burn no processor`() throws {
         let broken = try row.run("a processor while they wait") { tally in
             let runner = try start()
             let worker = try runner.worker()
@@ -56,8 +56,26 @@ import Testing
             tally.notes.append("\(share) % of a processor while nobody asks anything")
             if share > 50 { tally.broken.append("It used \(share) % of a processor.") }
         }
-        withKnownIssue("libzmq polls a listener that cannot accept", isIntermittent: true) {
-            #expect(broken.isEmpty, "\(broken)")
+        #expect(broken.isEmpty, "\(broken)")
+    }
+
+    @Test func `whoever is on the machine comes in, and others once somebody has left`() throws {
+        let runner = try start()
+        var crowd = try crowd(at: runner)
+        let inside = try eventually("the alarm is there") {
+            let client = try Conversation(runner.ipc)
+            let alarms = try client.ask("sys.stats")["alarms"]?.arrayValue ?? []
+            let isFull = alarms.contains { $0.stringValue?.hasPrefix("New clients") ?? false }
+            return isFull ? client : nil
         }
+        #expect(crowd.count == 500)
+        crowd.removeAll()
+        let late = try Conversation(runner.tcp)
+        try late.ask("sys.ping")
+        let alarms = try eventually("the alarm is over") {
+            let alarms = try inside.ask("sys.stats")["alarms"]?.arrayValue
+            return alarms?.isEmpty == true ? alarms : nil
+        }
+        #expect(alarms.isEmpty)
     }
 }
