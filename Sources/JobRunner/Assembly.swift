@@ -18,7 +18,10 @@ struct Assembly {
     private let log: Logger
     private let time: RunClock
     private let ledger: InFlightLedger
-    private let context: Context
+    /// Of the broker and the workers. It may outlive the run, with a worker that was given up.
+    private let inside: Context
+    /// Of the clients. It ends with the run, once the last replies have left.
+    private let outside: Context
     private let inbox = Mailbox<BrokerLetter>()
     private let staff = Staff()
     private let alarm: Alarm
@@ -36,7 +39,8 @@ struct Assembly {
         time = RunClock()
         signals = stopSignals()
         ledger = try InFlightLedger(path: directory.ledger)
-        context = try Context(maxSockets: 65_536)
+        inside = try Context(maxSockets: 65_536, isForInproc: true)
+        outside = try Context(maxSockets: 65_536)
 
         let (open, limits) = (runner.openStore, settings.limits)
         let writer = WriterStart(
@@ -92,8 +96,8 @@ struct Assembly {
     /// Opens the sockets; `endpoints` become what clients can connect to.
     func openDoors(_ endpoints: inout [String]) throws -> Doors {
         let secretKey = try startDoorkeeper()
-        let clients = try Socket(.router, in: context, options: clientOptions)
-        let arrivals = try clients.arrivals(in: context)
+        let clients = try Socket(.router, in: outside, options: clientOptions)
+        let arrivals = try clients.arrivals(in: outside)
         for endpoint in settings.listen {
             if isTaken(endpoint) {
                 throw RunnerError.endpoint(endpoint, reason: "another program listens there")
@@ -109,7 +113,7 @@ struct Assembly {
         var options = SocketOptions()
         options.sendHighWaterMark = 0
         options.receiveHighWaterMark = 0
-        let workers = try Socket(.router, in: context, options: options)
+        let workers = try Socket(.router, in: inside, options: options)
         try workers.bind(Self.workersEndpoint)
         return Doors(
             clients: clients,
@@ -129,7 +133,7 @@ struct Assembly {
         } catch {
             throw SettingsError(problems: [error.summary])
         }
-        try Doorkeeper.start(Gate(curve), in: context, inbox: staff.doorkeeper, log: log)
+        try Doorkeeper.start(Gate(curve), in: outside, inbox: staff.doorkeeper, log: log)
         return key
     }
 
@@ -140,6 +144,7 @@ struct Assembly {
         options.receiveHighWaterMark = 1_000
         options.maxMessageSize = settings.limits.messageBytes
         if settings.curve != nil { options.maxMessageSize? += Self.curveBytes }
+        options.linger = .seconds(2)  // The last replies of a run.
         options.handshakeInterval = .seconds(5)
         options.heartbeatInterval = .seconds(10)
         options.heartbeatTimeout = .seconds(30)
@@ -205,7 +210,7 @@ struct Assembly {
 
     private func startWorker(_ post: WorkerPost) {
         let kit = WorkerKit(
-            context: context,
+            context: inside,
             endpoint: Self.workersEndpoint,
             kernels: kernels,
             databases: settings.databases,

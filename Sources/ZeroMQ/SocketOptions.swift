@@ -2,8 +2,8 @@ internal import CZeroMQ
 
 /// What a socket is told before its first bind or connect, as most options hold from then on only.
 ///
-/// A nil leaves libzmq's default. Two things are no option: sockets never linger (closing drops
-/// what was not sent), and a router never hands a peer's routing id over to a newcomer.
+/// A nil leaves libzmq's default. One thing is no option: a router never hands a peer's routing id
+/// over to a newcomer.
 public struct SocketOptions: Sendable {
     /// The name a router at the other end knows this socket by: 1 to 255 bytes, not beginning with
     /// zero. The router invents one when nil.
@@ -24,6 +24,8 @@ public struct SocketOptions: Sendable {
     public var heartbeatInterval: Duration?
     /// How long a probed peer may be silent before it is disconnected; the interval when nil.
     public var heartbeatTimeout: Duration?
+    /// How long what was not sent outlives the socket: the context waits for it when it ends.
+    public var linger = Duration.zero
     /// Has the `Gate` asked about every peer that comes in over tcp or ipc; nobody comes in while
     /// none is there.
     public var isGuarded = false
@@ -46,7 +48,7 @@ public struct SocketOptions: Sendable {
 
 extension SocketOptions {
     func apply(to socket: UnsafeMutableRawPointer, of kind: Socket.Kind) throws(ZeroMQError) {
-        try set(ZMQ_LINGER, CInt(0), on: socket)
+        try set(ZMQ_LINGER, linger.wholeMilliseconds, on: socket)
         if kind == .router {
             try set(ZMQ_ROUTER_MANDATORY, CInt(routerMandatory ? 1 : 0), on: socket)
         }

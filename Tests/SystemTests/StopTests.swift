@@ -92,6 +92,27 @@ import Testing
         #expect(try runner.process.waitForEnd() == 0)
     }
 
+    /// The job's result is among the last that the runner says, and takes the client a while.
+    @Test func `the last large reply is sent before the runner ends`() throws {
+        let runner = try start()
+        let client = try Conversation(dealer: runner.tcp)
+        let rows = "with recursive n(i) as (select 1 union all select i+1 from n limit 150000)"
+        let slow = "select i, printf('%060d', i), (select sum(n.i) from n) from n"
+        let job = #"{"sql":"\#(rows) \#(slow)","wait_ms":60000,"timeout_ms":60000}"#
+        try client.say("job.submit", job)
+        let other = try Conversation(runner.ipc)
+        _ = try eventually("it runs") {
+            try other.ask("sys.stats")["counts"]?["running"] == 1 ? true : nil
+        }
+        runner.process.signal(SIGTERM)
+        #expect(try runner.process.waitForEnd() == 0)
+        let said = try client.hear()
+        #expect(said.code == "200", "\(said.head)")
+        let bytes = try #require(said.text?.utf8.count)
+        #expect(bytes > 10_000_000)
+        #expect(said.head["total_bytes"]?.integerValue == Int64(bytes))
+    }
+
     @Test func `new jobs are refused while it drains, and questions answered`() throws {
         let runner = try start()
         let client = try Conversation(runner.ipc)

@@ -23,7 +23,10 @@ struct Staff: Sendable {
 /// carries out what it decides. A loop without decisions.
 struct Broker: ~Copyable {
     /// Messages of clients, and of workers, in one round: nobody's flood keeps others waiting.
-    private static let messagesARound = 256
+    private static let messagesARound = 128
+    /// Bytes of clients' messages after which a round ends: to take in 64 KiB of small jobs needs
+    /// about a millisecond.
+    private static let bytesARound = 64 << 10
     /// How soon replies that were not taken are tried again, in ms.
     private static let flushMs: Int64 = 20
     /// A run is looked at when it is this old, in ms.
@@ -36,8 +39,10 @@ struct Broker: ~Copyable {
     private var dispatcher: Dispatcher
     private var posts: [WorkerID: WorkerPost] = [:]
     private var outbox = Outbox()
-    /// Bytes of the messages that the parser has.
+    /// Bytes of the messages that the parser has, or that wait in `parsed`.
     private var unread = 0
+    /// Large messages that were read, for the next rounds.
+    private var parsed: [(heard: Heard, bytes: Int)] = []
     private var exit: Signal?
 
     /// All that the broker uses beside its sockets.
@@ -86,6 +91,7 @@ struct Broker: ~Copyable {
             let now = desk.time.now()
             if poll.isReady(workersReady) { try hearWorkers(at: now) }
             if poll.isReady(inboxReady) { try hearThreads(at: now) }
+            hearParsed(at: now)
             if poll.isReady(clientsReady) { try hearClients(at: now) }
             if let signalsReady, poll.isReady(signalsReady) { hearSignals(at: now) }
             if poll.isReady(arrivalsReady) { try doors.look(at: now) }
@@ -95,6 +101,7 @@ struct Broker: ~Copyable {
 
     /// How long nothing may be heard before it is time to look at something.
     private var pause: Duration? {
+        if !parsed.isEmpty { return .zero }
         var pauses: [Int64] = []
         for time in [dispatcher.nextWake(), desk.systemd?.nextLook, doors.nextTry] {
             if let time { pauses.append(max(0, time.ms(since: desk.time.now()))) }
@@ -109,12 +116,26 @@ struct Broker: ~Copyable {
 
 extension Broker {
     private mutating func hearClients(at now: Timestamp) throws(ZeroMQError) {
-        for _ in 0..<Self.messagesARound {
+        var bytes = 0
+        for _ in 0..<Self.messagesARound where bytes < Self.bytesARound {
             switch try doors.clients.receive(limits: desk.limits, waiting: false) {
             case .nothing: return
             case .tooLarge(let frames): refuse(envelope(frames), .messageTooLarge, at: now)
-            case .message(let frames): hear(envelope(frames), at: now)
+            case .message(let frames):
+                let envelope = envelope(frames)
+                bytes += envelope.map { $0.isLarge ? 0 : $0.byteCount } ?? 0
+                hear(envelope, at: now)
             }
+        }
+    }
+
+    private mutating func hearParsed(at now: Timestamp) {
+        var bytes = 0
+        while bytes < Self.bytesARound, !parsed.isEmpty {
+            let letter = parsed.removeFirst()
+            unread -= letter.bytes
+            bytes += letter.bytes
+            hear(letter.heard, at: now)
         }
     }
 
@@ -172,9 +193,7 @@ extension Broker {
     private mutating func hearThreads(at now: Timestamp) throws(ZeroMQError) {
         for letter in desk.inbox.takeAll() {
             switch letter {
-            case .heard(let heard, let bytes):
-                unread -= bytes
-                hear(heard, at: now)
+            case .heard(let heard, let bytes): parsed.append((heard, bytes))
             case .event(.died(let worker)):
                 // All that it said and did before comes first.
                 try hearWorkers(at: now)
