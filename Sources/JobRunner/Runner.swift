@@ -82,6 +82,8 @@ public struct Runner {
             assembly = try Assembly(self, directory)
         } catch let error as StoreError where error.isFinal {
             throw RunnerError.unfitStore(error.summary, hint: error.hint)
+        } catch let error as StoreError {
+            throw RunnerError.storeNotReady(error.summary, hint: error.hint)
         }
         var endpoints: [String] = []
         let doors = try assembly.openDoors(&endpoints)

@@ -84,6 +84,8 @@ public enum RunnerError: Error, Equatable, Sendable {
     case endpoint(String, reason: String)
     /// The store is damaged, or something else: a sentence, and what to do.
     case unfitStore(String, hint: String?)
+    /// The store cannot be opened now: a sentence, and what to do.
+    case storeNotReady(String, hint: String?)
     /// The program does not call `Runner.computeIfAsked`.
     case noKernelProcesses
 }
@@ -92,7 +94,7 @@ extension RunnerError: Explained {
     public var summary: String {
         switch self {
         case .alreadyRunning(let path): "Another runner uses the state directory \(path)."
-        case .unfitStore(let sentence, _): sentence
+        case .unfitStore(let sentence, _), .storeNotReady(let sentence, _): sentence
         case .endpoint(let endpoint, let reason): "Cannot listen on \(endpoint): \(reason)."
         case .noKernelProcesses: "This program cannot compute in processes of their own."
         }
@@ -101,7 +103,7 @@ extension RunnerError: Explained {
     public var hint: String? {
         switch self {
         case .alreadyRunning: "Stop the other runner, or give this one its own --state."
-        case .unfitStore(_, let hint): hint
+        case .unfitStore(_, let hint), .storeNotReady(_, let hint): hint
         case .noKernelProcesses:
             "Leave out kernel_processes, or have the program call Runner.computeIfAsked first."
         case .endpoint: "Give another --listen, or stop the program that has this one."

@@ -12,6 +12,7 @@ extension ExitCode {
     static let usage = ExitCode(64)
     static let noRunner = ExitCode(69)
     static let runnerFault = ExitCode(70)
+    static let systemFault = ExitCode(71)
     static let stateTaken = ExitCode(73)
     static let tryAgain = ExitCode(75)
     /// Of `serve` alone; `check` is there to find them.
@@ -25,6 +26,8 @@ extension ExitCode {
         case ClientError.badReply: self = .runnerFault
         case ClientError.refused(let refusal): self.init(refusing: refusal.status)
         case RunnerError.unfitStore: self = ExitCode(RunnerExit.damaged)
+        case RunnerError.storeNotReady: self = .tryAgain
+        case is SystemError: self = .systemFault
         case is NoJobs: self = .unknownJob
         case is SettingsError, is BackupError: self = .failure
         case RunnerError.alreadyRunning: self = .stateTaken

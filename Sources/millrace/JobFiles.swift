@@ -8,7 +8,9 @@ enum JobFiles {
     /// The jobs of one file, as objects in the protocol's words. Whether their kernels and
     /// databases exist is for the runner to say.
     static func jobs(inFile path: String) throws -> [JSON] {
-        let found = try submissions(inFile: path) { bytes throws(Refusal) in
+        var limits = Limits()
+        limits.submissionJobs = .max  // How many there may be is for the runner to say, too.
+        let found = try submissions(inFile: path, limits) { bytes throws(Refusal) in
             // Only carried along: the runner reads it.
             Submission(spec: Spec(kind: .sql, body: bytes, timeoutMs: 1), fingerprint: 0)
         }
@@ -18,15 +20,16 @@ enum JobFiles {
     /// Reads the file as a runner with this catalog would.
     ///
     /// - Returns: How many jobs it holds.
-    static func check(file path: String, by catalog: Catalog) throws -> Int {
+    static func check(file path: String, by catalog: Catalog, _ limits: Limits) throws -> Int {
         let reader = JobReader(catalog)
-        return try submissions(inFile: path) { bytes throws(Refusal) in
+        return try submissions(inFile: path, limits) { bytes throws(Refusal) in
             try reader.job(bytes)
         }.count
     }
 
     private static func submissions(
         inFile path: String,
+        _ limits: Limits,
         parse: @escaping JobFile.JobParser
     ) throws -> [Submission] {
         guard let format = JobFile(fileName: path) else {
@@ -37,7 +40,7 @@ enum JobFiles {
         }
         let bytes = try read(path)
         do throws(JobFileProblem) {
-            return try format.submissions(in: bytes, parse: parse)
+            return try format.submissions(in: bytes, limits: limits, parse: parse)
         } catch {
             throw JobFileError(summary: "\(path): \(error.summary)", hint: error.hint)
         }
@@ -55,7 +58,11 @@ enum JobFiles {
         var piece = [UInt8](repeating: 0, count: 1 << 16)
         while bytes.count <= JobFile.bytesMax {
             let count = Glibc.read(file, &piece, piece.count)
-            guard count > 0 else { break }
+            guard count >= 0 else {
+                let reason = String(cString: strerror(errno))
+                throw JobFileError(summary: "\(path) cannot be read: \(reason).", hint: nil)
+            }
+            if count == 0 { break }
             bytes += piece[..<count]
         }
         return bytes

@@ -144,7 +144,7 @@ import Testing
             nice: [1]
             databases:
               a: {path: a.db, wirte: true}
-              b: {path: b.db, write: perhaps}
+              b: {path: b.db, write: yes}
             limits: {wait: 1}
             workers: many
             """

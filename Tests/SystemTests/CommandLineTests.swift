@@ -100,6 +100,23 @@ import Testing
         #expect(json["ids"] == [4, 5])
     }
 
+    @Test func `what was accepted is told also when a later file is refused`() throws {
+        let good = try file("good.json", #"{"kernel":"echo","input":1}"#)
+        let bad = try file("bad.json", #"{"kernel":"no_such_kernel"}"#)
+        let json = try millrace("submit", "--json", good, bad)
+        #expect(json.code == 64)
+        #expect(try json.json["ids"] == [1])
+        let plain = try millrace("submit", good, bad)
+        #expect(plain.code == 64)
+        #expect(plain.output == "2\n")
+    }
+
+    @Test func `a file for results is left alone when there is none`() throws {
+        let kept = try file("keep.csv", "precious")
+        #expect(try millrace("result", "999", "-o", kept).code == 3)
+        #expect(try String(contentsOfFile: kept, encoding: .utf8) == "precious")
+    }
+
     @Test func `show tells all about jobs, for people and for programs`() throws {
         _ = try millrace("submit", "--kernel", "echo", "--input", "1", "--wait")
         _ = try millrace(
@@ -229,6 +246,31 @@ import Testing
         let served = try millrace("serve", "--settings", settings)
         #expect(served.code == 78 && served.errors == settled.errors)
         #expect(try millrace("list", "--json").json["jobs"] == [])
+    }
+
+    @Test func `how many jobs a file may hold is what the settings say`() throws {
+        let many = try file("many.jsonl", String(repeating: "{\"sql\":\"select 1\"}\n", count: 3))
+        let few = try file("few.yaml", "limits: {submission_jobs: 2}\n")
+        #expect(try millrace("check", many).code == 0)
+        let said = try millrace("check", "--settings", few, many)
+        #expect(said.code == 1)
+        #expect(said.errors.contains("2"), "\(said.errors)")
+    }
+
+    @Test func `what cannot be read is told as that`() throws {
+        let directory = runner.directory.path + "/folder.sql"
+        try FileManager.default.createDirectory(
+            atPath: directory,
+            withIntermediateDirectories: false
+        )
+        let said = try millrace("submit", directory)
+        #expect(said.code == 64)
+        #expect(said.errors.contains("cannot be read"), "\(said.errors)")
+    }
+
+    @Test func `a state directory that cannot be made is the system's fault`() throws {
+        let said = try program(["serve", "--no-supervise", "--state", "/proc/under"], [:])
+        #expect(said.code == 71)
     }
 
     @Test func `all means all jobs to which it can be done`() throws {

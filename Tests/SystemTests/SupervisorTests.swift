@@ -82,7 +82,7 @@ import Testing
             environment: RunnerProcess.environment,
             directory: directory.path
         )
-        #expect(try few.waitForEnd() == 64)
+        #expect(try few.waitForEnd() == 71)
         #expect(few.errors.contains("Cannot start the runner: Bad file descriptor."))
         #expect(!few.errors.contains("started again"))
     }

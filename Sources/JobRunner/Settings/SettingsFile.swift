@@ -139,7 +139,8 @@ struct SettingsFile {
     }
 
     private mutating func bool(_ node: Node, of name: String) -> Bool {
-        if let value = node.bool { return value }
+        // Not YAML's own rule, by which yes and off are booleans: the variables know no such words.
+        if let value = node.scalar.flatMap({ Bool($0.string) }) { return value }
         refuse("\(name) must be true or false", at: node)
         return false
     }

@@ -26,14 +26,14 @@ struct CheckCommand: ParsableCommand {
     func run() throws {
         let settings = try Settings(reading: settings.sources)
         guard !files.isEmpty else { return Console.tell("The settings are good.") }
-        try checkFiles(by: Runner.catalog(of: settings))
+        try checkFiles(by: Runner.catalog(of: settings), settings.limits)
     }
 
-    private func checkFiles(by catalog: Catalog) throws {
+    private func checkFiles(by catalog: Catalog, _ limits: Limits) throws {
         var isGood = true
         for file in files {
             do {
-                let count = Int64(try JobFiles.check(file: file, by: catalog))
+                let count = Int64(try JobFiles.check(file: file, by: catalog, limits))
                 Console.tell("\(file): \(Words.count(count, "job")), nothing wrong.")
             } catch let error as any Explained {
                 Console.tell(error)

@@ -76,12 +76,15 @@ struct SubmitCommand: ParsableCommand {
     private func submitFiles(_ client: JobClient) throws -> [JobID] {
         let jobs = try files.map { try JobFiles.jobs(inFile: $0) }
         var ids: [JobID] = []
+        // Also when a later file is refused: what was accepted runs.
+        defer {
+            if json && !wait { Console.print(["ids": .array(ids.map { .integer($0.rawValue) })]) }
+        }
         for jobs in jobs {
             let some = try client.submit(all: jobs)
             if !json { tell(some) }
             ids += some
         }
-        if json && !wait { Console.print(["ids": .array(ids.map { .integer($0.rawValue) })]) }
         return ids
     }
 

@@ -18,7 +18,7 @@ struct ResultPrinter {
         _ ids: [JobID],
         fetch: (JobID) throws -> JobResult?
     ) throws -> ExitCode {
-        let file = try output.map(OutputFile.init)
+        let file = output.map(OutputFile.init)
         var codes: [ExitCode] = []
         for id in ids {
             do {
@@ -84,22 +84,22 @@ struct JobEndError: Explained {
     }
 }
 
-/// A file that is made or replaced, and closed with the last owner.
+/// A file that is made or replaced when there is something to write, and closed with the last
+/// owner.
 private final class OutputFile {
     private let path: String
-    private let file: UnsafeMutablePointer<FILE>
+    private var file: UnsafeMutablePointer<FILE>?
 
-    init(_ path: String) throws {
-        guard let file = fopen(path, "w") else { throw FileError(path: path, errno: errno) }
-        self.path = path
-        self.file = file
-    }
+    init(_ path: String) { self.path = path }
 
     func write(_ bytes: [UInt8]) throws {
-        guard fwrite(bytes, 1, bytes.count, file) == bytes.count, fflush(file) == 0 else {
+        file = file ?? fopen(path, "w")
+        guard let file, fwrite(bytes, 1, bytes.count, file) == bytes.count, fflush(file) == 0 else {
             throw FileError(path: path, errno: errno)
         }
     }
 
-    deinit { fclose(file) }
+    deinit {
+        if let file { fclose(file) }
+    }
 }
