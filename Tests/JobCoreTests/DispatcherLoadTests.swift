@@ -57,4 +57,16 @@ import Testing
         #expect(shelf.loads == 2)
         #expect(shelf.stage.hear(.timePassed).queries.isEmpty)
     }
+
+    @Test func `nobody is woken for a load that failed before a stop`() throws {
+        var stage = Stage()
+        stage.submit()
+        stage.dispatcher.lanes.markIncomplete(.standard)
+        let load = try #require(stage.hear().queries.first?.ticket)
+        stage.hear(.answered(load, .unreadable(Refusal(500, "store_unfit", "No."))))
+        stage.dispatcher.beginDraining(at: stage.now)
+        stage.now = stage.now.adding(ms: 1_000)
+        stage.hear(.timePassed)
+        #expect(stage.dispatcher.nextWake().map { $0 > stage.now } ?? true)
+    }
 }

@@ -50,12 +50,12 @@ extension Dispatcher {
             nextReadyAt = nil
             ask(.survey(now: now), for: .survey)
         }
-        guard !stop.isDraining else { return }
         if let due = retryLoadsAt, due <= now {
             for queue in failedLoads { lanes.loadFailed(queue) }
             failedLoads = []
             retryLoadsAt = nil
         }
+        guard !stop.isDraining else { return }
         let queues = lanes.queuesToLoad()
         guard !queues.isEmpty else { return }
         // Else large jobs that run, and that the store still takes to be queued, would be all that
