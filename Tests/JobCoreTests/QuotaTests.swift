@@ -120,4 +120,20 @@ import Testing
         #expect(second?.retryAfterMs == 1)
         #expect(refusal(stage.ask(request, client: 2)) == nil)
     }
+
+    @Test func `what was refused is not paid for`() {
+        var limits = Limits()
+        limits.jobsPerSecondPerClient = 10
+        var stage = Stage(limits: limits)
+        let jobs = Array(repeating: makeSubmission(), count: 600)
+        let queueFull = Refusal(429, "queue_full", "There are enough jobs.")
+        for _ in 0..<3 {
+            let asked = stage.ask(.submit(jobs, isBatch: true, waitMs: nil))
+            guard case .insert(let insertion)? = asked.changes.first else { break }
+            #expect(refusal(stage.hear(.wrote([.refused(insertion.ticket, queueFull)]))) != nil)
+        }
+        let one = Request.submit([makeSubmission()], isBatch: false, waitMs: nil)
+        for _ in 0..<10 { #expect(refusal(stage.ask(one)) == nil) }
+        #expect(refusal(stage.ask(one))?.code == "too_many_jobs", "No more than a second's worth.")
+    }
 }

@@ -86,7 +86,9 @@ extension Dispatcher {
 
     mutating func refuse(_ purpose: Purpose, _ refusal: Refusal) {
         switch purpose {
-        case .submission(let caller, _, _, _): say(.refused(refusal), to: caller)
+        case .submission(let caller, let jobs, _, _):
+            quotas.refund(jobs.count, to: caller.account)
+            say(.refused(refusal), to: caller)
         case .file(let file):
             decisions.notices.append(.refused(takenAs: file.row.takenAs, refusal))
         default: break

@@ -54,6 +54,11 @@ struct Quotas {
         return nil
     }
 
+    /// The jobs were refused: they do not count.
+    mutating func refund(_ jobs: Int, to account: Account) {
+        purses[account]?.thousandths += Int64(jobs) * 1_000
+    }
+
     private mutating func keep(_ purse: Purse, of account: Account, at now: Timestamp) {
         purses[account] = purse
         guard purses.count > mostPurses else { return }
