@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -39,6 +40,13 @@ static inline int clinux_next_signal(int fd) {
 
 static inline int clinux_name_thread(const char *name) {
     return pthread_setname_np(pthread_self(), name);
+}
+
+// Safe inside a signal handler, other than pthread_getname_np.
+static inline int clinux_thread_name_begins(const unsigned char *start) {
+    char name[16] = "";
+    prctl(PR_GET_NAME, name);
+    return strncmp(name, (const char *)start, strlen((const char *)start)) == 0;
 }
 
 // The kernel sends `signal` to this process when its parent is gone.

@@ -88,6 +88,22 @@ import Testing
         }
     }
 
+    @Test func `a crash of a thread that runs no job is blamed on none`() throws {
+        let runner = try start()
+        let id = try Conversation(runner.ipc)
+            .submit(#"{"kernel":"sleep","input":{"ms":600000}}"#)
+        for starts in 2...4 {
+            try Conversation(runner.ipc).waitUntilRunning(id)
+            // Sent to a process it is its first thread's: the broker's.
+            kill(try runner.worker(), SIGABRT)
+            try runner.waitUntilReady(times: starts)
+        }
+        let client = try Conversation(runner.ipc)
+        try client.waitUntilRunning(id)
+        #expect(try client.show(id)["attempts"]?.arrayValue?.isEmpty == true)
+        #expect(try client.ask("job.cancel", #"{"id":\#(id)}"#)["count"] == 1)
+    }
+
     @Test func `a poisoned job can be retried and is judged anew`() throws {
         let runner = try start()
         let client = try Conversation(runner.ipc)

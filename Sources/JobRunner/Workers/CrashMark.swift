@@ -2,19 +2,32 @@ internal import CLinux
 internal import Glibc
 
 // What a crashing thread does on its way out: it finds its slot of the in-flight ledger and marks
-// it. Everything here runs inside a signal handler, where only system calls and plain stores are
-// safe.
+// it, or marks that no job is to blame. Everything here runs inside a signal handler, where only
+// system calls and plain stores are safe.
 
 nonisolated(unsafe) private var ledger: UnsafeMutablePointer<InFlightLedger.Slot>?
 nonisolated(unsafe) private var ledgerCount = 0
+nonisolated(unsafe) private var ledgerElsewhere: UnsafeMutablePointer<Int64>?
+
+/// How the names of threads begin that run no job: libzmq's and ours. A thread that a kernel starts
+/// has its worker's name, and one that gives itself another name is not believed to be innocent.
+nonisolated(unsafe) private var withoutJobs: [StaticString] = []
 
 /// What a trap, a wild pointer or an abort sends.
 private let crashSignals = [SIGILL, SIGSEGV, SIGBUS, SIGFPE, SIGABRT, SIGTRAP]
 
 /// Installs the mark for all threads. The signal then does what it would have done without it.
-func installCrashMark(slots: UnsafeMutablePointer<InFlightLedger.Slot>, count: Int) {
+///
+/// `elsewhere` becomes 1 when a thread crashes that runs no job.
+func installCrashMark(
+    slots: UnsafeMutablePointer<InFlightLedger.Slot>,
+    count: Int,
+    elsewhere: UnsafeMutablePointer<Int64>
+) {
     ledger = slots
     ledgerCount = count
+    ledgerElsewhere = elsewhere
+    withoutJobs = ["ZMQbg/", "writer", "reader", "parser", "intake", "doorkeeper"]
     var action = sigaction()
     action.__sigaction_handler.sa_handler = markCrash
     // On its own stack, for the other may be used up; once, so that the second time is final.
@@ -25,7 +38,9 @@ func installCrashMark(slots: UnsafeMutablePointer<InFlightLedger.Slot>, count: I
 
 private func markCrash(_ signal: CInt) {
     let thread = clinux_thread_id()
-    if let ledger {
+    if runsNoJob(thread) {
+        ledgerElsewhere?.pointee = 1
+    } else if let ledger {
         for slot in 0..<ledgerCount
         where ledger[slot].thread == thread && ledger[slot].state == .running {
             ledger[slot].state = .crashed
@@ -34,6 +49,13 @@ private func markCrash(_ signal: CInt) {
     // Returning repeats the faulting instruction, now with the default action; but a signal that
     // was sent, as by `abort`, would be lost.
     raise(signal)
+}
+
+/// The process's first thread is the broker's.
+private func runsNoJob(_ thread: CInt) -> Bool {
+    if thread == getpid() { return true }
+    for name in withoutJobs where clinux_thread_name_begins(name.utf8Start) != 0 { return true }
+    return false
 }
 
 /// Gives the calling thread a stack for signals, until the thread ends.

@@ -6,7 +6,8 @@ internal import Synchronization
 /// The runs that are under way, one slot a worker, in a file that is mapped into memory: it
 /// survives the process and costs a run two stores. A start reads from it what a crash interrupted.
 ///
-/// A thread that crashes marks its own slot on the way out, so that its job is blamed and no other.
+/// A thread that crashes marks its own slot on the way out, so that its job is blamed and no other;
+/// one that runs no job marks that none is to blame.
 final class InFlightLedger: Sendable {
     /// One slot. The order of the fields is the file's format; `magic` changes with it.
     struct Slot {
@@ -34,6 +35,8 @@ final class InFlightLedger: Sendable {
 
     // Safe to share: each slot is written by the one thread that claimed it.
     nonisolated(unsafe) private let slots: UnsafeMutablePointer<Slot>
+    /// Not 0 when a thread that runs no job ended the process.
+    nonisolated(unsafe) private let elsewhere: UnsafeMutablePointer<Int64>
     private let claimed = Mutex(Set<Int>())
     private let run = Atomic<Int64>(0)
 
@@ -51,14 +54,15 @@ final class InFlightLedger: Sendable {
         let magic = memory.assumingMemoryBound(to: UInt64.self)
         if magic.pointee != Self.magic { memset(memory, 0, Self.fileBytes) }
         magic.pointee = Self.magic
+        elsewhere = memory.assumingMemoryBound(to: Int64.self) + 1
         slots = memory.assumingMemoryBound(to: Slot.self) + 1
     }
 
     /// The runs that the last process left behind, and who may be to blame for its end: those whose
-    /// threads crashed, or else all that were young.
+    /// threads crashed, or else all that were young, unless it is known that none is.
     func inFlight(at now: Timestamp) -> [InFlight] {
         let found = (0..<Self.slotCount).map { slots[$0] }.filter { $0.state != .empty }
-        let hasCulprit = found.contains { $0.state == .crashed }
+        let hasCulprit = elsewhere.pointee != 0 || found.contains { $0.state == .crashed }
         return found.map { slot in
             let startedAt = Timestamp(rawValue: slot.startedAt)
             let isYoung = (0...Self.suspectMs).contains(now.ms(since: startedAt))
@@ -76,6 +80,7 @@ final class InFlightLedger: Sendable {
     /// From here on slots belong to this run. Call it after what was found has been written down.
     func begin(_ run: RunID) {
         slots.update(repeating: Slot(), count: Self.slotCount)
+        elsewhere.pointee = 0
         self.run.store(run.rawValue, ordering: .relaxed)
     }
 
@@ -106,5 +111,7 @@ final class InFlightLedger: Sendable {
     func leave(_ slot: Int) { slots[slot].state = .empty }
 
     /// Lets crashing threads find their slots.
-    func watchCrashes() { installCrashMark(slots: slots, count: Self.slotCount) }
+    func watchCrashes() {
+        installCrashMark(slots: slots, count: Self.slotCount, elsewhere: elsewhere)
+    }
 }
