@@ -141,7 +141,9 @@ struct Assembly {
         var options = SocketOptions()
         options.isGuarded = settings.curve != nil
         options.sendHighWaterMark = 1_000
-        options.receiveHighWaterMark = 1_000
+        // With a bound libzmq 4.3.4 stops reading from a peer that has reached it, and ends the
+        // process when that peer then leaves (`out_event` in `stream_engine_base.cpp`).
+        options.receiveHighWaterMark = 0
         options.maxMessageSize = settings.limits.messageBytes
         if settings.curve != nil { options.maxMessageSize? += Self.curveBytes }
         options.linger = .seconds(2)  // The last replies of a run.

@@ -60,6 +60,28 @@ import Testing
         #expect(try client.ask("sys.ping").code == "200")
     }
 
+    @Test func `connections that probe, flood and close end nothing`() throws {
+        let runner = try RunnerProcess()
+        func frame(_ text: String, flags: UInt8) -> [UInt8] {
+            [flags, UInt8(text.utf8.count)] + Array(text.utf8)
+        }
+        // A question, and then what libzmq answers by itself, without asking whether it still can.
+        let message =
+            frame("", flags: 1) + frame("MDPC01", flags: 1) + frame("sys.ping", flags: 1)
+            + frame("", flags: 0) + frame("\u{4}PING\u{0}\u{0}", flags: 4)
+        let flood = Array(repeating: message, count: 3_000).flatMap(\.self)
+        for _ in 0..<5 {
+            let connections = try (0..<5).map { _ in try RawConnection(to: runner.port) }
+            for connection in connections { try connection.introduce() }
+            for connection in connections {
+                for _ in 0..<20 { connection.sayWhatFits(flood) }
+            }
+        }
+        let client = try Conversation(runner.ipc)
+        for _ in 0..<100 { #expect(try client.ask("sys.ping").code == "200") }
+        #expect(try client.run == 1, "The process must be the same.")
+    }
+
     @Test func `a client that asks and never reads costs little memory and hurts nobody`() throws {
         let runner = try RunnerProcess()
         let client = try Conversation(runner.ipc)
