@@ -109,6 +109,51 @@ import Testing
         try expectSameProcess()
     }
 
+    @Test func `a stop while the order is on its way does not get into the order`() throws {
+        // Ends in zeros, as every tar does, and as many as a word of the channel has.
+        let bytes = [UInt8](repeating: 1, count: 4 << 20) + [0, 0, 0, 0]
+        for round in 0..<20 {
+            let id = try client.submit(
+                #"{"kernel":"echo","input":{"$frame":2},"timeout_ms":\#(1 + round % 5)}"#,
+                frames: [bytes]
+            )
+            let said = try client.result(id)
+            let isRight = said.state == "succeeded" && said.frames.first == bytes
+            #expect(isRight || said.errorCode == "timeout", "\(said.head)")
+        }
+        #expect(try client.result(client.submit(#"{"kernel":"echo","input":1}"#)).text == "1")
+        try expectSameProcess()
+    }
+
+    @Test func `a process that has nothing to do sleeps`() throws {
+        _ = try client.result(client.submit(#"{"kernel":"echo","input":1}"#))
+        let before = try wakes
+        #expect(!before.isEmpty)
+        let numbers = "with recursive n(i) as (select 1 union all select i+1 from n limit 2000000)"
+        _ = try client.result(client.submit(#"{"sql":"\#(numbers) select sum(i) from n"}"#))
+        for (child, count) in try wakes {
+            #expect(count - (before[child] ?? count) < 10, "\(child)")
+        }
+    }
+
+    /// How often the threads of each process for kernels were put to sleep, which is how often they
+    /// woke.
+    private var wakes: [pid_t: Int] {
+        get throws {
+            var found: [pid_t: Int] = [:]
+            for child in try children {
+                let threads = "/proc/\(child)/task"
+                for thread in try FileManager.default.contentsOfDirectory(atPath: threads) {
+                    let path = "\(threads)/\(thread)/status"
+                    let text = try String(contentsOfFile: path, encoding: .utf8)
+                    let count = text.firstMatch(of: /\nvoluntary_ctxt_switches:\s*(\d+)/)
+                    found[child, default: 0] += try Int(#require(count).1) ?? 0
+                }
+            }
+            return found
+        }
+    }
+
     @Test func `a process that ended while it had nothing to do costs no attempt`() throws {
         for _ in 0..<5 {
             let said = try client.result(client.submit(#"{"kernel":"echo","input":1}"#))

@@ -7,7 +7,7 @@ struct FrameChannel {
     /// The other side is gone, or says what is no message.
     struct Closed: Error {}
 
-    /// How often whoever waits looks around, in ms.
+    /// How often whoever looks around while waiting does so, in ms.
     private static let lookMs: CInt = 10
     /// More than any message has; a count is looked at before it is believed.
     private static let framesMax = 1 << 20
@@ -24,8 +24,9 @@ struct FrameChannel {
         return (ends[0], ends[1])
     }
 
-    /// Sends a message; `look` is called again and again while nothing can be written.
-    func send(_ frames: [[UInt8]], _ look: () -> Void = {}) throws(Closed) {
+    /// Sends a message; `look` is called again and again while nothing can be written, and must not
+    /// send anything itself.
+    func send(_ frames: [[UInt8]], _ look: (() -> Void)? = nil) throws(Closed) {
         var bytes = frames.count <= Self.framesMax ? word(frames.count) : []
         for frame in frames { bytes += word(frame.count) + frame }
         var sent = 0
@@ -44,7 +45,7 @@ struct FrameChannel {
     }
 
     /// Waits for a message; `look` is called again and again while nothing comes.
-    func receive(_ look: () -> Void = {}) throws(Closed) -> [[UInt8]] {
+    func receive(_ look: (() -> Void)? = nil) throws(Closed) -> [[UInt8]] {
         let count = try number(look)
         guard count <= Self.framesMax else { throw Closed() }
         var frames: [[UInt8]] = []
@@ -52,11 +53,11 @@ struct FrameChannel {
         return frames
     }
 
-    private func number(_ look: () -> Void) throws(Closed) -> Int {
+    private func number(_ look: (() -> Void)?) throws(Closed) -> Int {
         try bytes(4, look).reversed().reduce(0) { $0 << 8 | Int($1) }
     }
 
-    private func bytes(_ count: Int, _ look: () -> Void) throws(Closed) -> [UInt8] {
+    private func bytes(_ count: Int, _ look: (() -> Void)?) throws(Closed) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: count)
         var done = 0
         while done < count {
@@ -75,11 +76,11 @@ struct FrameChannel {
     }
 
     /// After a call that has done nothing: waits, unless it has failed for good.
-    private func pause(for event: CInt, _ look: () -> Void) throws(Closed) {
+    private func pause(for event: CInt, _ look: (() -> Void)?) throws(Closed) {
         guard errno == EAGAIN || errno == EINTR else { throw Closed() }
         var item = pollfd(fd: descriptor, events: Int16(event), revents: 0)
-        _ = poll(&item, 1, Self.lookMs)
-        look()
+        _ = poll(&item, 1, look == nil ? -1 : Self.lookMs)
+        look?()
     }
 
     private func word(_ number: Int) -> [UInt8] {

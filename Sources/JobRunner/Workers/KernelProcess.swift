@@ -47,8 +47,8 @@ final class KernelProcess {
         }
         let stop = StopOfRun(run, child.process, child.channel, plan.patience)
         do {
-            try child.channel.send(Order.frames(for: [order]), stop.look)
-            let reports = try Report.read(child.channel.receive(stop.look))
+            try child.channel.send(Order.frames(for: [order]), stop.insist)
+            let reports = try Report.read(child.channel.receive(stop.passOn))
             if let report = reports.first { return report.ending }
         } catch {}
         end()
@@ -98,7 +98,9 @@ private final class StopOfRun {
     private let process: pid_t
     private let channel: FrameChannel
     private let patience: Duration
-    private var toldAt: ContinuousClock.Instant?
+    /// When it was seen first that the run shall stop.
+    private var since: ContinuousClock.Instant?
+    private var hasTold = false
     private(set) var hasKilled = false
 
     init(_ run: KernelRun, _ process: pid_t, _ channel: FrameChannel, _ patience: Duration) {
@@ -108,15 +110,23 @@ private final class StopOfRun {
         self.patience = patience
     }
 
-    func look() {
+    /// While the process waits for nothing but what it is told.
+    func passOn() {
         guard run.isCancelled else { return }
-        guard let toldAt else {
-            toldAt = .now
+        if !hasTold {
+            hasTold = true
             // One that cannot be told is killed.
-            try? channel.send(KernelServer.breakOff)
-            return
+            try? channel.send(KernelServer.breakOff, insist)
         }
-        guard !hasKilled, ContinuousClock.now - toldAt >= patience else { return }
+        insist()
+    }
+
+    /// While a message is on its way there: nothing else may be said in the middle of it.
+    func insist() {
+        guard run.isCancelled, !hasKilled else { return }
+        let since = since ?? .now
+        self.since = since
+        guard ContinuousClock.now - since >= patience else { return }
         hasKilled = true
         kill(process, SIGKILL)
     }
