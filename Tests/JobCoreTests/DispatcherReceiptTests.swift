@@ -107,6 +107,8 @@ import Testing
         _ = stage.submit(writing)
         let mark = stage.mark(order.sequence)
         stage.now = stage.now.adding(ms: 61_000)
+        stage.hear(mark)
+        stage.now = stage.now.adding(ms: 201)
         let seen = stage.hear(mark)
         #expect(seen.signals.contains(.abandon(first)))
         #expect(!seen.changes.contains { if case .lose = $0 { true } else { false } })
@@ -174,6 +176,8 @@ import Testing
         let order = try order(&stage, id: 1)
         let mark = stage.mark(order.sequence)
         stage.now = stage.now.adding(ms: 61_000)
+        stage.hear(mark)
+        stage.now = stage.now.adding(ms: 201)
         #expect(stage.hear(mark).signals == [.abandon(first), .start(second)])
         #expect(stage.dispatcher.nextWake() == nil)
         #expect(stage.hear(.ready(second)).orders.map(\.order.phase) == [.bury])
@@ -212,6 +216,8 @@ import Testing
         let order = try #require(stage.submit().orders.first?.order)
         let mark = stage.mark(order.sequence)
         stage.now = stage.now.adding(ms: 61_000)
+        stage.hear(mark)
+        stage.now = stage.now.adding(ms: 201)
         guard case .lose? = stage.hear(mark).changes.last else { throw Missing() }
         #expect(stage.dispatcher.receipts.abandoned.isEmpty)
     }

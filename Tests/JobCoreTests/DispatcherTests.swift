@@ -219,6 +219,7 @@ import Testing
         stage.now = stage.now.adding(ms: 61_000)
         #expect(stage.hear(mark).signals == [.recall(worker, upTo: second.sequence)])
         stage.hear(.recalled(worker, second.sequence..<second.sequence + 1))
+        stage.now = stage.now.adding(ms: 201)
         let seen = stage.hear(mark)
         #expect(seen.signals == [.abandon(worker), .start(WorkerID(rawValue: 2))])
         #expect(stage.hear(.reported([makeReport(first)])).changes.isEmpty)
@@ -231,7 +232,8 @@ import Testing
         let order = try #require(stage.submit(makeSpec(writes: "x")).orders.first?.order)
         let mark = stage.mark(order.sequence)
         stage.hear(.wrote([.cancelRequested(order.job, order.attempt)]))
-        stage.now = stage.now.adding(ms: 300)
+        stage.hear(mark)
+        stage.now = stage.now.adding(ms: 201)
         #expect(stage.hear(mark).signals.contains(.abandon(worker)))
     }
 

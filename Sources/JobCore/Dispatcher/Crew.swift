@@ -17,8 +17,10 @@ struct Crew {
         var expectedMicros: Double?
         /// True when the order is to bury an attempt of another worker.
         let isBurial: Bool
-        /// When the worker was told to break it off, because the job was called off.
-        var brokenOffAt: Timestamp?
+        /// True once the worker was told to break it off, because the job was called off.
+        var isBrokenOff = false
+        /// When it was first seen to go on though it should end.
+        var overdueAt: Timestamp?
     }
 
     struct Member {
@@ -113,10 +115,23 @@ struct Crew {
     }
 
     /// Notes that the worker was told to break this attempt off.
-    mutating func breakOff(_ job: JobID, _ attempt: Attempt, on worker: WorkerID, at now: Timestamp)
-    {
+    mutating func breakOff(_ job: JobID, _ attempt: Attempt, on worker: WorkerID) {
         guard let place = members[worker]?.place(of: job, attempt) else { return }
-        members[worker]?.orders[place].brokenOffAt = now
+        members[worker]?.orders[place].isBrokenOff = true
+    }
+
+    /// Notes that the worker's run goes on though it should end.
+    ///
+    /// - Returns: For how long that has been seen, in ms.
+    mutating func overdueMs(
+        _ run: Outstanding,
+        on worker: WorkerID,
+        at now: Timestamp
+    ) -> Int64 {
+        guard let place = members[worker]?.place(of: run.job.id, run.job.next) else { return 0 }
+        let since = run.overdueAt ?? now
+        members[worker]?.orders[place].overdueAt = since
+        return now.ms(since: since)
     }
 
     /// - Returns: These orders, which the worker will not begin.

@@ -16,7 +16,7 @@ extension Dispatcher {
             settled(parent)
             for child in children { queue(child, at: now) }
         case .cancelRequested(let job, let attempt):
-            breakOff(job, attempt, at: now)
+            breakOff(job, attempt)
             if active[job] == nil { settleUnbegun(job, attempt, at: now) }
         case .cameLate(let job, let attempt): if active[job] == attempt { settled(job) }
         case .changed(let ticket, let count, let unfit): changed(ticket, count, unfit, at: now)
@@ -108,7 +108,7 @@ extension Dispatcher {
         lanes.remove(job)
         if let attempt = active[job], crew.holder(of: job, attempt) != nil {
             // It ended in spite of its run: cancelled, or with its parent.
-            breakOff(job, attempt, at: now)
+            breakOff(job, attempt)
         }
         settled(job)
         receipts.ended(ended.end)

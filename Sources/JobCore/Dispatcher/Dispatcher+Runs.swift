@@ -67,23 +67,23 @@ extension Dispatcher {
     // MARK: Breaking off
 
     /// Asks the worker that has this run to end it.
-    mutating func breakOff(_ job: JobID, _ attempt: Attempt, at now: Timestamp) {
+    mutating func breakOff(_ job: JobID, _ attempt: Attempt) {
         guard let (worker, _) = crew.holder(of: job, attempt) else { return }
-        crew.breakOff(job, attempt, on: worker, at: now)
+        crew.breakOff(job, attempt, on: worker)
         decisions.signals.append(.breakOff(worker, job, attempt, .cancelled))
     }
 
-    /// A thread that ignores its time-out or a cancel is replaced; its late report is fenced.
+    /// A thread that ignores its time-out or a cancel is replaced; its late report is fenced. What
+    /// counts is how long it was seen to: while the whole process stood still, nobody could obey.
     private mutating func giveUpIfStuck(
         _ mark: WorkerMark,
         _ running: Crew.Outstanding,
         at now: Timestamp
     ) {
         let ranMs = now.ms(since: mark.startedAt)
-        let isOverdue = ranMs > running.job.spec.timeoutMs.addingClamped(plan.stuckMs)
-        // An order may be broken off before it begins.
-        let ignoresMs = running.brokenOffAt.map { min(ranMs, now.ms(since: $0)) } ?? 0
-        guard isOverdue || ignoresMs > plan.stuckMs else { return }
+        guard running.isBrokenOff || ranMs > running.job.spec.timeoutMs,
+            crew.overdueMs(running, on: mark.worker, at: now) > plan.stuckMs
+        else { return }
         // What waits behind the run is taken back first: the thread may still come to it.
         guard crew[mark.worker]?.hasAhead != true else { return }
         decisions.signals.append(.abandon(mark.worker))
@@ -130,7 +130,7 @@ extension Dispatcher {
         giveBack(turnsOf: job)
         guard active[job.id] == job.next else { return }
         active[job.id] = nil
-        if order.brokenOffAt == nil {
+        if !order.isBrokenOff {
             admit(job)
         } else {
             settleUnbegun(job.id, job.next, at: now)
@@ -160,12 +160,5 @@ extension Report {
         var report = self
         report.ending = .putBack
         return report
-    }
-}
-
-extension Int64 {
-    func addingClamped(_ other: Int64) -> Int64 {
-        let (sum, overflowed) = addingReportingOverflow(other)
-        return overflowed ? .max : sum
     }
 }
