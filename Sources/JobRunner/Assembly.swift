@@ -225,12 +225,13 @@ struct Assembly {
             log: log
         )
         let worker = post.worker
-        startThread(
-            "worker-\(worker.rawValue)",
-            ended: { [inbox] in inbox.put(.event(.died(worker))) }
-        ) {
+        let ended = { @Sendable [inbox] in inbox.put(.event(.died(worker))) }
+        let hasStarted = tryToStartThread("worker-\(worker.rawValue)", ended: ended) {
             WorkerLoop.live(kit, post: post)
         }
+        guard !hasStarted else { return }
+        log.error("There is no thread for a worker.", metadata: ["worker": "\(worker.rawValue)"])
+        ended()
     }
 
     private func stopWriter() {

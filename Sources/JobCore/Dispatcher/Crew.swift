@@ -46,6 +46,8 @@ struct Crew {
     }
 
     private(set) var members: [WorkerID: Member] = [:]
+    /// Workers that were started and have not said that they are there.
+    private(set) var expected: Set<WorkerID> = []
     private var nextWorker = 1
 
     var inOrder: [(key: WorkerID, value: Member)] { members.sorted { $0.key < $1.key } }
@@ -56,13 +58,19 @@ struct Crew {
     var isIdle: Bool { members.values.allSatisfy(\.orders.isEmpty) }
 
     mutating func newWorker() -> WorkerID {
-        defer { nextWorker += 1 }
-        return WorkerID(rawValue: nextWorker)
+        let worker = WorkerID(rawValue: nextWorker)
+        nextWorker += 1
+        expected.insert(worker)
+        return worker
     }
 
     mutating func join(_ worker: WorkerID) {
+        expected.remove(worker)
         if members[worker] == nil { members[worker] = Member() }
     }
+
+    /// - Returns: True when the worker was expected, and ends before it came.
+    mutating func neverCame(_ worker: WorkerID) -> Bool { expected.remove(worker) != nil }
 
     /// - Returns: What the worker had been told and not reported.
     mutating func leave(_ worker: WorkerID) -> Member? { members.removeValue(forKey: worker) }

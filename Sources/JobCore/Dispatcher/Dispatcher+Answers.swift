@@ -253,6 +253,10 @@ extension Dispatcher {
         found.dropped = dropped
         found.alarms += alarms
         if let trouble = sweepTrouble(at: now) { found.alarms.append(trouble) }
+        if lacksWorkers {
+            let (missing, all) = (missingWorkers, plan.about.workers)
+            found.alarms.append("\(missing) of \(all) workers cannot be started.")
+        }
         if !abandoned.isEmpty {
             found.alarms.append("\(abandoned.count) workers do not stop and were replaced.")
         }

@@ -93,10 +93,36 @@ extension Dispatcher {
         workerGone(mark.worker, reason: reason, at: now)
     }
 
-    // MARK: Workers that are gone
+    // MARK: Workers that come and go
+
+    /// Pause before workers that could not be started are tried again, in ms.
+    private static let startAgainMs: Int64 = 1_000
+
+    /// Those that ought to be there and are not.
+    var missingWorkers: Int { max(0, plan.about.workers - crew.members.count) }
+
+    mutating func workerCame(_ worker: WorkerID) {
+        crew.join(worker)
+        if missingWorkers == 0 { lacksWorkers = false }
+    }
+
+    mutating func startWorkersIfDue(at now: Timestamp) {
+        guard let due = startWorkersAt, due <= now else { return }
+        startWorkersAt = nil
+        guard !stop.isDraining else { return }
+        for _ in 0..<max(0, missingWorkers - crew.expected.count) {
+            decisions.signals.append(.start(crew.newWorker()))
+        }
+    }
 
     mutating func workerDied(_ worker: WorkerID, at now: Timestamp) {
         abandoned.remove(worker)
+        if crew.neverCame(worker) {
+            // For want of descriptors, threads or memory: the next one will hardly fare better.
+            lacksWorkers = true
+            startWorkersAt = startWorkersAt ?? now.adding(ms: Self.startAgainMs)
+            return
+        }
         let reason = "The worker ended in the middle of the run."
         workerGone(worker, reason: reason, at: now)
     }

@@ -47,6 +47,7 @@ extension Dispatcher {
     mutating func timePassed(at now: Timestamp) {
         expireWaits(at: now)
         sweepIfDue(at: now)
+        startWorkersIfDue(at: now)
         guard let due = stop.nextStep, due <= now else { return }
         switch stop.step {
         case .draining: breakOffAll(at: now)

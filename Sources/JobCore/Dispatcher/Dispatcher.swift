@@ -90,6 +90,10 @@ public struct Dispatcher: Sendable {
     public var alarms: [String] = []
     /// How far the machine's clock has gone apart from the time that this run goes by, in ms.
     public var clockDriftMs: Int64 = 0
+    /// When workers that could not be started are tried again.
+    var startWorkersAt: Timestamp?
+    /// True from when a worker could not be started until all are there.
+    var lacksWorkers = false
     /// Workers that were given up and whose threads are still out.
     var abandoned: Set<WorkerID> = []
     /// What clients sent that was no request, and what they did not take.
@@ -118,7 +122,7 @@ public struct Dispatcher: Sendable {
         case .wrote(let facts): for fact in facts { hear(fact, at: now) }
         case .answered(let ticket, let answer): hear(answer, to: ticket, at: now)
         case .reported(let reports): for report in reports { hear(report, at: now) }
-        case .ready(let worker): crew.join(worker)
+        case .ready(let worker): workerCame(worker)
         case .died(let worker): workerDied(worker, at: now)
         case .seen(let marks): for mark in marks { hear(mark, at: now) }
         case .recalled(let worker, let orders): takeBack(from: worker, orders, at: now)
@@ -142,7 +146,7 @@ public struct Dispatcher: Sendable {
     public func nextWake() -> Timestamp? {
         [
             waits.nextDeadline, isSurveying ? nil : nextReadyAt, retryLoadsAt, stop.nextStep,
-            nextBurial, sweep.nextStep,
+            nextBurial, sweep.nextStep, startWorkersAt,
         ]
         .compactMap(\.self).min()
     }

@@ -2,17 +2,31 @@ internal import CLinux
 internal import Glibc
 
 /// A thread of the operating system, outside of Swift's cooperative pool, which must never block.
-///
-/// - Parameters:
-///   - name: At most 15 bytes are shown by the system.
-///   - ended: The thread's last act.
-///   - body: Runs on the new thread. When it returns, or the thread ends in any other way that
-///     leaves the process alive, `ended` is called on it.
+/// For those that are there from the start: without them there is no runner.
 func startThread(
     _ name: String,
     ended: @escaping @Sendable () -> Void = {},
     _ body: @escaping @Sendable () -> Void
 ) {
+    let hasStarted = tryToStartThread(name, ended: ended, body)
+    precondition(hasStarted, "a thread can be had: there are few at the start")
+}
+
+/// A thread, as long as the system has one left.
+///
+/// - Parameters:
+///   - name: At most 15 bytes are shown by the system.
+///   - stackBytes: Deep recursion in SQLite's parser and in kernels needs no more.
+///   - ended: The thread's last act.
+///   - body: Runs on the new thread. When it returns, or the thread ends in any other way that
+///     leaves the process alive, `ended` is called on it.
+/// - Returns: False when there is none: nothing is called then.
+func tryToStartThread(
+    _ name: String,
+    stackBytes: Int = 8 << 20,
+    ended: @escaping @Sendable () -> Void = {},
+    _ body: @escaping @Sendable () -> Void
+) -> Bool {
     let start = ThreadStart(name: name, body: body, ended: ended)
     var attributes = pthread_attr_t()
     pthread_attr_init(&attributes)
@@ -21,13 +35,11 @@ func startThread(
     defer { pthread_attr_destroy(&attributes) }
 
     var thread = pthread_t()
-    let argument = Unmanaged.passRetained(start).toOpaque()
-    let failed = pthread_create(&thread, &attributes, runThread, argument)
-    precondition(failed == 0, "a thread can be had: there are few, and all are made at start")
+    let argument = Unmanaged.passRetained(start)
+    let failed = pthread_create(&thread, &attributes, runThread, argument.toOpaque())
+    if failed != 0 { argument.release() }
+    return failed == 0
 }
-
-/// Deep recursion in SQLite's parser and in kernels needs no more.
-private let stackBytes = 8 << 20
 
 private final class ThreadStart: Sendable {
     let name: String
