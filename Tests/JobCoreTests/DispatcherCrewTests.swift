@@ -72,4 +72,59 @@ import Testing
         stage.now = stage.now.adding(ms: 201)
         #expect(stage.hear(mark).signals.contains(.abandon(first)))
     }
+
+    // MARK: Jobs that are wanted again while a worker has them
+
+    /// How a worker lets go of a job that was called off.
+    enum Leaving: CaseIterable { case reports, dies, isGivenUp, givesBack }
+
+    @Test(arguments: Leaving.allCases)
+    func `a job that is retried starts when the worker that has it has let it go`(
+        leaving: Leaving
+    ) throws {
+        var stage = Stage(workers: 2)
+        let order = try #require(stage.submit().orders.first?.order)
+        let mark = stage.mark(order.sequence)
+        if leaving != .givesBack { stage.hear(mark) }
+        let end = JobEnd(id: order.job, state: .cancelled, attempt: order.attempt, failure: nil)
+        var again = waiting(order.job.rawValue)
+        again.next = order.attempt.next
+        stage.hear(.wrote([.ended(Ended(end: end))]))
+        #expect(stage.hear(.wrote([.queued(again)])).orders.isEmpty)
+
+        stage.dispatcher.lanes.markIncomplete(.standard)
+        let load = try #require(stage.hear().queries.first?.ticket)
+        let loaded = Answer.loaded(.standard, [again], isAll: true)
+        #expect(stage.hear(.answered(load, loaded)).orders.isEmpty)
+
+        let gone = letGo(order, leaving, mark, &stage)
+        let survey = try #require(gone.queries.first)
+        #expect(survey.query == .survey(now: stage.now))
+        var found = Survey()
+        found.ready = [.standard]
+        let asked = stage.hear(.answered(survey.ticket, .surveyed(found))).queries.first
+        let last = stage.hear(.answered(try #require(asked?.ticket), loaded))
+        #expect(last.orders.map(\.order.attempt) == [again.next])
+    }
+
+    private func letGo(
+        _ order: Order,
+        _ leaving: Leaving,
+        _ mark: Event,
+        _ stage: inout Stage
+    ) -> Decisions {
+        switch leaving {
+        case .reports:
+            var report = makeReport(order)
+            report.ending = .brokenOff
+            return stage.hear(.reported([report]))
+        case .dies: return stage.hear(.died(first))
+        case .isGivenUp:
+            stage.now = stage.now.adding(ms: 30)
+            stage.hear(mark)
+            stage.now = stage.now.adding(ms: 201)
+            return stage.hear(mark)
+        case .givesBack: return stage.hear(.recalled(first, order.sequence..<order.sequence + 1))
+        }
+    }
 }

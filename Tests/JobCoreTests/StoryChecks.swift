@@ -80,7 +80,7 @@ extension StoryWorld {
         let job = order.job
         let holders = ledger.holders[job, default: []]
         try check(
-            holders.allSatisfy(\.isCalledOff),
+            holders.isEmpty,
             "job \(job.rawValue) is with one worker at a time"
         )
         guard let spec = ledger.specs[job] else {
@@ -126,17 +126,12 @@ extension StoryWorld {
     mutating func checkBegin(_ order: Order, _ worker: WorkerID) throws(Violation) {
         let job = order.job
         let turns = turns(of: job)
-        // A pure run that was called off before it began may come late: it ends at once.
-        let reason = workers[worker]?.brokenOff[Run(job: job, attempt: order.attempt)]
-        if reason == .cancelled && ledger.specs[job]?.writes == nil { return }
         if let last = ledger.lastBegun[job] {
             try check(order.attempt > last, "the attempts of job \(job.rawValue) ascend")
         }
         ledger.lastBegun[job] = order.attempt
         for (other, run) in ledger.running where workers[other]?.isGivenUp == false {
-            let isCalledOff =
-                workers[other]?.brokenOff[Run(job: run.job, attempt: run.attempt)] != nil
-            try check(run.job != job || isCalledOff, "job \(job.rawValue) runs once at a time")
+            try check(run.job != job, "job \(job.rawValue) runs once at a time")
             let shared = turns.intersection(self.turns(of: run.job))
             try check(
                 shared.isEmpty,

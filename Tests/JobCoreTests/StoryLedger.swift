@@ -8,7 +8,6 @@ struct StoryLedger {
         let run: Run
         let sequence: UInt64
         var turns: Set<Turn> = []
-        var isCalledOff = false
     }
 
     struct Asking {
@@ -83,14 +82,6 @@ struct StoryLedger {
     mutating func takenBack(_ worker: WorkerID, _ orders: Range<UInt64>) {
         for job in holders.keys {
             holders[job]?.removeAll { $0.worker == worker && orders.contains($0.sequence) }
-        }
-    }
-
-    mutating func calledOff(_ worker: WorkerID, _ run: Run) {
-        guard specs[run.job]?.writes == nil else { return }
-        for place in holders[run.job, default: []].indices
-        where holders[run.job]?[place].worker == worker {
-            holders[run.job]?[place].isCalledOff = true
         }
     }
 

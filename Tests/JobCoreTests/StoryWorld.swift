@@ -222,14 +222,8 @@ struct StoryWorld {
             try check(message)
         }
         for notice in decisions.notices { try hear(notice) }
-        for signal in decisions.signals {
-            switch signal {  // Who is given up or called off now does not count as running.
-            case .abandon(let worker): ledger.gone(worker)
-            case .breakOff(let worker, let job, let attempt, .cancelled):
-                ledger.calledOff(worker, Run(job: job, attempt: attempt))
-            default: break
-            }
-        }
+        // Who is given up now does not count as running.
+        for case .abandon(let worker) in decisions.signals { ledger.gone(worker) }
         if !hasWriters { try checkTurns(decisions.orders) }
         try checkBounds(decisions)
         for given in decisions.orders { try give(given) }

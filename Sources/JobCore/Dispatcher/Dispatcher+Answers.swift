@@ -10,8 +10,9 @@ extension Dispatcher {
         switch (purpose, answer) {
         case (.load(let queue), .loaded(_, let jobs, let isAll)):
             let divided = lanes.loaded(jobs, of: queue, isAll: isAll) {
-                [active, leaving, returning] in
+                [active, leaving, returning, stopping] in
                 active[$0] != nil || leaving[$0] != nil || returning[$0] != nil
+                    || stopping[$0] != nil
             }
             for job in divided { gather(job) }
         case (.survey, .surveyed(let survey)): surveyed(survey)

@@ -11,6 +11,7 @@ extension Dispatcher {
             // A load may have shown it before, and its last run may be under way already.
             guard active[job.id] != job.next else { return }
             settled(job.id)
+            if stopping[job.id] != nil { stopping[job.id] = true }
             queue(job, at: now)
         case .split(let parent, let children):
             settled(parent)
@@ -38,9 +39,12 @@ extension Dispatcher {
         lanes.ended(job)
     }
 
-    /// Takes in a ready job, unless a load has shown it before its fact, or it is being called off.
+    /// Takes in a ready job, unless a load has shown it before its fact, it is being called off, or
+    /// its last run has not stopped.
     mutating func admit(_ job: Waiting) {
-        guard active[job.id] == nil, leaving[job.id] == nil else { return }
+        guard active[job.id] == nil, leaving[job.id] == nil, stopping[job.id] == nil else {
+            return
+        }
         if job.lacksOutputs { gather(job) } else { lanes.add(job) }
     }
 
@@ -109,6 +113,7 @@ extension Dispatcher {
         if let attempt = active[job], crew.holder(of: job, attempt) != nil {
             // It ended in spite of its run: cancelled, or with its parent.
             breakOff(job, attempt)
+            stopping[job] = false
         }
         settled(job)
         receipts.ended(ended.end)

@@ -26,6 +26,7 @@ extension Dispatcher {
         }
         if order.isBurial { return heardBurial(report, at: now) }
         let job = order.job
+        hasLetGo(job.id)
         giveBack(turnsOf: job, hasWritten: report.hasSucceeded)
         pace.learn(job.spec.sort, micros: report.durationMicros)
         ask(about: report.leftovers, of: job)
@@ -134,6 +135,7 @@ extension Dispatcher {
                 isBack(order, at: now)
                 continue
             }
+            hasLetGo(order.job.id)
             let run = Receipts.Abandoned(order.job, worker, reason: reason, tryAt: now)
             if order.job.spec.writes != nil {
                 receipts.abandon(run)
@@ -153,6 +155,7 @@ extension Dispatcher {
     private mutating func isBack(_ order: Crew.Outstanding, at now: Timestamp) {
         let job = order.job
         if order.isBurial { return receipts.buryLater(job.id, at: now) }
+        hasLetGo(job.id)
         giveBack(turnsOf: job)
         guard active[job.id] == job.next else { return }
         active[job.id] = nil
@@ -161,6 +164,12 @@ extension Dispatcher {
         } else {
             settleUnbegun(job.id, job.next, at: now)
         }
+    }
+
+    /// No worker has the job any more, or the one that had it was given up. When it was passed over
+    /// meanwhile the store has it.
+    private mutating func hasLetGo(_ job: JobID) {
+        if stopping.removeValue(forKey: job) == true { needsSurvey = true }
     }
 
     /// The store takes this attempt to be running and called off, but no worker will begin it: a

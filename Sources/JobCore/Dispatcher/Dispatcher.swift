@@ -59,6 +59,9 @@ public struct Dispatcher: Sendable {
     var pending: [Ticket: Purpose] = [:]
     /// Jobs that a worker has, or whose report is being written, with the attempt.
     var active: [JobID: Attempt] = [:]
+    /// Jobs that ended while a worker had them, which has not let them go yet, and whether a client
+    /// wants them to run again: until then they do not, for a job runs once at a time.
+    var stopping: [JobID: Bool] = [:]
     /// Divided jobs whose children's results are being read, and the query.
     var gathering: [JobID: Ticket] = [:]
     /// Jobs to be called off, and how many such changes are being written: until then nothing may
