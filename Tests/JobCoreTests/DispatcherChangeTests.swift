@@ -30,7 +30,8 @@ import Testing
         let fact = Fact.changed(ticket(asked), count: 1, unfit: nil)
         let heard = stage.hear(.wrote([cancelled(order.job, 1), fact]))
         let worker = WorkerID(rawValue: 1)
-        #expect(heard.signals == [.breakOff(worker, order.job, order.attempt, .cancelled)])
+        let told = Signal.breakOff(worker, order: 1, order.job, order.attempt, .cancelled)
+        #expect(heard.signals == [told])
         #expect(heard.messages == [Message(to: caller(), .count(1))])
         #expect(stage.hear(.reported([makeReport(order)])).changes.isEmpty)
     }

@@ -281,7 +281,8 @@ import Testing
         let order = try #require(stage.submit().orders.first?.order)
         stage.hear(.stop)
         let second = stage.hear(.stop)
-        #expect(second.signals == [.breakOff(worker, order.job, order.attempt, .stopping)])
+        let told = Signal.breakOff(worker, order: 1, order.job, order.attempt, .stopping)
+        #expect(second.signals == [told])
         #expect(stage.hear(.stop).signals == [.exit(startAgain: false)])
     }
 

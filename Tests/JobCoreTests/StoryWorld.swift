@@ -242,7 +242,7 @@ struct StoryWorld {
             whispers.append(.recalled(worker, range))
             let back = workers[worker]?.orders.first { range.contains($0.sequence) }
             if let back { comeBetween(back.job) }
-        case .breakOff(let worker, let job, let attempt, let reason):
+        case .breakOff(let worker, _, let job, let attempt, let reason):
             workers[worker]?.brokenOff[Run(job: job, attempt: attempt)] = reason
             if reason == .cancelled { comeAfter(Run(job: job, attempt: attempt), with: worker) }
         case .abandon(let worker):

@@ -19,6 +19,20 @@ import Testing
         #expect(post.mark?.sequence == first + 5)
     }
 
+    @Test func `an order is broken off before it begins, or forgotten when it never will`() throws {
+        let post = WorkerPost(worker: WorkerID(rawValue: 1))
+        for order in UInt64(1)...100 {
+            post.breakOff(order + 1, .cancelled)
+            #expect(try begin(order, post))
+            #expect(post.end() == (order == 1 ? nil : .cancelled))
+            post.breakOff(order, .stopping)  // It has ended, and its report is on the way.
+            #expect(post.brokenOffCount == 2)
+        }
+        #expect(post.recall(upTo: 101) == 101..<102)
+        #expect(try begin(102, post))
+        #expect(post.brokenOffCount == 0)
+    }
+
     private func begin(_ sequence: UInt64, _ post: WorkerPost) throws -> Bool {
         let spec = Spec(kind: .compute, body: [], timeoutMs: 1_000)
         let job = Waiting(

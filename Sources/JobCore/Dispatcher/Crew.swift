@@ -123,9 +123,12 @@ struct Crew {
     }
 
     /// Notes that the worker was told to break this attempt off.
-    mutating func breakOff(_ job: JobID, _ attempt: Attempt, on worker: WorkerID) {
-        guard let place = members[worker]?.place(of: job, attempt) else { return }
+    ///
+    /// - Returns: The sequence number of its order.
+    mutating func breakOff(_ job: JobID, _ attempt: Attempt, on worker: WorkerID) -> UInt64? {
+        guard let place = members[worker]?.place(of: job, attempt) else { return nil }
         members[worker]?.orders[place].isBrokenOff = true
+        return members[worker]?.orders[place].sequence
     }
 
     /// Notes that the worker's run goes on though it should end.

@@ -43,7 +43,8 @@ public enum Signal: Equatable, Sendable {
     /// Take back the orders up to this one that the worker has not begun; the answer is the event
     /// `recalled`.
     case recall(WorkerID, upTo: UInt64)
-    case breakOff(WorkerID, JobID, Attempt, BreakOffReason)
+    /// The order with this sequence number, which is for this attempt.
+    case breakOff(WorkerID, order: UInt64, JobID, Attempt, BreakOffReason)
     /// Do not wait for this thread any more. What it still says is not believed.
     case abandon(WorkerID)
     /// All is written: the runner may end, for good or to be started again.

@@ -69,9 +69,10 @@ extension Dispatcher {
 
     /// Asks the worker that has this run to end it.
     mutating func breakOff(_ job: JobID, _ attempt: Attempt) {
-        guard let (worker, _) = crew.holder(of: job, attempt) else { return }
-        crew.breakOff(job, attempt, on: worker)
-        decisions.signals.append(.breakOff(worker, job, attempt, .cancelled))
+        guard let (worker, _) = crew.holder(of: job, attempt),
+            let order = crew.breakOff(job, attempt, on: worker)
+        else { return }
+        decisions.signals.append(.breakOff(worker, order: order, job, attempt, .cancelled))
     }
 
     /// A thread that ignores its time-out or a cancel is replaced; its late report is fenced. What

@@ -61,8 +61,9 @@ extension Dispatcher {
         stop.nextStep = now.adding(ms: plan.stuckMs)
         for (worker, member) in crew.inOrder {
             for order in member.orders {
+                let (id, attempt) = (order.job.id, order.job.next)
                 decisions.signals.append(
-                    .breakOff(worker, order.job.id, order.job.next, .stopping)
+                    .breakOff(worker, order: order.sequence, id, attempt, .stopping)
                 )
             }
         }

@@ -291,8 +291,8 @@ extension Broker {
         case .recall(let worker, let last):
             guard let orders = posts[worker]?.recall(upTo: last) else { return }
             desk.inbox.put(.event(.recalled(worker, orders)))
-        case .breakOff(let worker, let job, let attempt, let reason):
-            posts[worker]?.breakOff(job, attempt, reason)
+        case .breakOff(let worker, let order, _, _, let reason):
+            posts[worker]?.breakOff(order, reason)
         case .abandon(let worker):
             desk.log.warning(
                 "A worker does not stop and is replaced.",

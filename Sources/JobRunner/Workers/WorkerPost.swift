@@ -34,17 +34,14 @@ final class WorkerPost: Sendable {
         var word: UInt64 { begun << Self.voidBits | void }
     }
 
-    private struct Attempted: Hashable {
-        let job: JobID
-        let attempt: Attempt
-    }
-
     private struct Runs {
-        var current: Attempted?
+        /// The order that runs.
+        var current: UInt64?
         var run: KernelRun?
         var interrupt: Interrupt?
-        /// Why runs are to be broken off: the current one, and those that have not begun.
-        var brokenOff: [Attempted: BreakOffReason] = [:]
+        /// Why orders are to be broken off: the current one, and those that have not begun. Those
+        /// that never will go when a later one begins.
+        var brokenOff: [UInt64: BreakOffReason] = [:]
     }
 
     init(worker: WorkerID) { self.worker = worker }
@@ -82,15 +79,17 @@ final class WorkerPost: Sendable {
         }
     }
 
-    func breakOff(_ job: JobID, _ attempt: Attempt, _ reason: BreakOffReason) {
+    func breakOff(_ order: UInt64, _ reason: BreakOffReason) {
         runs.withLock { runs in
-            let attempted = Attempted(job: job, attempt: attempt)
-            runs.brokenOff[attempted] = reason
-            guard runs.current == attempted else { return }
+            runs.brokenOff[order] = reason
+            guard runs.current == order else { return }
             runs.run?.cancel()
             runs.interrupt?()
         }
     }
+
+    /// How many orders are to be broken off, as far as is known.
+    var brokenOffCount: Int { runs.withLock(\.brokenOff.count) }
 
     /// Interrupts a run whose time is over, in case it is inside one long step of SQLite, such as
     /// the counting of a table: it asks no clock there, but can be interrupted.
@@ -145,11 +144,12 @@ final class WorkerPost: Sendable {
             if done { break }
             seen = found
         }
-        let attempted = Attempted(job: order.job, attempt: order.attempt)
         runs.withLock { runs in
-            runs.current = attempted
+            runs.current = order.sequence
             runs.run = run
-            if runs.brokenOff[attempted] != nil { run.cancel() }
+            guard !runs.brokenOff.isEmpty else { return }
+            runs.brokenOff = runs.brokenOff.filter { $0.key >= order.sequence }
+            if runs.brokenOff[order.sequence] != nil { run.cancel() }
         }
         return true
     }
