@@ -123,6 +123,8 @@ public enum Fact: Equatable, Sendable {
     case fileEnded(FileID)
     /// The change was not written, and nothing of it. The client is told why.
     case refused(Ticket, Refusal)
+    /// Nothing could be written, for this reason; what nobody can be told about is tried again.
+    case unwritable(Refusal)
 }
 
 /// A job that reached a final state. `outcome` is set exactly when it succeeded.

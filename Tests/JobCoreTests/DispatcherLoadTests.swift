@@ -69,4 +69,43 @@ import Testing
         stage.hear(.timePassed)
         #expect(stage.dispatcher.nextWake().map { $0 > stage.now } ?? true)
     }
+
+    // MARK: Results that are not written yet
+
+    @Test func `nothing starts while too much of what was reported is not written`() throws {
+        var stage = Stage(workers: 2)
+        var plan = stage.dispatcher.plan
+        plan.unsettledBytes = 10_000
+        stage = Stage(plan, workers: 2)
+        let orders = [stage.submit(), stage.submit()].compactMap(\.orders.first)
+        #expect(orders.count == 2)
+        stage.submit()
+        var first = makeReport(orders[0].order, worker: orders[0].worker.rawValue)
+        first.ending = .succeeded(Outcome(format: .bytes, bytes: .init(repeating: 0, count: 9_999)))
+        #expect(stage.hear(.reported([first])).orders.isEmpty)
+        let second = makeReport(orders[1].order, worker: orders[1].worker.rawValue)
+        #expect(stage.hear(.reported([second])).orders.isEmpty)
+        #expect(stage.hear(.wrote([ended(orders[1].order)])).orders.isEmpty)
+        #expect(stage.hear(.wrote([ended(orders[0].order)])).orders.count == 1)
+        #expect(stage.dispatcher.unsettled.isEmpty && stage.dispatcher.unsettled.bytes == 0)
+    }
+
+    @Test func `while the store cannot be written nothing follows on what was reported`() throws {
+        var stage = Stage()
+        let full = Refusal(503, "disk_full", "The disk is full.")
+        let order = try #require(stage.submit().orders.first?.order)
+        stage.hear(.wrote([.unwritable(full)]))
+        stage.submit()
+        stage.hear(.wrote([.unwritable(full)]))
+        #expect(stage.hear(.reported([makeReport(order)])).orders.isEmpty)
+        #expect(stage.hear(.wrote([ended(order)])).orders.count == 1)
+        // Nobody waits for a fact that does not come.
+        var idle = Stage(isStarted: false)
+        for asked in idle.hear().queries {
+            idle.hear(.answered(asked.ticket, .surveyed(Survey())))
+        }
+        idle.submit()
+        idle.hear(.wrote([.unwritable(full)]))
+        #expect(idle.hear(.ready(WorkerID(rawValue: 1))).orders.count == 1)
+    }
 }

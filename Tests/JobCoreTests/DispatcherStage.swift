@@ -16,7 +16,16 @@ struct Stage {
     ) {
         dispatcher = StoryWorld.dispatcher(run: 1, workers, limits, now, ids: ids)
         dispatcher.begin(at: now)
-        guard isStarted else { return }
+        if isStarted { start(workers) }
+    }
+
+    init(_ plan: Dispatcher.Plan, workers: Int) {
+        dispatcher = Dispatcher(plan)
+        dispatcher.begin(at: now)
+        start(workers)
+    }
+
+    private mutating func start(_ workers: Int) {
         let first = dispatcher.decide(at: now)
         for asked in first.queries { hear(.answered(asked.ticket, .surveyed(Survey()))) }
         for worker in 1...workers { hear(.ready(WorkerID(rawValue: worker))) }

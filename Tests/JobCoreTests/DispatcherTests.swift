@@ -113,7 +113,7 @@ import Testing
         let held = stage.ask(.submit([makeSubmission()], isBatch: false, waitMs: nil), client: 2)
         #expect(held.messages.isEmpty)
         let ticket = one.changes.lazy.compactMap(\.ticket).first ?? Ticket(rawValue: 0)
-        let refused = stage.hear(.wrote([.refused(ticket, full)]))
+        let refused = stage.hear(.wrote([.unwritable(full), .refused(ticket, full)]))
         #expect(refused.messages.count == 2)
         let next = stage.ask(.submit([makeSubmission()], isBatch: false, waitMs: nil))
         #expect(next.messages == [Message(to: caller(), .refused(full))])

@@ -63,7 +63,7 @@ struct StoryLedger {
         case .paused(let isPaused, let queues, let ticket):
             heardTickets.insert(ticket)
             if isPaused { heardPaused.formUnion(queues) } else { heardPaused.subtract(queues) }
-        case .split, .cancelRequested, .cameLate, .reserved, .fileEnded: break
+        case .split, .cancelRequested, .cameLate, .reserved, .fileEnded, .unwritable: break
         }
     }
 

@@ -81,6 +81,7 @@ func words(_ fact: Fact) -> String {
     case .reserved(let id): "reserved \(id)"
     case .fileEnded(let file): "file ended \(file.rawValue)"
     case .refused(_, let refusal): "refused \(refusal.code)"
+    case .unwritable(let refusal): "unwritable: \(refusal.code)"
     }
 }
 

@@ -259,11 +259,10 @@ struct StoryWorld {
     mutating func write() throws(Violation) {
         guard !unwritten.isEmpty else { return }
         if weather.diskIsFull {
-            let refused = unwritten.compactMap(\.ticket).map {
-                Fact.refused($0, Refusal(503, "disk_full", "The disk is full."))
-            }
+            let full = Refusal(503, "disk_full", "The disk is full.")
+            let refused = unwritten.compactMap(\.ticket).map { Fact.refused($0, full) }
             unwritten.removeAll { $0.ticket != nil }
-            if !refused.isEmpty { facts.append(refused) }
+            facts.append([.unwritable(full)] + refused)
             return note("the disk refuses \(refused.count) changes")
         }
         let count =

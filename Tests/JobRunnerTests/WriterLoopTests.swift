@@ -54,6 +54,7 @@ import Testing
 
     private let inbox = Mailbox<WriterLetter>()
     private let done = Mailbox<Bool>()
+    private let facts = Mailbox<BrokerLetter>()
     private let full = StoreError.full(path: "jobs.db")
     private let change = Change.closeFile(FileID(rawValue: 1))
 
@@ -64,7 +65,7 @@ import Testing
             store,
             RunID(rawValue: 1),
             inbox: inbox,
-            facts: Mailbox<BrokerLetter>(),
+            facts: facts,
             RunClock(),
             Alarm(Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }),
             mostLogBytes: .max
@@ -86,6 +87,15 @@ import Testing
         #expect(try work(on: store))
         #expect(store.written == [change])
         #expect(store.isStopped)
+    }
+
+    @Test func `that nothing can be written is told though no client has asked for it`() throws {
+        #expect(try work(on: makeStore([full])))
+        guard case .event(.wrote(let told))? = facts.takeAll().first else {
+            Issue.record("nothing was told")
+            return
+        }
+        #expect(told == [.unwritable(full.refusal)])
     }
 
     @Test func `a full disk keeps nobody from stopping`() throws {

@@ -2,12 +2,16 @@
 
 extension Dispatcher {
     mutating func hear(_ fact: Fact, at now: Timestamp) {
-        if case .refused = fact {} else { unwritable = nil }
+        switch fact {
+        case .refused, .unwritable: break
+        default: unwritable = nil
+        }
         switch fact {
         case .inserted(let ticket, let accepted, let file):
             inserted(ticket, accepted, file, at: now)
         case .ended(let ended): hear(ended, at: now)
         case .queued(let job):
+            unsettled.remove(job.id)
             // A load may have shown it before, and its last run may be under way already.
             guard active[job.id] != job.next else { return }
             settled(job.id)
@@ -19,7 +23,9 @@ extension Dispatcher {
         case .cancelRequested(let job, let attempt):
             breakOff(job, attempt)
             if active[job] == nil { settleUnbegun(job, attempt, at: now) }
-        case .cameLate(let job, let attempt): if active[job] == attempt { settled(job) }
+        case .cameLate(let job, let attempt):
+            unsettled.remove(job)
+            if active[job] == attempt { settled(job) }
         case .changed(let ticket, let count, let unfit): changed(ticket, count, unfit, at: now)
         case .paused(let isPaused, let queues, let ticket): paused(isPaused, queues, ticket)
         case .reserved(let last):
@@ -29,6 +35,7 @@ extension Dispatcher {
             for purpose in purposes { insert(purpose) }
         case .fileEnded(let file): decisions.notices.append(.ended(file))
         case .refused(let ticket, let refusal): refused(ticket, refusal, at: now)
+        case .unwritable(let refusal): storeRefuses(refusal)
         }
     }
 
@@ -36,6 +43,7 @@ extension Dispatcher {
     private mutating func settled(_ job: JobID) {
         active[job] = nil
         gathering[job] = nil
+        unsettled.remove(job)
         lanes.ended(job)
     }
 
@@ -195,7 +203,6 @@ extension Dispatcher {
 
     private mutating func refused(_ ticket: Ticket, _ refusal: Refusal, at now: Timestamp) {
         guard let purpose = pending.removeValue(forKey: ticket) else { return }
-        if refusal.status == 503 { storeRefuses(refusal) }
         switch purpose {
         case .step(let campaign):
             // Nothing was written: what was taken out of the lanes waits in the store.

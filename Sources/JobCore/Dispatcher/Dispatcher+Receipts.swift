@@ -25,6 +25,7 @@ extension Dispatcher {
 
     mutating func settle(_ report: Report, of job: Waiting) {
         if report.hasSucceeded { receipts.isSettling(job) }
+        unsettled.add(report)
         decisions.changes.append(.settle(report))
     }
 

@@ -1,9 +1,9 @@
 // What the dispatcher does with workers: orders, reports, marks, and those that are gone.
 
 extension Dispatcher {
-    /// Gives ready jobs to workers that have credit.
+    /// Gives ready jobs to workers that have credit, as long as the store takes what they report.
     mutating func startJobs() {
-        guard !stop.isDraining, knowsPaused else { return }
+        guard !stop.isDraining, knowsPaused, !storeLags else { return }
         while let worker = crew.mostFree() {
             guard let job = lanes.take() else { return }
             active[job.id] = job.next
@@ -16,6 +16,12 @@ extension Dispatcher {
             if let database = job.spec.writes { order.removable = receipts.hand(out: database) }
             decisions.orders.append(.init(worker: worker, order: order))
         }
+    }
+
+    /// True while what workers report would only pile up: until some of it is written, which a fact
+    /// tells. A store that refuses changes of clients alone holds up nobody.
+    private var storeLags: Bool {
+        unsettled.bytes > plan.unsettledBytes || (unwritable != nil && !unsettled.isEmpty)
     }
 
     // MARK: Reports
@@ -37,6 +43,7 @@ extension Dispatcher {
         guard let ids = ids.take(parts.count) else {
             return decisions.changes.append(.settle(report.putBack))  // More ids are on their way.
         }
+        unsettled.add(report)
         decisions.changes.append(.split(report, parts: parts, ids: ids))
     }
 

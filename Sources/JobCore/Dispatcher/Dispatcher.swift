@@ -12,6 +12,9 @@ public struct Dispatcher: Sendable {
         public var startedAt: Timestamp
         public var limits: Limits
         var lanes = Lanes.Bounds()
+        /// Reports that are not written yet, in bytes: beyond that nothing starts. Only tests have
+        /// another.
+        var unsettledBytes = 128 << 20
         /// How long a stop waits for what runs, in ms.
         public var drainMs: Int64
         /// How long a worker may ignore that its job was broken off, in ms.
@@ -72,6 +75,7 @@ public struct Dispatcher: Sendable {
     var returning: [JobID: Int] = [:]
     /// Bytes of the jobs that were taken in and are not written yet.
     var unwrittenBytes = 0
+    var unsettled = Unsettled()
     /// Submissions that wait for more ids to be reserved.
     var held: [Purpose] = []
     /// When the next job of the store becomes ready, as far as is known.
@@ -84,7 +88,7 @@ public struct Dispatcher: Sendable {
     var knowsPaused = false
     /// True when a queue was paused or resumed while a survey was under way, which may not know.
     var hasPausedSinceSurvey = false
-    /// Why the store refused the last change, while it cannot be written.
+    /// Why the store could not be written when it was last tried.
     var unwritable: Refusal?
     /// True when the store may hold ready jobs of queues that are not known here.
     var needsSurvey = true

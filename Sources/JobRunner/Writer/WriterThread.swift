@@ -157,6 +157,7 @@ final class WriterLoop {
     private func refuse(because error: StoreError) {
         alarm.raise(.unwritable, error.summary)
         isHealing = true
+        facts.put(.event(.wrote([.unwritable(error.refusal)])))
         turnAway(error.refusal)
     }
 }
