@@ -35,4 +35,22 @@ public struct Failure: Error, Equatable, Sendable {
         self.hint = hint
         self.isPermanent = isPermanent
     }
+
+    /// Characters of a sentence that are kept: what SQL and kernels say may be as long as they like.
+    public static let sentenceLength = 1_000
+
+    /// As it is kept with the job, once for each attempt.
+    public var shortened: Failure {
+        var failure = self
+        failure.message = Self.shortened(message)
+        failure.hint = hint.map(Self.shortened)
+        return failure
+    }
+
+    private static func shortened(_ sentence: String) -> String {
+        // Few are long, and bytes are quickly counted.
+        guard sentence.utf8.count > sentenceLength else { return sentence }
+        let start = sentence.unicodeScalars.prefix(sentenceLength)
+        return start.endIndex == sentence.endIndex ? sentence : String(start) + "…"
+    }
 }

@@ -40,7 +40,7 @@ public enum Answer: Equatable, Sendable {
     case statistics(Statistics)
     /// `next` is nil when all jobs were looked at; else the last one.
     case expired([JobID], next: JobID?)
-    /// The store could not be read.
+    /// The store could not be read, or has too much to tell at once.
     case unreadable(Refusal)
 }
 

@@ -86,8 +86,13 @@ struct Assembly {
         let (inbox, answers, ear) = (staff.parser, inbox, Ear(catalog))
         startThread("parser") {
             while true {
-                for envelope in inbox.wait() {
-                    answers.put(.heard(ear.hear(envelope), bytes: envelope.byteCount))
+                for letter in inbox.wait() {
+                    switch letter {
+                    case .read(let envelope):
+                        answers.put(.heard(ear.hear(envelope), bytes: envelope.byteCount))
+                    case .write(let message, let now):
+                        answers.put(.written(frames(for: message, now: now), message))
+                    }
                 }
             }
         }

@@ -6,9 +6,14 @@ extension StoreReader {
     /// Rows that one page looks at. A page may so be short, even empty, though more follow: `next`
     /// tells.
     static let listRows = 10_000
+    /// Attempts that are told of a job: the last ones. Every retry grants more of them.
+    static let shownAttempts = 100
 
+    /// All of them, or a refusal when they would be longer than `limits.replyBytes`. One alone is
+    /// always shown.
     func show(_ ids: [JobID]) throws(SQLiteError) -> Answer {
         let paused = Set(try pausedQueues())
+        var room = limits.replyBytes
         var shown: [JobDetails?] = []
         for id in ids {
             let found = try questions.with(.details, id.rawValue).first {
@@ -16,7 +21,10 @@ extension StoreReader {
                 try details(in: statement)
             }
             if let found {
-                shown.append(try completed(found, paused: paused))
+                let details = try completed(found, paused: paused)
+                room -= details.bytes
+                guard room >= 0 || ids.count == 1 else { return .unreadable(tooManyToShow) }
+                shown.append(details)
             } else {
                 shown.append(nil)
             }
@@ -24,7 +32,17 @@ extension StoreReader {
         return .shown(shown, isIssued: try areIssued(ids))
     }
 
-    /// Newest first. `after` is the last id of the page before.
+    private var tooManyToShow: Refusal {
+        Refusal(
+            413,
+            "too_large",
+            "What there is to tell is longer than \(limits.replyBytes) bytes.",
+            hint: "Ask for fewer jobs at a time."
+        )
+    }
+
+    /// Newest first, no more than fits into `limits.replyBytes`. `after` is the last id of the page
+    /// before.
     func list(
         _ filter: JobFilter,
         after: JobID?,
@@ -39,15 +57,21 @@ extension StoreReader {
         var found: [JobDetails] = []
         var next: JobID?
         var seen = 0
+        var room = limits.replyBytes
         while try statement.step() {
             guard seen < Self.listRows, found.count < limit else {
-                return .listed(try completed(found, paused: paused), next: next)
+                return .listed(found, next: next)
+            }
+            if matches(filter, statement) {
+                let details = try completed(try details(in: statement), paused: paused)
+                room -= details.bytes
+                if room < 0, !found.isEmpty { return .listed(found, next: next) }
+                found.append(details)
             }
             seen += 1
             next = JobID(rawValue: statement.integer(Self.idColumn))
-            if matches(filter, statement) { found.append(try details(in: statement)) }
         }
-        return .listed(try completed(found, paused: paused), next: nil)
+        return .listed(found, next: nil)
     }
 
     /// Ascending. Looks at no more rows than a page of a list does.
@@ -118,17 +142,6 @@ extension StoreReader {
         return details
     }
 
-    private func completed(
-        _ page: [JobDetails],
-        paused: Set<QueueName>
-    ) throws(SQLiteError) -> [JobDetails] {
-        var completed: [JobDetails] = []
-        for details in page {
-            completed.append(try self.completed(details, paused: paused))
-        }
-        return completed
-    }
-
     /// With what lies in other tables.
     private func completed(
         _ details: JobDetails,
@@ -149,7 +162,8 @@ extension StoreReader {
     }
 
     private func pastAttempts(of id: JobID) throws(SQLiteError) -> [PastAttempt] {
-        try questions.with(.pastAttempts, id.rawValue).all { statement throws(SQLiteError) in
+        let all = try questions.with(.pastAttempts, id.rawValue).all {
+            statement throws(SQLiteError) in
             var row = Row(of: statement)
             return PastAttempt(
                 attempt: try row.attempt(),
@@ -158,6 +172,28 @@ extension StoreReader {
                 endedAt: row.moment(),
                 failure: try row.failure()
             )
+        }
+        return all.suffix(Self.shownAttempts)
+    }
+}
+
+extension JobDetails {
+    /// Of its JSON, roughly, and rather more than less.
+    fileprivate var bytes: Int {
+        let texts = [name, key].compactMap(\.self) + tags
+        let failures = pastAttempts.map(\.failure) + [failure].compactMap(\.self)
+        return 600 + 150 * failures.count + texts.reduce(0) { $0 + $1.bytesInJSON }
+            + failures.reduce(0) {
+                $0 + $1.message.bytesInJSON + ($1.hint?.bytesInJSON ?? 0)
+            }
+    }
+}
+
+extension String {
+    /// Control characters are written in six bytes.
+    fileprivate var bytesInJSON: Int {
+        utf8.reduce(2) {
+            $0 + ($1 < 0x20 ? 6 : $1 == UInt8(ascii: "\"") || $1 == UInt8(ascii: "\\") ? 2 : 1)
         }
     }
 }

@@ -101,6 +101,46 @@ import Testing
         #expect(try store.ask(all) == .selected([ids[1], ids[4]], next: nil))
     }
 
+    @Test(arguments: [Kind.memory, .file])
+    func `what is told of jobs at once is bounded in bytes`(kind: Kind) throws {
+        var limits = Limits()
+        limits.replyBytes = 10_000
+        let store = try StoreUnderTest(kind, limits: limits)
+        var spec = makeSpec()
+        spec.tags = Array(repeating: String(repeating: "\u{1}", count: 200), count: 3)
+        let ids = try store.insert(all: (0..<5).map { _ in makeJob(spec) })
+        guard case .unreadable(let refusal) = try store.ask(.show(ids)) else {
+            Issue.record("all was shown")
+            return
+        }
+        #expect(refusal.code == "too_large")
+        for id in ids { #expect(try store.details(id).tags == spec.tags) }
+        guard
+            case .listed(let page, let next) = try store.ask(
+                .list(JobFilter(), after: nil, limit: 9)
+            )
+        else { return }
+        #expect(page.map(\.job.id) == [ids[4], ids[3]])
+        #expect(next == ids[3])
+        #expect(try pages(of: JobFilter(), limit: 9, in: store) == ids.reversed())
+    }
+
+    @Test(arguments: [Kind.memory, .file])
+    func `the last hundred attempts are told`(kind: Kind) throws {
+        let store = try StoreUnderTest(kind)
+        var spec = makeSpec()
+        spec.retry.maxAttempts = 100
+        let id = try store.insert(makeJob(spec))[0]
+        for attempt in 1...130 {
+            if attempt == 101 { _ = try store.commit(.retry([id], store.ticket())) }
+            _ = try store.commit(
+                .settle(makeReport(id, attempt, .failed(Failure(.kernelError, "No."))))
+            )
+        }
+        let told = try store.details(id).pastAttempts.map(\.attempt.rawValue)
+        #expect(told == Array(31...130))
+    }
+
     private func pages(
         of filter: JobFilter,
         limit: Int,

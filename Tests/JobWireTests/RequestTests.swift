@@ -27,6 +27,7 @@ struct RequestTests {
         let two = [one, JobID(rawValue: 8)]
         #expect(request("job.show", #"{"id":7}"#) == .show([one], isBatch: false))
         #expect(request("job.show", #"{"ids":[7,8]}"#) == .show(two, isBatch: true))
+        #expect(request("job.show", #"{"ids":[7,8,7,8,8]}"#) == .show(two, isBatch: true))
         #expect(request("job.wait", #"{"ids":[7,8],"wait_ms":9}"#) == .wait(two, waitMs: 9))
         #expect(request("job.wait", #"{"id":7}"#) == .wait([one], waitMs: 0))
         #expect(request("job.cancel", #"{"id":7}"#) == .cancel(.ids([one])))

@@ -9,13 +9,21 @@ enum BrokerLetter: Sendable {
     case event(Event)
     /// A large message of a client, of this many bytes, read by another thread.
     case heard(Heard, bytes: Int)
+    /// The frames of a long reply, written by another thread.
+    case written([[UInt8]], Message)
+}
+
+/// What the parser's thread is asked for.
+enum ParserLetter: Sendable {
+    case read(Envelope)
+    case write(Message, at: Timestamp)
 }
 
 /// The mailboxes of the other threads.
 struct Staff: Sendable {
     let writer = Mailbox<WriterLetter>()
     let reader = Mailbox<[Decisions.Asked]>()
-    let parser = Mailbox<Envelope>()
+    let parser = Mailbox<ParserLetter>()
     let doorkeeper = Mailbox<Bool>()
 }
 
@@ -154,7 +162,7 @@ extension Broker {
                 return refuse(envelope, .tooManyBytes, at: now)
             }
             unread += envelope.byteCount
-            desk.staff.parser.put(envelope)
+            desk.staff.parser.put(.read(envelope))
         } else {
             hear(envelope.map(desk.ear.hear) ?? .dropped, at: now)
         }
@@ -194,6 +202,7 @@ extension Broker {
         for letter in desk.inbox.takeAll() {
             switch letter {
             case .heard(let heard, let bytes): parsed.append((heard, bytes))
+            case .written(let frames, let message): send(frames, of: message, at: now)
             case .event(.died(let worker)):
                 // All that it said and did before comes first.
                 try hearWorkers(at: now)
@@ -266,7 +275,15 @@ extension Broker {
     }
 
     private mutating func send(_ message: Message, at now: Timestamp) {
-        var frames = frames(for: message, now: now)
+        if message.reply.isLong {
+            desk.staff.parser.put(.write(message, at: now))
+        } else {
+            send(frames(for: message, now: now), of: message, at: now)
+        }
+    }
+
+    private mutating func send(_ frames: [[UInt8]], of message: Message, at now: Timestamp) {
+        var frames = frames
         if let later = message.later, !outbox.hasRoom(for: frames, to: message.to.client) {
             frames = JobWire.frames(for: later, now: now)
         }

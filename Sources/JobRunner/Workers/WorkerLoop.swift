@@ -100,6 +100,7 @@ final class WorkerLoop {
         if case .failed = ending {
             ending = Self.ending(ending, reason, isOver: end >= deadline, order)
         }
+        if case .failed(let failure) = ending { ending = .failed(failure.shortened) }
         let micros = (end - start).microseconds
         var report = Report(
             job: order.job,

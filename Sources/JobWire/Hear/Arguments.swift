@@ -27,7 +27,8 @@ struct Arguments {
         return try value.id("id")
     }
 
-    /// One id, or a list of them.
+    /// One id, or a list of them. An id that is repeated is there once: work and answer are bounded
+    /// by what there is.
     func ids() throws(Refusal) -> (ids: [JobID], isBatch: Bool) {
         guard let list = object["ids"] else {
             guard object["id"] != nil else { throw .missing("id", hint: "Give id or ids.") }
@@ -35,10 +36,10 @@ struct Arguments {
         }
         guard object["id"] == nil else { throw .conflict("id", "Give id or ids, not both.") }
         var ids: [JobID] = []
-        let elements = try list.list("ids", count: 1...limits.requestIDs)
-        ids.reserveCapacity(elements.count)
-        for (place, element) in elements.enumerated() {
-            ids.append(try element.id("ids[\(place)]"))
+        var seen: Set<JobID> = []
+        for (place, element) in try list.list("ids", count: 1...limits.requestIDs).enumerated() {
+            let id = try element.id("ids[\(place)]")
+            if seen.insert(id).inserted { ids.append(id) }
         }
         return (ids, true)
     }

@@ -20,6 +20,18 @@ public func frames(for message: Message, now: Timestamp) -> [[UInt8]] {
 }
 
 extension Reply {
+    /// True when writing it may take longer than about a quarter of a millisecond, so that a thread
+    /// with nothing urgent to do should write it.
+    public var isLong: Bool {
+        switch self {
+        case .shown(let jobs, _), .listed(let jobs, _):
+            jobs.count > 16 || jobs.contains { $0.pastAttempts.count > 4 }
+        case .ended(let ends, _): ends.count > 100
+        case .queues(let queues): queues.count > 100
+        default: false
+        }
+    }
+
     /// The protocol's three digits.
     public var status: Int {
         switch self {
