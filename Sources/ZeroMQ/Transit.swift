@@ -8,17 +8,25 @@ internal import Synchronization
 /// (`zmq_msg_init_data(3)`): that is when it no longer counts.
 public final class Transit: Sendable {
     /// Frames of fewer bytes are not counted: the high-water mark bounds what they can add up to.
-    public static let countedFrom = 64 << 10
+    public static let countedFrom = 4 << 10
 
     private let sum = Atomic(0)
+    private let all: Transit?
 
-    public init() {}
+    /// What this one counts, `all` counts as well.
+    public init(within all: Transit? = nil) { self.all = all }
 
     public var bytes: Int { sum.load(ordering: .relaxed) }
 
-    func add(_ bytes: Int) { sum.add(bytes, ordering: .relaxed) }
+    func add(_ bytes: Int) {
+        sum.add(bytes, ordering: .relaxed)
+        all?.add(bytes)
+    }
 
-    func remove(_ bytes: Int) { sum.subtract(bytes, ordering: .relaxed) }
+    func remove(_ bytes: Int) {
+        sum.subtract(bytes, ordering: .relaxed)
+        all?.remove(bytes)
+    }
 }
 
 /// A frame that libzmq frees, and what counts it until then.

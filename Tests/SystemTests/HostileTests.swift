@@ -134,6 +134,39 @@ import Testing
         #expect(heard.contains("200"))
     }
 
+    @Test func `clients that ask for many middling replies and never read cost little memory`()
+        throws
+    {
+        let runner = try RunnerProcess()
+        let client = try Conversation(runner.ipc)
+        let tag = "\"\(String(repeating: "\\u0001", count: 200))\""
+        let tags = Array(repeating: tag, count: 16).joined(separator: ",")
+        let id = try client.submit(#"{"kernel":"echo","input":1,"tags":[\#(tags)]}"#)
+        #expect(try client.result(id).state == "succeeded")
+        let before = try residentKilobytes(of: runner.worker())
+        let body = Array(#"{"id":\#(id)}"#.utf8)
+        let deaf = try (0..<5).map { _ in try Conversation(dealer: runner.tcp) }
+        for one in deaf {
+            // 20 kB each: 80 MB for every one of them.
+            try eventually("all is said") { () -> Void? in
+                var sent = 0
+                while sent < 4_000 {
+                    if try one.sayRaw([[], protocolName, Array("job.show".utf8), body]) {
+                        sent += 1
+                    } else {
+                        #expect(try client.ask("sys.ping").code == "200")
+                    }
+                }
+                return ()
+            }
+        }
+        #expect(try client.show(id).state == "succeeded")
+        for _ in 0..<100 { #expect(try client.ask("sys.ping").code == "200") }
+        let grown = try residentKilobytes(of: runner.worker()) - before
+        print("Grown by \(grown) kB for five clients that do not take what they ask for")
+        #expect(grown < 200_000)
+    }
+
     @Test func `clients that send faster than the disk writes are told to come back`() throws {
         let runner = try RunnerProcess()
         let client = try Conversation(runner.ipc)

@@ -275,7 +275,9 @@ extension Broker {
     }
 
     private mutating func send(_ message: Message, at now: Timestamp) {
-        if message.reply.isLong {
+        if message.later != nil, outbox.isOverfull(for: message.to.client) {
+            dispatcher.dropped += 1
+        } else if message.reply.isLong {
             desk.staff.parser.put(.write(message, at: now))
         } else {
             send(frames(for: message, now: now), of: message, at: now)
@@ -330,7 +332,8 @@ extension Message {
         case .result(let result):
             let end = result.end
             return Message(to: to, .pending(end.id, end.state, retryAfterMs: 1_000))
-        case .shown, .listed: return Message(to: to, .refused(.repliesNotTaken))
+        case .shown, .listed, .ended, .queues, .statistics, .about:
+            return Message(to: to, .refused(.repliesNotTaken))
         default: return nil
         }
     }
