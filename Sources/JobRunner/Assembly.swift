@@ -24,6 +24,7 @@ struct Assembly {
     private let outside: Context
     private let inbox = Mailbox<BrokerLetter>()
     private let staff = Staff()
+    private let shelf = ReportShelf()
     private let alarm: Alarm
     private let recovery: Recovery
     private let signals: CInt
@@ -171,6 +172,7 @@ struct Assembly {
             Broker.Desk(
                 inbox: inbox,
                 staff: staff,
+                shelf: shelf,
                 ear: Ear(catalog),
                 peers: Peers(settings.curve),
                 limits: MessageLimits(
@@ -224,6 +226,7 @@ struct Assembly {
             author: ReceiptBook.Author(store: recovery.store, run: recovery.run),
             limits: settings.limits,
             ledger: ledger,
+            shelf: shelf,
             time: time,
             nice: settings.nice,
             kernelProcess: settings.kernelProcesses ? KernelProcess.Plan(settings) : nil,

@@ -57,6 +57,7 @@ struct Broker: ~Copyable {
     struct Desk {
         let inbox: Mailbox<BrokerLetter>
         let staff: Staff
+        let shelf: ReportShelf
         let ear: Ear
         let peers: Peers
         let limits: MessageLimits
@@ -190,7 +191,7 @@ extension Broker {
                     waiting: false
                 )
             else { return }
-            guard let event = WorkerLink.event(frames) else {
+            guard let event = WorkerLink.event(frames, from: desk.shelf) else {
                 desk.log.error("A worker said what nobody can read.")
                 continue
             }

@@ -13,6 +13,7 @@ struct WorkerKit: Sendable {
     let author: ReceiptBook.Author
     let limits: Limits
     let ledger: InFlightLedger
+    let shelf: ReportShelf
     let time: any TimeSource
     /// Added to the thread's nice value: the front door goes first.
     let nice: Int
@@ -122,7 +123,7 @@ final class WorkerLoop {
         reportsMicros = 0
         let reports = post.takeReports()
         guard !reports.isEmpty else { return }
-        _ = try socket.send(Report.frames(for: reports), waiting: true)
+        _ = try socket.send(WorkerLink.frames(for: reports, on: kit.shelf), waiting: true)
     }
 
     private func ending(of order: Order, _ run: KernelRun) throws(KernelProcess.Lost)
