@@ -89,6 +89,16 @@ internal import Testing
         )
     }
 
+    @Test func `what the unit keeps from the network is told, and how to let it in`() throws {
+        let path = Document.root + "/deploy/millrace.service"
+        let unit = try String(contentsOfFile: path, encoding: .utf8)
+        let page = try page("Operations")
+        for line in unit.split(separator: "\n") where line.hasPrefix("IPAddressDeny=") {
+            #expect(page.contains("`\(line)`"))
+        }
+        #expect(page.contains("IPAddressAllow=") && page.contains("chown millrace"))
+    }
+
     @Test func `every exit code stands in the table`() throws {
         let page = try page("Operations")
         let client = try source("millrace/ExitCodes.swift").matches(of: /ExitCode\((\d+)\)/)
