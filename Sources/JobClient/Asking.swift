@@ -5,7 +5,14 @@ public import JobWire
 extension JobClient {
     /// All about each job, in the order asked for. One that is not kept has an `error` only.
     public func show(_ ids: [JobID]) throws(ClientError) -> [JSON] {
-        try call("job.show", ["ids": ids.json]).array("jobs")
+        var rest = ids[...]
+        var jobs: [JSON] = []
+        while !rest.isEmpty {
+            let some = rest.prefix(try mostIDs())
+            jobs += try call("job.show", ["ids": some.json]).array("jobs")
+            rest = rest.dropFirst(some.count)
+        }
+        return jobs
     }
 
     /// One page of jobs: `jobs`, and `next` to be given as `after` when there are more. The limit
@@ -21,19 +28,19 @@ extension JobClient {
         return try call("job.list", body).json
     }
 
-    /// Calls jobs off. Each of these tells how many jobs it changed.
+    /// Calls jobs off. Each of these is sent once, and tells how many jobs it changed.
     public func cancel(_ jobs: Selection) throws(ClientError) -> Int64 {
-        try call("job.cancel", jobs.json).integer("count")
+        try callOnce("job.cancel", jobs.json).integer("count")
     }
 
     /// Has failed or cancelled jobs run again.
     public func retry(_ jobs: Selection) throws(ClientError) -> Int64 {
-        try call("job.retry", jobs.json).integer("count")
+        try callOnce("job.retry", jobs.json).integer("count")
     }
 
     /// Forgets jobs that have ended, with their results.
     public func delete(_ jobs: Selection) throws(ClientError) -> Int64 {
-        try call("job.delete", jobs.json).integer("count")
+        try callOnce("job.delete", jobs.json).integer("count")
     }
 
     public func queues() throws(ClientError) -> [JSON] {

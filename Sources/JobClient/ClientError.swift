@@ -39,6 +39,8 @@ extension ClientError: Explained {
         case .noRunner: "Start one with `millrace serve`, or name another with --connect."
         case .notLetIn: "Compare the keys with `curve` in the settings of the runner."
         case .refused(let refusal): refusal.hint
+        case .timedOut("job.cancel", _), .timedOut("job.retry", _), .timedOut("job.delete", _):
+            "It may have been done, or a part of it: look at the jobs before you try again."
         case .timedOut: "Try again; what was submitted with a key is not done twice."
         case .badReply: "Is the endpoint that of a runner of the same version?"
         case .zeroMQ: "An endpoint looks like tcp://127.0.0.1:5555 or ipc:///path/of/a.sock."

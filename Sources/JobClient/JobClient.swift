@@ -1,3 +1,4 @@
+internal import JobCore
 public import JobWire
 public import ZeroMQ
 
@@ -5,7 +6,7 @@ public import ZeroMQ
 ///
 /// A client survives a restart of the runner ("lazy pirate"): after a time-out it closes its
 /// socket, opens a new one and sends the same request again. That is safe, because submissions
-/// carry a key, a drain is sent once, and every other request may be done twice.
+/// carry a key, and what must not be done twice is sent once: drain, cancel, retry and delete.
 /// Source: ZeroMQ guide, chapter 4, "Client-Side Reliability".
 public final class JobClient {
     public let endpoint: String
@@ -14,13 +15,18 @@ public final class JobClient {
     private var connection: Connection
     /// Whether this runner has ever answered this client.
     private var hasHeard = false
+    /// How many ids the runner takes in one request; nil until it was asked.
+    private var idsAtOnce: Int?
     private var random = SystemRandomNumberGenerator()
 
     public struct Options: Equatable, Sendable {
-        /// How long one try waits, beside the `wait_ms` of the request itself. The runner answers
-        /// within 2 s.
+        /// How long one try waits, beside the `wait_ms` of the request itself. What is sent once is
+        /// waited for longer; then this is how often the client looks whether the runner is there.
         public var patience: Duration = .milliseconds(2_500)
-        /// How often a request is sent before the client gives up; at least once.
+        /// How long a cancel, retry or delete may take: a filter may choose millions of jobs.
+        public var longest: Duration = .seconds(600)
+        /// How often a request is sent, or `patience` passes in silence, before the client gives
+        /// up; at least once.
         public var tries = 4
         /// How long the first ping may take before there is no runner.
         public var greeting: Duration = .seconds(2)
@@ -60,12 +66,45 @@ public final class JobClient {
         for _ in 0..<max(options.tries, 1) {
             let patience = options.patience + .milliseconds(waitMs)
             if let reply = try ask(service, arguments, frames: frames, patience: patience) {
-                if let refusal = reply.refusal { throw .refused(refusal) }
-                return reply
+                return try good(reply)
             }
             try reconnect()
         }
         throw .timedOut(service: service, endpoint: endpoint)
+    }
+
+    /// Sends a request that must not be done twice, and waits for its reply while the same run of
+    /// the runner is there: the next one knows nothing of it.
+    ///
+    /// - Throws: `.timedOut` also when it may have been done, wholly or in part.
+    func callOnce(_ service: String, _ arguments: JSON) throws(ClientError) -> Response {
+        let run = try info()["run"]
+        let name = try send(service, arguments)
+        let end = ContinuousClock.now + options.longest
+        while ContinuousClock.now < end {
+            if let reply = try reply({ $0.answers(name, of: service) }, within: options.patience) {
+                return try good(reply)
+            }
+            let look = try send("sys.info", [:])
+            let heard = try reply(
+                { $0.answers(name, of: service) || $0.answers(look, of: "sys.info") },
+                within: options.patience * max(options.tries, 1)
+            )
+            guard let heard else { break }
+            if heard.answers(name, of: service) { return try good(heard) }
+            guard heard.head["run"] == run else { break }
+        }
+        try reconnect()
+        throw .timedOut(service: service, endpoint: endpoint)
+    }
+
+    /// So many ids at most may stand in one request.
+    func mostIDs() throws(ClientError) -> Int {
+        if let idsAtOnce { return idsAtOnce }
+        let most = try info()["limits"]?["request_ids"]?.integerValue
+        let count = most.map { max(1, Int(clamping: $0)) } ?? Limits().requestIDs
+        idsAtOnce = count
+        return count
     }
 
     /// The runner takes no more jobs, and stops when the running ones have ended.
@@ -75,7 +114,7 @@ public final class JobClient {
     public func drain() throws(ClientError) {
         if !hasHeard { try greet() }
         if let reply = try ask("sys.drain", [:], frames: [], patience: options.patience) {
-            if let refusal = reply.refusal { throw .refused(refusal) }
+            _ = try good(reply)
             return
         }
         try reconnect()
@@ -107,18 +146,39 @@ public final class JobClient {
         frames: [[UInt8]],
         patience: Duration
     ) throws(ClientError) -> Response? {
+        let name = try send(service, arguments, frames: frames)
+        return try reply({ $0.answers(name, of: service) }, within: patience)
+    }
+
+    /// - Returns: The name by which the reply is known.
+    private func send(
+        _ service: String,
+        _ arguments: JSON,
+        frames: [[UInt8]] = []
+    ) throws(ClientError) -> String {
         let name = freshName()
         let call = Call(service, arguments.with("request", .string(name)), frames: frames)
+        try asClientError { () throws(ZeroMQError) in try connection.send([[]] + call.message) }
+        return name
+    }
+
+    /// The next reply that is wanted; others are dropped. Nil when none came in time.
+    private func reply(
+        _ isWanted: (Response) -> Bool,
+        within patience: Duration
+    ) throws(ClientError) -> Response? {
         let deadline = ContinuousClock.now + patience
         return try asClientError { () throws(ZeroMQError) in
-            try connection.send([[]] + call.message)
             while let message = try connection.next(until: deadline) {
-                if let reply = try? Response(message), reply.answers(name, of: service) {
-                    return reply
-                }
+                if let reply = try? Response(message), isWanted(reply) { return reply }
             }
             return nil
         }
+    }
+
+    private func good(_ reply: Response) throws(ClientError) -> Response {
+        if let refusal = reply.refusal { throw .refused(refusal) }
+        return reply
     }
 
     private func reconnect() throws(ClientError) {

@@ -83,13 +83,14 @@ extension JobClient {
         heard: (Int) -> Bool = { _ in true }
     ) throws(ClientError) -> [JSON] {
         let start = ContinuousClock.now
+        let most = ids.count > 1 ? try mostIDs() : 1
         var open = ids
         var ends: [JSON] = []
         while !open.isEmpty {
             let rest = timeout.map { max($0 - start.duration(to: .now), .zero) } ?? step
             let pause = min(rest, step, Self.longestStep)
             let body: JSON = [
-                "ids": open.prefix(Limits().requestIDs).json,
+                "ids": open.prefix(most).json,
                 "wait_ms": .integer(pause.milliseconds),
             ]
             let found = try call("job.wait", body).array("jobs")

@@ -4,14 +4,14 @@ import Synchronization
 import ZeroMQ
 
 /// A ROUTER socket on a thread of its own that answers as a test wants, and notes what it heard.
-/// Pings are answered by themselves.
+/// Pings are answered by themselves, and `sys.info` too where what it tells is given.
 final class FakeRunner: Sendable {
     /// One request without its envelope.
     struct Heard: Sendable {
         let service: String
         let body: JSON
         let frames: [[UInt8]]
-        /// From 0, pings not counted.
+        /// From 0; what is answered by itself is not counted.
         let number: Int
     }
 
@@ -29,11 +29,15 @@ final class FakeRunner: Sendable {
     private let context: Context
     private let notes = Notes()
 
-    /// What was asked so far, pings not counted.
+    /// What was asked so far, without what is answered by itself.
     var heard: [Heard] { notes.all }
 
+    /// `info` is what `sys.info` tells, `looks` how often it is asked that before it answers
+    /// another request.
     init(
         at place: String = "tcp://127.0.0.1:*",
+        info: (@Sendable () -> JSON)? = nil,
+        lateBy looks: Int = 0,
         _ answer: @escaping @Sendable (Heard) -> [Answer]
     ) throws {
         let context = try Context()
@@ -45,7 +49,8 @@ final class FakeRunner: Sendable {
             try? socket.bind(place)
             endpoint.withLock { $0 = (try? socket.lastEndpoint) ?? "" }
             isBound.signal()
-            serve(socket, notes: notes, answer: answer)
+            let manners = Manners(info: info, looks: looks, answer: answer)
+            serve(socket, notes: notes, manners)
         }
         isBound.wait()
         self.endpoint = endpoint.withLock { $0 }
@@ -61,12 +66,17 @@ private final class Notes: Sendable {
     func add(_ entry: FakeRunner.Heard) { entries.withLock { $0.append(entry) } }
 }
 
-private func serve(
-    _ socket: borrowing Socket,
-    notes: Notes,
-    answer: (FakeRunner.Heard) -> [FakeRunner.Answer]
-) {
+/// How a runner answers.
+private struct Manners {
+    let info: (() -> JSON)?
+    let looks: Int
+    let answer: (FakeRunner.Heard) -> [FakeRunner.Answer]
+}
+
+private func serve(_ socket: borrowing Socket, notes: Notes, _ manners: Manners) {
     var number = 0
+    // Requests that wait for so many looks.
+    var held: [(message: [[UInt8]], answers: [FakeRunner.Answer], looks: Int)] = []
     while case .message(let message)? = try? socket.receive(limits: .unlimited, waiting: true) {
         let body = (try? JSON(parsing: message[4])) ?? .null
         let request = FakeRunner.Heard(
@@ -75,21 +85,37 @@ private func serve(
             frames: Array(message.dropFirst(5)),
             number: number
         )
-        var answers = [FakeRunner.Answer()]
-        if request.service != "sys.ping" {
+        if request.service == "sys.ping" {
+            answer(message, [FakeRunner.Answer()], on: socket)
+        } else if request.service == "sys.info", let info = manners.info {
+            answer(message, [FakeRunner.Answer(head: info())], on: socket)
+            for place in held.indices { held[place].looks -= 1 }
+        } else {
             number += 1
             notes.add(request)
-            answers = answer(request)
+            held.append((message, manners.answer(request), manners.looks))
         }
-        for answer in answers {
-            var head = answer.head.objectValue ?? JSONObject()
-            if let name = answer.request ?? body["request"], !name.isNull {
-                _ = head.append("request", name)
-            }
-            let frames =
-                message[..<4] + [Array("\(answer.status)".utf8), JSON.object(head).encoded()]
-                + answer.frames
-            _ = try? socket.send(Array(frames), waiting: false)
+        for request in held where request.looks == 0 {
+            answer(request.message, request.answers, on: socket)
         }
+        held.removeAll { $0.looks == 0 }
+    }
+}
+
+private func answer(
+    _ message: [[UInt8]],
+    _ answers: [FakeRunner.Answer],
+    on socket: borrowing Socket
+) {
+    let body = (try? JSON(parsing: message[4])) ?? .null
+    for answer in answers {
+        var head = answer.head.objectValue ?? JSONObject()
+        if let name = answer.request ?? body["request"], !name.isNull {
+            _ = head.append("request", name)
+        }
+        let frames =
+            message[..<4] + [Array("\(answer.status)".utf8), JSON.object(head).encoded()]
+            + answer.frames
+        _ = try? socket.send(Array(frames), waiting: false)
     }
 }

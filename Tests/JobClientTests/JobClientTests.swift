@@ -60,7 +60,7 @@ import ZeroMQ
     }
 
     @Test func `replies to other requests and messages of another shape are dropped`() throws {
-        let runner = try FakeRunner { request in
+        let runner = try FakeRunner(info: { ["run": 1] }) { request in
             [
                 .init(head: ["count": 1], request: "of another try"),
                 .init(status: 7, head: ["count": 2]),
@@ -131,6 +131,29 @@ import ZeroMQ
             #expect(throws: error) { try client.drain() }
         }
         #expect(runner.heard.map(\.service) == ["sys.drain"])
+    }
+
+    @Test func `what may take long and must not be done twice is sent once`() throws {
+        let runner = try FakeRunner(info: { ["run": 1] }, lateBy: 2) { request in
+            [.init(head: ["count": .integer(Int64(request.number) + 500)])]
+        }
+        let client = try client(of: runner)
+        #expect(try client.cancel(.filter(JobFilter(state: .queued))) == 500)
+        #expect(try client.retry(.filter(JobFilter(state: .failed))) == 501)
+        #expect(try client.delete(.ids([JobID(rawValue: 1)])) == 502)
+        #expect(runner.heard.map(\.service) == ["job.cancel", "job.retry", "job.delete"])
+    }
+
+    @Test func `what was sent once is not waited for when the runner has started anew`() throws {
+        let run = Atomic(Int64(0))
+        let info: @Sendable () -> JSON = {
+            ["run": .integer(run.wrappingAdd(1, ordering: .relaxed).newValue)]
+        }
+        let runner = try FakeRunner(info: info) { _ in [] }
+        let client = try client(of: runner)
+        let error = ClientError.timedOut(service: "job.retry", endpoint: runner.endpoint)
+        #expect(throws: error) { try client.retry(.filter(JobFilter(state: .failed))) }
+        #expect(runner.heard.count == 1)
     }
 
     @Test func `where nobody listens there is no runner`() throws {

@@ -95,7 +95,7 @@ import Testing
     }
 
     @Test func `waiting asks only for the jobs that are still open`() throws {
-        let runner = try FakeRunner { request in
+        let runner = try FakeRunner(info: { [:] }) { request in
             let end: JSON = ["id": .integer(Int64(request.number) + 1), "state": "succeeded"]
             return [.init(status: request.number < 2 ? 300 : 200, head: ["jobs": [end]])]
         }
@@ -108,6 +108,20 @@ import Testing
         #expect(counts == [1, 2, 3])
         #expect(ends.compactMap { $0["id"]?.integerValue } == [1, 2, 3])
         #expect(runner.heard.map { $0.body["ids"] } == [[1, 2, 3], [2, 3], [3]])
+    }
+
+    @Test func `no more ids are sent at once than the runner takes`() throws {
+        let info: @Sendable () -> JSON = { ["limits": ["request_ids": 2]] }
+        let runner = try FakeRunner(info: info) { request in
+            let ids = request.body["ids"]?.arrayValue ?? []
+            return [.init(head: ["jobs": .array(ids.map { ["id": $0, "state": "succeeded"] })])]
+        }
+        let client = try client(of: runner)
+        let ids = (1...5).map { JobID(rawValue: $0) }
+        #expect(try client.wait(for: ids).count == 5)
+        #expect(try client.show(ids).compactMap { $0["id"]?.integerValue } == [1, 2, 3, 4, 5])
+        let pieces: [JSON] = [[1, 2], [3, 4], [5]]
+        #expect(runner.heard.map { $0.body["ids"] } == pieces + pieces)
     }
 
     @Test func `waiting ends when the time is over or nobody wants to go on`() throws {
