@@ -36,7 +36,7 @@ struct StoryWorld {
     // The writer: changes in order, and facts on their way back.
     var unwritten: [Change] = []
     var facts: [[Fact]] = []
-    // The reader: questions in order, and answers on their way back.
+    // The reader: questions in the order of their accounts, and answers on their way back.
     var questions: [Decisions.Asked] = []
     var answers: [Event] = []
     /// What workers' posts and threads say by the side.
@@ -283,8 +283,10 @@ struct StoryWorld {
     }
 
     mutating func read() {
-        guard !questions.isEmpty else { return }
-        let asked = questions.removeFirst()
+        // Clients take turns, in an order of the reader's; each one's own stays.
+        let account = questions.randomElement(using: &chance)?.account
+        guard let place = questions.firstIndex(where: { $0.account == account }) else { return }
+        let asked = questions.remove(at: place)
         let answer: Answer =
             weather.isReadable
             ? store.answer(asked.query) : .unreadable(Refusal(500, "unreadable", "No."))

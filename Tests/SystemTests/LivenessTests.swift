@@ -52,6 +52,23 @@ import Testing
         for _ in 0..<30 { #expect(try flood.hear().ids.count == 1_000) }
     }
 
+    @Test func `who asks for a large result again and again waits for itself alone`() throws {
+        let runner = try RunnerProcess()
+        let client = try Conversation(runner.ipc)
+        let bytes = [UInt8](repeating: 7, count: 14 << 20)
+        let body = #"{"kernel":"echo","input":{"$frame":2}}"#
+        let id = try client.submit(body, frames: [bytes])
+        #expect(try client.result(id).frames.first?.count == bytes.count)
+        let greedy = try Conversation(dealer: runner.ipc)
+        for _ in 0..<4_000 { try greedy.say("job.result", #"{"id":\#(id)}"#) }
+        // Behind all that was asked for, it took a minute.
+        for _ in 0..<10 {
+            let start = ContinuousClock.now
+            #expect(try client.show(id).state == "succeeded")
+            #expect(ContinuousClock.now - start < .seconds(5))
+        }
+    }
+
     @Test func `a client that parks too many waits is told so and others are not`() throws {
         var options = RunnerProcess.Options()
         options.settings["LIMITS_WAITS_PER_CLIENT"] = "64"

@@ -18,10 +18,14 @@ public struct Decisions: Equatable, Sendable {
     public struct Asked: Equatable, Sendable {
         public var ticket: Ticket
         public var query: Query
+        /// Who wants to know; nil is the dispatcher itself. The order among those of one account
+        /// stays, that of others with it does not matter.
+        public var account: Account?
 
-        public init(ticket: Ticket, query: Query) {
+        public init(ticket: Ticket, query: Query, account: Account? = nil) {
             self.ticket = ticket
             self.query = query
+            self.account = account
         }
     }
 

@@ -176,8 +176,21 @@ public struct Dispatcher: Sendable {
     @discardableResult
     mutating func ask(_ query: Query, for purpose: Purpose) -> Ticket {
         let ticket = ticket(for: purpose)
-        decisions.queries.append(.init(ticket: ticket, query: query))
+        let account = account(of: purpose)
+        decisions.queries.append(.init(ticket: ticket, query: query, account: account))
         return ticket
+    }
+
+    /// Whose turn at the reader a query takes; nil when no client asked.
+    private func account(of purpose: Purpose) -> Account? {
+        switch purpose {
+        case .show(let caller, _), .result(let caller, _), .own(let caller, _), .list(let caller),
+            .queues(let caller), .statistics(let caller):
+            caller.account
+        case .parked(let wait): waits[wait]?.caller.account
+        case .page(let campaign), .owners(let campaign, _): campaign.caller.account
+        case .load, .survey, .gather, .leftovers, .sweep, .submission, .file, .pause, .step: nil
+        }
     }
 
     mutating func say(_ reply: Reply, to caller: Caller) {

@@ -26,10 +26,12 @@ final class ReaderLoop {
     }
 
     func run() -> Never {
+        var turns = QueryTurns()
         while true {
-            for asked in inbox.wait().joined() {
-                answers.put(.event(.answered(asked.ticket, answer(asked.query))))
-            }
+            let fresh = turns.isEmpty ? inbox.wait() : inbox.takeAll()
+            for asked in fresh.joined() { turns.add(asked) }
+            guard let asked = turns.next() else { continue }
+            answers.put(.event(.answered(asked.ticket, answer(asked.query))))
         }
     }
 
