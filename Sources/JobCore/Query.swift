@@ -2,8 +2,8 @@
 public enum Query: Equatable, Sendable {
     /// Jobs that are ready, best first, and the longest ready of each priority. Those that the
     /// asker has in its hands already are passed over, and take no room in the answer.
-    case load(QueueName, limit: Int, now: Timestamp, except: Set<JobID> = [])
-    /// Which queues have ready jobs, and when the next job becomes ready.
+    case load(Lane, limit: Int, now: Timestamp, except: Set<JobID> = [])
+    /// Which lanes have ready jobs, and when the next job becomes ready.
     case survey(now: Timestamp)
     /// The results of all children of this job, in the order of the parts.
     case gather(JobID)
@@ -23,7 +23,7 @@ public enum Query: Equatable, Sendable {
 /// What the store answers to a query, as of one moment between two commits.
 public enum Answer: Equatable, Sendable {
     /// `isAll` is false when more jobs are ready than were asked for.
-    case loaded(QueueName, [Waiting], isAll: Bool)
+    case loaded(Lane, [Waiting], isAll: Bool)
     case surveyed(Survey)
     case gathered(JobID, [[UInt8]])
     case shown([JobDetails?], isIssued: [Bool])
@@ -46,8 +46,8 @@ public enum Answer: Equatable, Sendable {
 
 /// Where there is work.
 public struct Survey: Equatable, Sendable {
-    /// Queues with ready jobs.
-    public var ready: [QueueName] = []
+    /// Lanes with ready jobs.
+    public var ready: [Lane] = []
     public var paused: [QueueName] = []
     /// When the next job that waits for a moment becomes ready.
     public var nextReadyAt: Timestamp?

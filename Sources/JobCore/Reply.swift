@@ -117,6 +117,10 @@ public struct JobDetails: Equatable, Sendable {
     public var owner = Owner.local
     public var queue: QueueName
     public var queueIsPaused = false
+    /// The database that a run may change.
+    public var writes: String?
+    /// What it needs while it runs and another run has: known to the dispatcher alone.
+    public var takenTurn: Turn?
     public var priority = 0
     public var timeoutMs: Int64
     public var name: String?

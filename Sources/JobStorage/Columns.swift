@@ -15,7 +15,7 @@ enum Columns {
 
     static let details = """
         kind, queue, parent_id, owner, \(job), priority, timeout_ms, name, key, tags, created_at,
-        started_at, finished_at, worker
+        started_at, finished_at, worker, writes
         """
 
     static let failure = "code, message, hint, sqlite_code, offset, is_permanent"

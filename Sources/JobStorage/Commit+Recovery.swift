@@ -87,11 +87,11 @@ extension Commit {
     /// clock may have been set back before the last run, and no survey shows what is to be ready
     /// before it was created.
     private func makeReadyAgain(upTo latest: Timestamp) throws(SQLiteError) {
-        try reader.eachQueue { queue throws(SQLiteError) in
-            try reader.eachPriority(of: queue) { priority throws(SQLiteError) in
+        try reader.eachLane { lane throws(SQLiteError) in
+            try reader.eachPriority(of: lane) { priority throws(SQLiteError) in
                 var values = Parameters(of: changes[.readyAgain])
                 try values.add(now)
-                try values.add(queue.rawValue)
+                try values.add(lane)
                 try values.add(priority)
                 try values.add(latest)
                 try values.statement.run()

@@ -1,7 +1,7 @@
 /// Every statement that only reads, by what it is asked for.
 enum Questions: Int, StatementList {
     case begin, end
-    case nextQueue, nextPriority, ready, oldestReady, nextReadyAt, pausedQueues
+    case nextLane, nextPriority, ready, oldestReady, nextReadyAt, pausedQueues
     case waiting, inputs
     case standing, owner, details, failure, pastAttempts, children, marks
     case resultHead, resultBody, resultParts, partResults
@@ -14,7 +14,7 @@ enum Questions: Int, StatementList {
         switch self {
         case .begin: "BEGIN"
         case .end: "COMMIT"
-        case .nextQueue, .nextPriority, .ready, .oldestReady, .nextReadyAt, .pausedQueues:
+        case .nextLane, .nextPriority, .ready, .oldestReady, .nextReadyAt, .pausedQueues:
             readyText
         case .waiting, .inputs, .standing, .owner, .details, .failure, .pastAttempts, .children,
             .marks:
@@ -36,30 +36,33 @@ enum Questions: Int, StatementList {
     /// Each of these is one seek in the index of ready jobs.
     private var readyText: String {
         switch self {
-        case .nextQueue:
+        case .nextLane:
             """
-            SELECT queue FROM jobs
-             WHERE state = 'queued' AND waits_for = 0 AND queue > :after
-             ORDER BY queue LIMIT 1
+            SELECT queue, turns FROM jobs
+             WHERE state = 'queued' AND waits_for = 0 AND (queue, turns) > (:queue, :turns)
+             ORDER BY queue, turns LIMIT 1
             """
         case .nextPriority:
             """
             SELECT priority FROM jobs
-             WHERE state = 'queued' AND waits_for = 0 AND queue = :queue AND priority < :below
+             WHERE state = 'queued' AND waits_for = 0
+               AND queue = :queue AND turns = :turns AND priority < :below
              ORDER BY priority DESC LIMIT 1
             """
         case .ready:
             """
             SELECT \(Columns.waiting) FROM jobs
              WHERE state = 'queued' AND waits_for = 0
-               AND queue = :queue AND priority = :priority AND ready_at <= :now
+               AND queue = :queue AND turns = :turns AND priority = :priority
+               AND ready_at <= :now
              ORDER BY ready_at, id
             """
         case .oldestReady:
             """
             SELECT ready_at FROM jobs
              WHERE state = 'queued' AND waits_for = 0
-               AND queue = :queue AND priority = :priority AND ready_at <= :now
+               AND queue = :queue AND turns = :turns AND priority = :priority
+               AND ready_at <= :now
              ORDER BY ready_at LIMIT 1
             """
         case .nextReadyAt:

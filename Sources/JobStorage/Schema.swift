@@ -7,7 +7,7 @@ enum Schema {
     /// "MILL" in ASCII, by which a store is told from any other database.
     static let applicationID: Int64 = 0x4D49_4C4C
 
-    static let steps = [first, second, third]
+    static let steps = [first, second, third, fourth]
 
     private static let first = """
         CREATE TABLE jobs (
@@ -193,5 +193,16 @@ enum Schema {
         ALTER TABLE jobs ADD COLUMN checksum INTEGER;           -- of the work, inputs included
         ALTER TABLE results ADD COLUMN checksum INTEGER;        -- of the row
         ALTER TABLE result_parts ADD COLUMN checksum INTEGER;   -- of the row
+        """
+
+    /// Ready jobs stand apart by the turns that they need, see `Turns`: what waits for a turn is
+    /// not walked through to find what does not.
+    private static let fourth = """
+        ALTER TABLE jobs ADD COLUMN turns TEXT AS (
+            CASE WHEN losses > 0 THEN 's' || ifnull(writes, '') ELSE ifnull('w' || writes, '') END
+        ) VIRTUAL;
+        DROP INDEX jobs_ready;
+        CREATE INDEX jobs_ready ON jobs (queue, turns, priority DESC, ready_at, id)
+            WHERE state = 'queued' AND waits_for = 0;
         """
 }

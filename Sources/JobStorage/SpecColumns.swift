@@ -21,6 +21,11 @@ extension Parameters {
         try add(spec.keepMs)
     }
 
+    mutating func add(_ lane: Lane) throws(SQLiteError) {
+        try add(lane.queue.rawValue)
+        try add(lane.turns.text)
+    }
+
     mutating func add(_ failure: Failure) throws(SQLiteError) {
         try add(failure.code.rawValue)
         try add(failure.message)
@@ -119,6 +124,16 @@ extension Row {
 
     private mutating func retry() -> RetryPolicy {
         RetryPolicy(maxAttempts: int(), firstMs: integer(), longestMs: integer())
+    }
+}
+
+/// As `jobs.turns` has them: nothing, or `s` of a suspect, else `w`, and the database.
+extension Turns {
+    var text: String { isSuspect ? "s" + (writes ?? "") : writes.map { "w" + $0 } ?? "" }
+
+    init(text: String) {
+        let writes = String(text.dropFirst())
+        self.init(isSuspect: text.first == "s", writes: writes.isEmpty ? nil : writes)
     }
 }
 

@@ -138,6 +138,7 @@ extension StoreReader {
         details.startedAt = row.optionalMoment()
         details.finishedAt = row.optionalMoment()
         details.worker = row.optionalInteger().map { WorkerID(rawValue: Int(clamping: $0)) }
+        details.writes = row.optionalText()
         try row.check()
         return details
     }

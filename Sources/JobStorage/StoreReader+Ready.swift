@@ -2,7 +2,7 @@ internal import JobCore
 internal import SQLite
 
 /// What waits for workers. Costs the same with ten jobs waiting as with ten million: all of it is
-/// seeks in the index of ready jobs, a few for each queue and priority.
+/// seeks in the index of ready jobs, a few for each lane and priority.
 extension StoreReader {
     /// Bytes of specs after which a load counts as full.
     static let loadBytes = 8 << 20
@@ -10,7 +10,7 @@ extension StoreReader {
     /// Once the limit is used up there is still one job of each lower priority, the longest ready,
     /// so that none is forgotten.
     func load(
-        _ queue: QueueName,
+        _ lane: Lane,
         limit: Int,
         now: Timestamp,
         except known: Set<JobID>
@@ -18,8 +18,8 @@ extension StoreReader {
         var loaded: [Waiting] = []
         var bytes = 0
         var isAll = true
-        try eachPriority(of: queue) { priority throws(SQLiteError) in
-            let statement = try readyStatement(.ready, queue, priority, now)
+        try eachPriority(of: lane) { priority throws(SQLiteError) in
+            let statement = try readyStatement(.ready, lane, priority, now)
             defer { statement.reset() }
             var isFirst = true
             while try statement.step() {
@@ -36,13 +36,13 @@ extension StoreReader {
                 loaded.append(waiting)
             }
         }
-        return .loaded(queue, loaded, isAll: isAll)
+        return .loaded(lane, loaded, isAll: isAll)
     }
 
     func survey(now: Timestamp) throws(SQLiteError) -> Survey {
         var survey = Survey()
-        try eachQueue { queue throws(SQLiteError) in
-            if try oldestReady(in: queue, now: now) != nil { survey.ready.append(queue) }
+        try eachLane { lane throws(SQLiteError) in
+            if try oldestReady(in: lane, now: now) != nil { survey.ready.append(lane) }
         }
         survey.paused = try pausedQueues()
         survey.nextReadyAt = try questions.with(.nextReadyAt, now.rawValue).first {
@@ -53,8 +53,8 @@ extension StoreReader {
 
     func oldestReady(now: Timestamp) throws(SQLiteError) -> Timestamp? {
         var oldest: Timestamp?
-        try eachQueue { queue throws(SQLiteError) in
-            guard let moment = try oldestReady(in: queue, now: now) else { return }
+        try eachLane { lane throws(SQLiteError) in
+            guard let moment = try oldestReady(in: lane, now: now) else { return }
             oldest = min(oldest ?? moment, moment)
         }
         return oldest
@@ -83,12 +83,12 @@ extension StoreReader {
     // MARK: - Seeks
 
     private func oldestReady(
-        in queue: QueueName,
+        in lane: Lane,
         now: Timestamp
     ) throws(SQLiteError) -> Timestamp? {
         var oldest: Timestamp?
-        try eachPriority(of: queue) { priority throws(SQLiteError) in
-            let statement = try readyStatement(.oldestReady, queue, priority, now)
+        try eachPriority(of: lane) { priority throws(SQLiteError) in
+            let statement = try readyStatement(.oldestReady, lane, priority, now)
             guard let moment = try statement.first({ Timestamp(rawValue: $0.integer(0)) }) else {
                 return
             }
@@ -99,43 +99,45 @@ extension StoreReader {
 
     private func readyStatement(
         _ question: Questions,
-        _ queue: QueueName,
+        _ lane: Lane,
         _ priority: Int64,
         _ now: Timestamp
     ) throws(SQLiteError) -> Statement {
         var values = Parameters(of: questions[question])
-        try values.add(queue.rawValue)
+        try values.add(lane)
         try values.add(priority)
         try values.add(now)
         return values.statement
     }
 
-    func eachQueue(
-        _ body: (QueueName) throws(SQLiteError) -> Void
+    func eachLane(
+        _ body: (Lane) throws(SQLiteError) -> Void
     ) throws(SQLiteError) {
-        var after = ""
-        let statement = questions[.nextQueue]
+        var after = (queue: "", turns: "")
+        let statement = questions[.nextLane]
         while true {
-            try statement.bind(text: after, at: 1)
+            try statement.bind(text: after.queue, at: 1)
+            try statement.bind(text: after.turns, at: 2)
             let next = try statement.first { statement throws(SQLiteError) in
                 var row = Row(of: statement)
-                return try row.word(QueueName.self)
+                return Lane(try row.word(), Turns(text: row.text()))
             }
             guard let next else { return }
             try body(next)
-            after = next.rawValue
+            after = (next.queue.rawValue, next.turns.text)
         }
     }
 
     func eachPriority(
-        of queue: QueueName,
+        of lane: Lane,
         _ body: (Int64) throws(SQLiteError) -> Void
     ) throws(SQLiteError) {
         var below = Int64.max
         let statement = questions[.nextPriority]
         while true {
-            try statement.bind(text: queue.rawValue, at: 1)
-            try statement.bind(integer: below, at: 2)
+            try statement.bind(text: lane.queue.rawValue, at: 1)
+            try statement.bind(text: lane.turns.text, at: 2)
+            try statement.bind(integer: below, at: 3)
             guard let priority = try statement.first({ $0.integer(0) }) else { return }
             try body(priority)
             below = priority

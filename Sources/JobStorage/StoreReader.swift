@@ -45,8 +45,8 @@ public final class StoreReader {
 
     private func read(_ query: Query) throws(SQLiteError) -> Answer {
         switch query {
-        case .load(let queue, let limit, let now, let known):
-            try load(queue, limit: limit, now: now, except: known)
+        case .load(let lane, let limit, let now, let known):
+            try load(lane, limit: limit, now: now, except: known)
         case .survey(let now): .surveyed(try survey(now: now))
         case .gather(let parent): .gathered(parent, try gather(parent))
         case .show(let ids): try show(ids)

@@ -4,8 +4,8 @@ public import JobCore
 extension ModelStore {
     public func answer(_ query: Query) throws(Never) -> Answer {
         switch query {
-        case .load(let queue, let limit, let now, let known):
-            load(queue, limit: limit, now: now, except: known)
+        case .load(let lane, let limit, let now, let known):
+            load(lane, limit: limit, now: now, except: known)
         case .survey(let now): .surveyed(survey(now: now))
         case .gather(let parent):
             .gathered(parent, children(of: parent).compactMap(\.outcome?.bytes))
@@ -40,12 +40,12 @@ extension ModelStore {
     }
 
     private func load(
-        _ queue: QueueName,
+        _ lane: Lane,
         limit: Int,
         now: Timestamp,
         except known: Set<JobID>
     ) -> Answer {
-        let ready = ready(now: now).filter { $0.spec.queue == queue && !known.contains($0.job.id) }
+        let ready = ready(now: now).filter { $0.lane == lane && !known.contains($0.job.id) }
             .sorted {
                 ($1.spec.priority, $0.job.readyAt, $0.job.id)
                     < ($0.spec.priority, $1.job.readyAt, $1.job.id)
@@ -59,7 +59,7 @@ extension ModelStore {
             loaded.append(waiting(entry))
             bytes += entry.spec.frames.reduce(entry.spec.body.count) { $0 + $1.bytes.count }
         }
-        return .loaded(queue, loaded, isAll: loaded.count == ready.count)
+        return .loaded(lane, loaded, isAll: loaded.count == ready.count)
     }
 
     func waiting(_ entry: Entry) -> Waiting {
@@ -75,7 +75,9 @@ extension ModelStore {
 
     private func survey(now: Timestamp) -> Survey {
         var survey = Survey()
-        survey.ready = Set(ready(now: now).map(\.spec.queue)).sorted()
+        survey.ready = Set(ready(now: now).map(\.lane)).sorted {
+            ($0.queue, $0.turns) < ($1.queue, $1.turns)
+        }
         survey.paused = pausedQueues.sorted()
         survey.nextReadyAt =
             entries.values.filter {
@@ -128,6 +130,7 @@ extension ModelStore {
         )
         details.queueIsPaused = pausedQueues.contains(entry.spec.queue)
         details.owner = entry.owner
+        details.writes = entry.spec.writes
         details.priority = entry.spec.priority
         details.name = entry.spec.name
         details.key = entry.key

@@ -26,6 +26,10 @@ public struct ModelStore: Store {
         var failure: Failure?
         var outcome: Outcome?
         var pastAttempts: [PastAttempt] = []
+
+        var lane: Lane {
+            Lane(spec.queue, Turns(isSuspect: job.losses > 0, writes: spec.writes))
+        }
     }
 
     struct File {

@@ -48,9 +48,9 @@ import Testing
         let refused = stage.hear(.wrote([.refused(ticket(asked), refusal)]))
         #expect(refused.messages == [Message(to: caller(), .refused(refusal))])
         var survey = Survey()
-        survey.ready = [.standard]
+        survey.ready = [Lane(.standard)]
         let load = stage.hear(.answered(ticket(refused), .surveyed(survey)))
-        let answer = Answer.loaded(.standard, [waiting(2)], isAll: true)
+        let answer = Answer.loaded(Lane(.standard), [waiting(2)], isAll: true)
         let loaded = stage.hear(.answered(ticket(load), answer))
         #expect(loaded.orders.map(\.order.job) == [two])
     }
@@ -68,10 +68,10 @@ import Testing
 
     @Test func `a job whose retry is being written is not taken from a load`() {
         var stage = Stage()
-        stage.dispatcher.lanes.markIncomplete(.standard)
+        stage.dispatcher.lanes.markIncomplete(Lane(.standard))
         let load = stage.hear()
         let asked = stage.ask(.retry(.ids([one])))
-        let answer = Answer.loaded(.standard, [waiting(1)], isAll: true)
+        let answer = Answer.loaded(Lane(.standard), [waiting(1)], isAll: true)
         #expect(stage.hear(.answered(ticket(load), answer)).orders.isEmpty)
         let fact = Fact.changed(ticket(asked), count: 1, unfit: nil)
         #expect(stage.hear(.wrote([.queued(waiting(1)), fact])).orders.count == 1)
@@ -128,10 +128,14 @@ import Testing
         #expect(stage.submit().orders.isEmpty)
         let resumed = stage.ask(.resumeQueue(.standard))
         let heard = stage.hear(.wrote([.paused(false, [.standard], ticket(resumed))]))
-        let load = heard.queries.first { asked in
+        let look = heard.queries.first { $0.query == .survey(now: stage.now) }
+        var survey = Survey()
+        survey.ready = [Lane(.standard)]
+        let surveyed = stage.hear(.answered(look?.ticket ?? Ticket(rawValue: 0), .surveyed(survey)))
+        let load = surveyed.queries.first { asked in
             if case .load = asked.query { true } else { false }
         }
-        let answer = Answer.loaded(.standard, [waiting(1)], isAll: true)
+        let answer = Answer.loaded(Lane(.standard), [waiting(1)], isAll: true)
         #expect(
             stage.hear(.answered(load?.ticket ?? Ticket(rawValue: 0), answer)).orders.count == 1
         )

@@ -14,7 +14,7 @@ import Testing
         init(workers: Int, jobs: Int64) {
             stage = Stage(workers: workers)
             queued = Array(1...jobs)
-            stage.dispatcher.lanes.markIncomplete(.standard)
+            stage.dispatcher.lanes.markIncomplete(Lane(.standard))
             carryOut(stage.hear())
         }
 
@@ -23,12 +23,12 @@ import Testing
             while true {
                 started += decisions.orders.map(\.order)
                 guard let asked = decisions.queries.first, loads < 1_000,
-                    case .load(let queue, _, _, let known) = asked.query
+                    case .load(let lane, _, _, let known) = asked.query
                 else { return }
                 loads += 1
                 let rest = queued.filter { !known.contains(JobID(rawValue: $0)) }
                 let jobs = rest.prefix(8).map { waiting($0) }
-                let answer = Answer.loaded(queue, jobs, isAll: jobs.count == rest.count)
+                let answer = Answer.loaded(lane, jobs, isAll: jobs.count == rest.count)
                 decisions = stage.hear(.answered(asked.ticket, answer))
             }
         }

@@ -144,9 +144,9 @@ import Testing
         var stage = Stage(workers: 2)
         let asked = stage.ask(.submit([makeSubmission()], isBatch: false, waitMs: nil))
         guard case .insert(let insertion)? = asked.changes.first else { return }
-        stage.dispatcher.lanes.markIncomplete(.standard)
+        stage.dispatcher.lanes.markIncomplete(Lane(.standard))
         let load = stage.hear().queries.first?.ticket ?? Ticket(rawValue: 0)
-        let answer = Answer.loaded(.standard, [waiting(1)], isAll: true)
+        let answer = Answer.loaded(Lane(.standard), [waiting(1)], isAll: true)
         #expect(stage.hear(.answered(load, answer)).orders.count == 1)
         #expect(stage.hear(.wrote([stage.inserted(insertion)])).orders.isEmpty)
     }

@@ -54,12 +54,12 @@ import Testing
 
     @Test func `what does not fit is left to the store and loaded later`() {
         var lanes = Lanes()
-        for id in 1...Int64(lanes.bounds.queueJobs) + 10 { lanes.add(waiting(id, queue: a)) }
-        #expect(!lanes.contains(JobID(rawValue: Int64(lanes.bounds.queueJobs) + 1)))
-        #expect(lanes.queuesToLoad() == [])
-        for _ in 0...lanes.bounds.queueJobs - lanes.bounds.refillBelow { _ = lanes.take() }
-        #expect(lanes.queuesToLoad() == [a])
-        #expect(lanes.queuesToLoad() == [])
+        for id in 1...Int64(lanes.bounds.laneJobs) + 10 { lanes.add(waiting(id, queue: a)) }
+        #expect(!lanes.contains(JobID(rawValue: Int64(lanes.bounds.laneJobs) + 1)))
+        #expect(toLoad(&lanes) == [])
+        for _ in 0...lanes.bounds.laneJobs - lanes.bounds.refillBelow { _ = lanes.take() }
+        #expect(toLoad(&lanes) == [Lane(a)])
+        #expect(toLoad(&lanes) == [])
     }
 
     @Test func `large jobs are bounded by their bytes`() {
@@ -81,16 +81,17 @@ import Testing
         lanes.add(waiting(3, queue: b))
         #expect(takeAll(&lanes) == [3])
         #expect(!lanes.contains(JobID(rawValue: 1)))
-        #expect(lanes.queuesToLoad() == [])
+        lanes.markIncomplete(Lane(a))
+        #expect(toLoad(&lanes) == [])
         lanes.setPaused(false, a)
-        lanes.markIncomplete(a)
-        #expect(lanes.queuesToLoad() == [a])
+        lanes.markIncomplete(Lane(a))
+        #expect(toLoad(&lanes) == [Lane(a)])
     }
 
     @Test func `a load does not bring back what went while it was under way`() {
         var lanes = Lanes()
-        lanes.markIncomplete(a)
-        #expect(lanes.queuesToLoad() == [a])
+        lanes.markIncomplete(Lane(a))
+        #expect(toLoad(&lanes) == [Lane(a)])
         lanes.remove(JobID(rawValue: 1))
         lanes.ended(JobID(rawValue: 2))
         load((1...4).map { waiting($0, queue: a) }, of: a, &lanes, active: [3])
@@ -99,84 +100,147 @@ import Testing
 
     @Test func `what went before a load was asked for may come back with it`() {
         var lanes = Lanes()
-        lanes.markIncomplete(a)
-        lanes.markIncomplete(b)
-        #expect(lanes.queuesToLoad() == [a, b])
+        lanes.markIncomplete(Lane(a))
+        lanes.markIncomplete(Lane(b))
+        #expect(toLoad(&lanes) == [Lane(a), Lane(b)])
         lanes.ended(JobID(rawValue: 1))
         load([], of: a, &lanes)
-        lanes.markIncomplete(a)
-        #expect(lanes.queuesToLoad() == [a])
+        lanes.markIncomplete(Lane(a))
+        #expect(toLoad(&lanes) == [Lane(a)])
         load([waiting(1, queue: a)], of: a, &lanes)  // The load of b is still under way.
         #expect(takeAll(&lanes) == [1])
     }
 
     @Test func `a queue of which a load may have missed something is loaded again`() {
         var lanes = Lanes()
-        lanes.markIncomplete(a)
-        #expect(lanes.queuesToLoad() == [a])
-        lanes.markIncomplete(a)
+        lanes.markIncomplete(Lane(a))
+        #expect(toLoad(&lanes) == [Lane(a)])
+        lanes.markIncomplete(Lane(a))
         load([], of: a, &lanes)
-        #expect(lanes.queuesToLoad() == [a])
-        lanes.loadFailed(a)
-        #expect(lanes.queuesToLoad() == [a])
+        #expect(toLoad(&lanes) == [Lane(a)])
+        lanes.loadFailed(Lane(a))
+        #expect(toLoad(&lanes) == [])
+        lanes.retryLoads()
+        #expect(toLoad(&lanes) == [Lane(a)])
     }
 
     @Test func `a lane of large jobs is loaded again when half of them are gone`() {
         var lanes = Lanes()
-        lanes.markIncomplete(a)
-        _ = lanes.queuesToLoad()
+        lanes.markIncomplete(Lane(a))
+        _ = lanes.lanesToLoad()
         load((1...8).map { waiting($0, queue: a) }, of: a, &lanes, isAll: false)
         for _ in 0..<4 {
-            #expect(lanes.queuesToLoad() == [])
+            #expect(toLoad(&lanes) == [])
             _ = lanes.take()
         }
-        #expect(lanes.queuesToLoad() == [])
+        #expect(toLoad(&lanes) == [])
         _ = lanes.take()
-        #expect(lanes.queuesToLoad() == [a])
+        #expect(toLoad(&lanes) == [Lane(a)])
         // It brings what is here already, and nothing else.
         load((6...8).map { waiting($0, queue: a) }, of: a, &lanes, isAll: false)
         for _ in 0..<3 {
-            #expect(lanes.queuesToLoad() == [])
+            #expect(toLoad(&lanes) == [])
             _ = lanes.take()
         }
-        #expect(lanes.queuesToLoad() == [a])
+        #expect(toLoad(&lanes) == [Lane(a)])
     }
 
-    @Test func `a lane that is waited for by jobs of one turn is not loaded again`() {
+    @Test func `what waits for a turn takes no room from what could start`() {
         var lanes = Lanes()
-        lanes.add(waiting(1, queue: b, writes: "x"))
+        lanes.add(waiting(1, queue: a, writes: "x"))
         let writer = lanes.take()
-        lanes.markIncomplete(a)
-        _ = lanes.queuesToLoad()
-        load([waiting(2, queue: a, writes: "x")], of: a, &lanes, isAll: false)
-        #expect(takeAll(&lanes) == [])
-        #expect(lanes.queuesToLoad() == [])
+        for id in Int64(2)...100 {
+            var job = waiting(id, queue: a, writes: "x")
+            job.spec.body = [UInt8](repeating: 0, count: 1 << 20)
+            lanes.add(job)
+        }
+        #expect(lanes.present.count == 4)  // The bytes of one turn.
+        for id in Int64(101)...20_000 { lanes.add(waiting(id, queue: b, writes: "y")) }
+        #expect(lanes.present.count == 4 + lanes.bounds.turnJobs)
+        for id in Int64(20_001)...20_003 { lanes.add(waiting(id, queue: a)) }
+        #expect(takeAll(&lanes) == [20_001, 101, 20_002, 20_003])
+        #expect(toLoad(&lanes) == [Lane(b, Turns(writes: "y"))])
         if let writer { lanes.giveBack(turnsOf: writer) }
         #expect(takeAll(&lanes) == [2])
-        #expect(lanes.queuesToLoad() == [a])
+        #expect(toLoad(&lanes) == [Lane(a, Turns(writes: "x"))])
+    }
+
+    @Test func `suspects take no room from what could start either`() {
+        var lanes = Lanes()
+        for id in Int64(1)...1_000 { lanes.add(waiting(id, queue: a, losses: 1)) }
+        #expect(takeAll(&lanes) == [1])
+        #expect(lanes.present.count == lanes.bounds.turnJobs - 1)
+        lanes.add(waiting(1_001, queue: a))
+        #expect(takeAll(&lanes) == [1_001])
+    }
+
+    @Test func `queues take turns to write to a database, whoever came with more`() {
+        var lanes = Lanes()
+        for id in Int64(1)...3 { lanes.add(waiting(id, queue: a, writes: "x")) }
+        lanes.add(waiting(4, queue: b, writes: "x"))
+        var started: [Int64] = []
+        while let job = lanes.take() {
+            started.append(job.id.rawValue)
+            #expect(lanes.take() == nil)
+            #expect(lanes.takenTurn(of: job.turns) == .writing(database: "x"))
+            lanes.giveBack(turnsOf: job)
+        }
+        #expect(started == [1, 4, 2, 3])
+    }
+
+    @Test func `what came and went while a turn was taken leaves nothing behind`() {
+        var lanes = Lanes()
+        lanes.add(waiting(1, queue: a, writes: "x"))
+        let writer = lanes.take()
+        for id in Int64(2)...9 {
+            lanes.add(waiting(id, queue: a, writes: "x"))
+            #expect(lanes.take() == nil)
+            lanes.remove(JobID(rawValue: id))
+        }
+        if let writer { lanes.giveBack(turnsOf: writer) }
+        #expect(lanes.take() == nil)
+        lanes.add(waiting(10, queue: a, writes: "x"))
+        #expect(takeAll(&lanes) == [10])
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func `a round costs the same whatever the number of queues`() {
+        let count = Int64(50_000)
+        var lanes = Lanes()
+        for id in 1...count {
+            let queue = QueueName(rawValue: "q\(id)") ?? a
+            lanes.add(waiting(id, queue: queue))
+            lanes.markIncomplete(Lane(queue, Turns(writes: "x")))
+        }
+        #expect(lanes.lanesToLoad().count == lanes.bounds.loads)
+        for id in 1...count {
+            #expect(lanes.take()?.id.rawValue == id)
+            #expect(lanes.lanesToLoad().isEmpty)
+        }
+        #expect(lanes.take() == nil)
     }
 
     @Test func `what became ready while a lane is half full is asked for at once`() {
         var lanes = Lanes()
-        lanes.markIncomplete(a)
-        _ = lanes.queuesToLoad()
+        lanes.markIncomplete(Lane(a))
+        _ = lanes.lanesToLoad()
         load((1...8).map { waiting($0, queue: a) }, of: a, &lanes, isAll: false)
-        lanes.markIncomplete(a)
-        #expect(lanes.queuesToLoad() == [a])
-        lanes.markIncomplete(a)  // Perhaps too late for the load that is under way.
+        lanes.markIncomplete(Lane(a))
+        #expect(toLoad(&lanes) == [Lane(a)])
+        lanes.markIncomplete(Lane(a))  // Perhaps too late for the load that is under way.
         load([], of: a, &lanes, isAll: false)
-        #expect(lanes.queuesToLoad() == [a])
+        #expect(toLoad(&lanes) == [Lane(a)])
     }
 
     @Test func `a divided job that a load shows again is not gathered again`() {
         var lanes = Lanes()
         var job = waiting(1, queue: a)
         job.isSplit = true
-        lanes.markIncomplete(a)
-        _ = lanes.queuesToLoad()
+        lanes.markIncomplete(Lane(a))
+        _ = lanes.lanesToLoad()
         #expect(load([job], of: a, &lanes) == [job])
-        lanes.markIncomplete(a)
-        _ = lanes.queuesToLoad()
+        lanes.markIncomplete(Lane(a))
+        _ = lanes.lanesToLoad()
         var gathered = job
         gathered.outputs = [[1]]
         lanes.add(gathered)
@@ -191,8 +255,10 @@ import Testing
         active: Set<Int64> = [],
         isAll: Bool = true
     ) -> [Waiting] {
-        lanes.loaded(jobs, of: queue, isAll: isAll) { active.contains($0.rawValue) }
+        lanes.loaded(jobs, of: Lane(queue), isAll: isAll) { active.contains($0.rawValue) }
     }
+
+    private func toLoad(_ lanes: inout Lanes) -> [Lane] { lanes.lanesToLoad().map(\.lane) }
 
     private func takeAll(_ lanes: inout Lanes) -> [Int64] {
         var found: [Int64] = []

@@ -286,6 +286,7 @@ extension StoryWorld {
         try check(dispatcher.crew.isIdle, "no worker is left with an order")
         var lanes = dispatcher.lanes
         try check(lanes.take() == nil, "no lane is left with a job")
+        try check(lanes.present.isEmpty, "no job is left in memory")
     }
 }
 

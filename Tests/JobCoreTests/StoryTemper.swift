@@ -36,8 +36,10 @@ struct StoryTemper {
             acts.append((act, sum))
         }
         guard Bool.random(using: &chance) else { return }
-        lanes.queueJobs = Int.random(in: 1...6, using: &chance)
+        lanes.laneJobs = Int.random(in: 1...6, using: &chance)
         lanes.allJobs = Int.random(in: 2...10, using: &chance)
+        lanes.turnJobs = Int.random(in: 1...4, using: &chance)
+        lanes.loads = Int.random(in: 1...3, using: &chance)
         lanes.refillBelow = Int.random(in: 1...3, using: &chance)
         lanes.loadJobs = Int.random(in: 1...4, using: &chance)
         lanes.allBytes = Int.random(in: 2...8, using: &chance) << 20
@@ -159,6 +161,9 @@ extension StoryWorld {
             default: false
             }
         }
-        try check(reads <= 4, "an event is no reason to look for jobs \(reads) times")
+        try check(
+            reads <= dispatcher.plan.lanes.loads + 1,
+            "an event is no reason to look for jobs \(reads) times"
+        )
     }
 }

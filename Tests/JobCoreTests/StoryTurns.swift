@@ -23,7 +23,7 @@ struct StoryTurns {
 extension StoryWorld {
     mutating func checkTurns(_ orders: [Decisions.Given]) throws(Violation) {
         // Whoever needs a turn may have to wait for it, whatever its rank.
-        let free = dispatcher.lanes.present.filter { $0.value.turn == nil }
+        let free = dispatcher.lanes.present.filter { $0.value.lane.turns.isEmpty }
         let before = turns.since
         turns.since = free.mapValues { _ in turns.starts }
         for job in turns.since.keys { if let known = before[job] { turns.since[job] = known } }
@@ -34,9 +34,9 @@ extension StoryWorld {
         }
         for (place, job) in started.enumerated() {
             let queue = job.spec.queue
-            var rivals = free.values.filter { $0.queue == queue }.map(\.place)
+            var rivals = free.values.filter { $0.lane.queue == queue }.map(\.place)
             rivals += started.dropFirst(place + 1)
-                .filter { $0.spec.queue == queue && $0.turns.isEmpty }.map(\.place)
+                .filter { $0.spec.queue == queue && $0.lane.turns.isEmpty }.map(\.place)
             try checkPlace(of: job, among: rivals)
             try checkQueues(job, free)
         }
@@ -78,11 +78,11 @@ extension StoryWorld {
         let queue = job.spec.queue
         turns.starts += 1
         if let previous = turns.last[queue] {
-            for (id, entry) in free where entry.queue != queue {
+            for (id, entry) in free where entry.lane.queue != queue {
                 let waitsLong = turns.since[id].map { $0 < previous } ?? false
                 try check(
-                    !waitsLong || turns.last[entry.queue, default: 0] > previous,
-                    "queues take turns: \(entry.queue.rawValue) waits for \(queue.rawValue)"
+                    !waitsLong || turns.last[entry.lane.queue, default: 0] > previous,
+                    "queues take turns: \(entry.lane.queue.rawValue) waits for \(queue.rawValue)"
                 )
             }
         }

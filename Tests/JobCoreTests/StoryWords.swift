@@ -12,10 +12,10 @@ func words(_ event: Event) -> String {
 
 func words(_ answer: Answer) -> String {
     switch answer {
-    case .loaded(let queue, let jobs, let isAll):
-        "\(queue.rawValue) has \(jobs.map(\.id.rawValue))\(isAll ? "" : " and more")"
+    case .loaded(let lane, let jobs, let isAll):
+        "\(words(lane)) has \(jobs.map(\.id.rawValue))\(isAll ? "" : " and more")"
     case .surveyed(let survey):
-        "ready \(survey.ready.map(\.rawValue)), paused \(survey.paused.map(\.rawValue))"
+        "ready \(survey.ready.map(words)), paused \(survey.paused.map(\.rawValue))"
     case .gathered(let job, let outputs): "\(outputs.count) parts of \(job.rawValue)"
     case .ends(let ends, _):
         ends.map { "\($0?.id.rawValue ?? 0) \($0?.state.rawValue ?? "none")" }
@@ -124,4 +124,9 @@ func name(_ caller: Caller) -> String {
 private func short(_ text: String) -> String {
     let words = text.replacing("JobCore.", with: "").replacing("(rawValue: ", with: "(")
     return String(words.prefix(260))
+}
+
+func words(_ lane: Lane) -> String {
+    let turns = lane.turns.all.map { " \($0)" }.joined()
+    return lane.queue.rawValue + turns
 }

@@ -169,7 +169,7 @@ import Testing
         )
         guard case .surveyed(let survey) = try store.ask(.survey(now: store.now)) else { return }
         #expect(survey.paused == [late])
-        #expect(survey.ready == [.standard, late])
+        #expect(survey.ready == [Lane(.standard), Lane(late)])
         #expect(try store.load(late).jobs.count == 1)
         #expect(
             try store.commit(.setPaused(false, nil, ticket)) == [

@@ -70,7 +70,7 @@ import Testing
             }
             if (try? reader.answer(.show([id]))) == nil { errors += 1 }
         }
-        let loading = Query.load(.standard, limit: 100, now: now)
+        let loading = Query.load(Lane(.standard), limit: 100, now: now)
         if case .loaded(_, let jobs, _)? = try? reader.answer(loading) {
             for job in jobs where ledger.waiting[job.id]?.body != job.spec.body {
                 Issue.record("job \(job.id.rawValue) is loaded with other work")

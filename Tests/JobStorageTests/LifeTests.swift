@@ -22,7 +22,7 @@ import Testing
         let id = JobID(rawValue: 1)
         let accepted = Accepted(id: id, state: .queued, created: true)
         #expect(facts == [.inserted(insertion.ticket, [accepted], nil)])
-        let loaded = try store.load()
+        let loaded = try store.load(spec.queue, Turns(writes: spec.writes))
         let waiting = Waiting(id: id, next: Attempt(rawValue: 1), readyAt: store.now, spec: spec)
         #expect(loaded.jobs == [waiting])
         #expect(loaded.isAll)
@@ -151,7 +151,9 @@ import Testing
             #expect(details.job.losses == attempt.rawValue)
             #expect(details.pastAttempts.last?.failure == Failure(.lost, "It is gone."))
             if attempt.rawValue < 3 {
-                #expect(facts == [.queued(try store.load().jobs[0])])
+                #expect(
+                    facts == [.queued(try store.load(.standard, Turns(isSuspect: true)).jobs[0])]
+                )
             } else {
                 let end = JobEnd(id: id, state: .failed, attempt: attempt, failure: .poisoned)
                 #expect(facts == [.ended(Ended(end: end))])
@@ -181,7 +183,7 @@ import Testing
         store.now = store.now.adding(ms: 500)
         #expect(try store.load().jobs.count == 1)
         guard case .surveyed(let survey) = try store.ask(.survey(now: store.now)) else { return }
-        #expect(survey.ready == [.standard])
+        #expect(survey.ready == [Lane(.standard)])
         #expect(survey.nextReadyAt == store.now.adding(ms: 400))
     }
 }

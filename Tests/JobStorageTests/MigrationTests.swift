@@ -68,7 +68,9 @@ import Testing
         #expect(refusal.code == "key_conflict")
         let late = QueueName(rawValue: "late") ?? .standard
         guard
-            case .loaded(_, let waiting, _) = try store.answer(.load(late, limit: 9, now: now))
+            case .loaded(_, let waiting, _) = try store.answer(
+                .load(Lane(late), limit: 9, now: now)
+            )
         else { return }
         #expect(waiting.map(\.id.rawValue) == [10, 11])
         #expect(waiting.last?.spec.frames == [Spec.Frame(number: 2, bytes: Array("abc".utf8))])

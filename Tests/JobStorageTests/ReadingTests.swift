@@ -23,6 +23,29 @@ import Testing
     }
 
     @Test(arguments: Kind.allCases)
+    func `what needs a turn is loaded apart`(kind: Kind) throws {
+        let store = try StoreUnderTest(kind)
+        let x = try store.insert(makeJob(makeSpec(writes: "x")), makeJob(makeSpec(writes: "x")))
+        let pure = try store.insert(makeJob(), makeJob())
+        let y = try store.insert(makeJob(makeSpec(queue: late, writes: "y")))
+        let first = Attempt(rawValue: 1)
+        for job in [x[1], pure[1]] { _ = try store.commit(.lose(job, first, worker, reason: "")) }
+        let lanes = [
+            (Lane(.standard), pure[0]), (Lane(.standard, Turns(isSuspect: true)), pure[1]),
+            (Lane(.standard, Turns(isSuspect: true, writes: "x")), x[1]),
+            (Lane(.standard, Turns(writes: "x")), x[0]), (Lane(late, Turns(writes: "y")), y[0]),
+        ]
+        guard case .surveyed(let survey) = try store.ask(.survey(now: store.now)) else { return }
+        #expect(Set(survey.ready) == Set(lanes.map(\.0)))
+        for (lane, job) in lanes {
+            let loaded = try store.load(lane.queue, lane.turns)
+            #expect(loaded.jobs.map(\.id) == [job])
+            #expect(loaded.jobs.map(\.lane) == [lane])
+        }
+        #expect(try store.details(x[0]).writes == "x")
+    }
+
+    @Test(arguments: Kind.allCases)
     func `a load is bounded in bytes too`(kind: Kind) throws {
         let store = try StoreUnderTest(kind)
         var spec = makeSpec()

@@ -154,7 +154,7 @@ import Testing
         _ = try store.recover(inFlight: [], at: early)
         guard
             case .loaded(_, let jobs, let isAll) = try store.answer(
-                .load(.standard, limit: 10, now: early)
+                .load(Lane(.standard), limit: 10, now: early)
             )
         else { throw StoreUnderTest.Missing() }
         #expect(Set(jobs.map(\.id)) == [ids[0], ids[1], ids[3]])
@@ -163,7 +163,7 @@ import Testing
         guard case .surveyed(let survey) = try store.answer(.survey(now: early)) else {
             throw StoreUnderTest.Missing()
         }
-        #expect(survey.ready == [.standard])
+        #expect(survey.ready == [Lane(.standard)])
         #expect(survey.nextReadyAt == now.adding(ms: 60_000))
     }
 

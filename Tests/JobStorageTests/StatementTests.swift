@@ -30,6 +30,13 @@ import Testing
         #expect(!program.contains { $0.contains(.text("OpenEphemeral")) })
     }
 
+    @Test func `lanes are sought, and not walked through`() throws {
+        let connection = try StoreFile.openInMemory()
+        let plan = try connection.rows("EXPLAIN QUERY PLAN \(Questions.nextLane.sql)")
+        guard case .text(let step)? = plan.first?.last else { return }
+        #expect(step.contains("jobs_ready ((queue,turns)>(?,?))"), "\(step)")
+    }
+
     @Test func `tags are one text and come back`() {
         for tags in [[], [""], ["a", "", "b"], ["\n", "\\n", "\\", "ü\n\\\n"]] {
             #expect(TagLines.split(TagLines.joined(tags)) == tags)

@@ -92,10 +92,11 @@ final class StoreUnderTest {
 
     func load(
         _ queue: QueueName = .standard,
+        _ turns: Turns = Turns(),
         limit: Int = 100,
         except known: Set<JobID> = []
     ) throws -> (jobs: [Waiting], isAll: Bool) {
-        let query = Query.load(queue, limit: limit, now: now, except: known)
+        let query = Query.load(Lane(queue, turns), limit: limit, now: now, except: known)
         guard case .loaded(_, let jobs, let isAll) = try ask(query) else { throw Missing() }
         return (jobs, isAll)
     }

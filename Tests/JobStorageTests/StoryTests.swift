@@ -57,8 +57,8 @@ private struct Story {
             + JobState.allCases.map { JobFilter(state: $0) }
         return [
             .show(ids), .ends(ids), .survey(now: now), .queues(nil), .queues(late),
-            .statistics(now: now), .load(.standard, limit: 3, now: now),
-            .load(late, limit: 100, now: now), .expired(retention, after: nil, now: now),
+            .statistics(now: now), .load(Lane(.standard), limit: 3, now: now),
+            .load(Lane(late), limit: 100, now: now), .expired(retention, after: nil, now: now),
             .expired(retention, after: ids.last, now: now),
         ] + ids.map { .result($0, ByteRange(offset: 1, limit: 3)) } + ids.map(Query.gather)
             + filters.flatMap { filter in

@@ -176,6 +176,10 @@ struct ReplyTests {
         var job = details(standing)
         #expect(job.why(now: now) == "It waits for a free worker.")
         #expect(job.waiting(now: now) == nil)
+        job.takenTurn = .writing(database: "x")
+        #expect(job.why(now: now) == "It waits for its turn to write to the database x.")
+        job.takenTurn = .suspect
+        #expect(job.why(now: now)?.hasPrefix("A run of it was lost.") == true)
         job.queueIsPaused = true
         #expect(job.why(now: now) == "The queue default is paused.")
         standing.waitsFor = 2

@@ -8,8 +8,8 @@ extension Dispatcher {
         }
 
         switch (purpose, answer) {
-        case (.load(let queue), .loaded(_, let jobs, let isAll)):
-            let divided = lanes.loaded(jobs, of: queue, isAll: isAll) {
+        case (.load(let lane), .loaded(_, let jobs, let isAll)):
+            let divided = lanes.loaded(jobs, of: lane, isAll: isAll) {
                 [active, leaving, returning, stopping] in
                 active[$0] != nil || leaving[$0] != nil || returning[$0] != nil
                     || stopping[$0] != nil
@@ -52,21 +52,17 @@ extension Dispatcher {
             ask(.survey(now: now), for: .survey)
         }
         if let due = retryLoadsAt, due <= now {
-            for queue in failedLoads { lanes.loadFailed(queue) }
-            failedLoads = []
+            lanes.retryLoads()
             retryLoadsAt = nil
         }
         guard !stop.isDraining else { return }
-        let queues = lanes.queuesToLoad()
-        guard !queues.isEmpty else { return }
+        let wanted = lanes.lanesToLoad()
+        guard !wanted.isEmpty else { return }
         // Else large jobs that run, and that the store still takes to be queued, would be all that
         // a load has room for.
         let known = Set(active.keys).union(leaving.keys).union(returning.keys)
-        for queue in queues {
-            ask(
-                .load(queue, limit: lanes.loadLimit, now: now, except: known),
-                for: .load(queue)
-            )
+        for (lane, limit) in wanted {
+            ask(.load(lane, limit: limit, now: now, except: known), for: .load(lane))
         }
     }
 
@@ -81,7 +77,7 @@ extension Dispatcher {
             knowsPaused = true
             for queue in survey.paused { lanes.setPaused(true, queue) }
         }
-        for queue in survey.ready { lanes.markIncomplete(queue) }
+        for lane in survey.ready { lanes.markIncomplete(lane) }
         if let next = survey.nextReadyAt {
             nextReadyAt = min(nextReadyAt ?? .distantFuture, next)
         }
@@ -107,8 +103,8 @@ extension Dispatcher {
         _ now: Timestamp
     ) {
         switch purpose {
-        case .load(let queue):
-            failedLoads.append(queue)
+        case .load(let lane):
+            lanes.loadFailed(lane)
             retryLoadsAt = now.adding(ms: Self.retryLoadsMs)
         case .survey:
             isSurveying = false
@@ -161,13 +157,17 @@ extension Dispatcher {
             : Refusal(404, "unknown_job", "There is no job with this id.")
     }
 
-    /// A run that did not outlive a commit yet is known here alone.
+    /// A run that did not outlive a commit yet, and who has which turn, is known here alone.
     private func overlaid(_ details: JobDetails) -> JobDetails {
-        guard details.job.state == .queued, let attempt = active[details.job.id],
-            let (worker, member) = crew.holder(of: details.job.id, attempt),
+        guard details.job.state == .queued else { return details }
+        var details = details
+        guard let attempt = active[details.job.id] else {
+            details.takenTurn = lanes.takenTurn(of: details.turns)
+            return details
+        }
+        guard let (worker, member) = crew.holder(of: details.job.id, attempt),
             member.running?.job.id == details.job.id
         else { return details }
-        var details = details
         try? details.job.apply(.started(attempt), at: details.createdAt)
         details.worker = worker
         details.startedAt = member.mark?.startedAt

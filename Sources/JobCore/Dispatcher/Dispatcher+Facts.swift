@@ -191,10 +191,8 @@ extension Dispatcher {
 
     private mutating func paused(_ isPaused: Bool, _ queues: [QueueName], _ ticket: Ticket) {
         hasPausedSinceSurvey = true
-        for queue in queues {
-            lanes.setPaused(isPaused, queue)
-            if !isPaused { lanes.markIncomplete(queue) }
-        }
+        for queue in queues { lanes.setPaused(isPaused, queue) }
+        if !isPaused { needsSurvey = true }  // It tells which lanes the queues have.
         guard case .pause(let caller, let queue) = pending.removeValue(forKey: ticket) else {
             return
         }

@@ -81,8 +81,7 @@ public struct Dispatcher: Sendable {
     /// When the next job of the store becomes ready, as far as is known.
     var nextReadyAt: Timestamp?
     var isSurveying = false
-    /// Queues whose load could not be read, and when they are asked for again.
-    var failedLoads: [QueueName] = []
+    /// When loads that could not be read are asked for again.
     var retryLoadsAt: Timestamp?
     /// False until it is known which queues are paused: nothing starts before.
     var knowsPaused = false
@@ -203,7 +202,7 @@ public struct Dispatcher: Sendable {
 enum Purpose: Sendable {
     case submission(Caller, [Submission], isBatch: Bool, waitMs: Int64?)
     case file(TakenFile)
-    case load(QueueName)
+    case load(Lane)
     case survey
     case gather(Waiting)
     case show(Caller, isBatch: Bool)

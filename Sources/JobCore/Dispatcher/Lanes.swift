@@ -1,43 +1,61 @@
-/// All ready jobs in memory, queue by queue, and whose turn it is: queues take turns.
+/// All ready jobs in memory, lane by lane, and whose turn it is: queues take turns.
 ///
-/// Bounded: what does not fit is left to the store, and loaded when there is room again.
+/// Bounded: what does not fit is left to the store, and loaded when there is room again. What waits
+/// for a turn has bounds of its own, so that it takes no room from what could start. Nothing here
+/// costs more because there are more queues.
 struct Lanes {
     /// How much is kept in memory. Only tests have others.
     struct Bounds: Sendable {
-        /// Jobs of one queue.
-        var queueJobs = 16_384
-        /// Jobs of all queues.
+        /// Jobs of one lane.
+        var laneJobs = 16_384
+        /// Jobs that need no turn.
         var allJobs = 65_536
         /// Bytes of their specs.
         var allBytes = 64 << 20
+        /// Jobs that need the same turns, in all queues.
+        var turnJobs = 256
+        /// Bytes of their specs.
+        var turnBytes = 4 << 20
         /// An incomplete lane is filled again when it falls below this many jobs, or below half of
         /// what the last load left in it.
         var refillBelow = 4_096
-        /// A load asks for at least this many jobs.
+        /// A load of jobs that need no turn asks for at least this many.
         var loadJobs = 64
+        /// Loads under way at a time.
+        var loads = 16
     }
 
     struct Present {
         let place: Waiting.Place
-        let queue: QueueName
-        let turn: Turn?
+        let lane: Lane
         let weight: Int
     }
 
+    /// What the jobs that need the same turns take.
+    private struct Share {
+        var jobs = 0
+        var bytes = 0
+    }
+
     let bounds: Bounds
-    private var lanes: [QueueName: QueueLane] = [:]
-    /// The queues that have a lane, in the order of their turns.
-    private var order: [QueueName] = []
-    private var nextQueue = 0
+    private var queues: [QueueName: QueueLane] = [:]
+    /// The queues that may have a job to start.
+    private var able = Rotation<QueueName>()
+    /// The lanes that wait for a turn that is taken.
+    private var blocked: [Turn: Rotation<Lane>] = [:]
+    /// The lanes that would be filled, were there room.
+    private var wanting: [Turns: Rotation<Lane>] = [:]
     private(set) var present: [JobID: Present] = [:]
-    private var bytes = 0
+    private var shares: [Turns: Share] = [:]
     private var taken: Set<Turn> = []
     private var paused: Set<QueueName> = []
     /// Loads under way, with the number of the moment at which each was asked for.
-    private var loading: [QueueName: Int] = [:]
+    private var loading: [Lane: Int] = [:]
     private var moment = 0
-    /// Queues of which a load that is under way may not show everything.
-    private var missedByLoad: Set<QueueName> = []
+    /// Lanes of which a load that is under way may not show everything.
+    private var missedByLoad: Set<Lane> = []
+    /// Lanes whose load failed, until they are asked for again.
+    private var failed: [Lane] = []
     /// Jobs that went while a load was under way, and when: loads that were asked for before may
     /// still show them.
     private var gone: [JobID: Int] = [:]
@@ -46,143 +64,186 @@ struct Lanes {
 
     func contains(_ job: JobID) -> Bool { present[job] != nil }
 
+    // MARK: Room
+
+    private func hasRoom(for turns: Turns) -> Bool {
+        let share = shares[turns] ?? Share()
+        return turns.isEmpty
+            ? share.jobs < bounds.allJobs && share.bytes < bounds.allBytes
+            : share.jobs < bounds.turnJobs && share.bytes < bounds.turnBytes
+    }
+
+    private func hasRoom(in lane: Lane) -> Bool {
+        hasRoom(for: lane.turns) && (self[lane]?.jobs.count ?? 0) < bounds.laneJobs
+    }
+
+    private subscript(lane: Lane) -> QueueLane.Window? { queues[lane.queue]?.windows[lane.turns] }
+
+    private mutating func note(_ entry: Present, as job: JobID) {
+        present[job] = entry
+        shares[entry.lane.turns, default: Share()].jobs += 1
+        shares[entry.lane.turns, default: Share()].bytes += entry.weight
+    }
+
+    @discardableResult
+    private mutating func forget(_ job: JobID) -> Present? {
+        guard let entry = present.removeValue(forKey: job) else { return nil }
+        let turns = entry.lane.turns
+        shares[turns]?.jobs -= 1
+        shares[turns]?.bytes -= entry.weight
+        return entry
+    }
+
+    // MARK: Jobs that come and go
+
     /// Takes a job in, or leaves it to the store when there is no room.
     mutating func add(_ job: Waiting) {
-        guard present[job.id] == nil else { return }
-        let queue = job.spec.queue
-        guard !paused.contains(queue), hasRoom(in: queue) || makeRoom(for: job) else {
-            return leaveToStore(queue)
-        }
-        let entry = Present(
-            place: job.place,
-            queue: queue,
-            turn: job.turns.first,
-            weight: job.spec.weight
-        )
-        present[job.id] = entry
-        bytes += entry.weight
-        openLane(queue)
-        lanes[queue]?.add(job)
+        let lane = job.lane
+        // A paused queue takes no room: all its jobs are left to the store.
+        guard present[job.id] == nil, !paused.contains(lane.queue) else { return }
+        guard hasRoom(in: lane) || makeRoom(for: job) else { return leaveToStore(lane) }
+        note(Present(place: job.place, lane: lane, weight: job.spec.weight), as: job.id)
+        open(lane)
+        queues[lane.queue]?.windows[lane.turns]?.jobs.add(job)
+        if self[lane]?.isBlocked == false { able.add(lane.queue) }
     }
 
-    private func hasRoom(in queue: QueueName) -> Bool {
-        present.count < bounds.allJobs && bytes < bounds.allBytes
-            && (lanes[queue]?.count ?? 0) < bounds.queueJobs
-    }
-
-    /// A job of higher priority takes the place of its queue's last one, which the store keeps.
+    /// A job of higher priority takes the place of its lane's last one, which the store keeps.
     private mutating func makeRoom(for job: Waiting) -> Bool {
-        let queue = job.spec.queue
-        guard let worst = lanes[queue]?.worst, worst.spec.priority < job.spec.priority,
-            let entry = present.removeValue(forKey: worst.id)
+        let lane = job.lane
+        guard let worst = self[lane]?.jobs.worst, worst.spec.priority < job.spec.priority,
+            forget(worst.id) != nil
         else { return false }
-        bytes -= entry.weight
-        lanes[queue]?.remove(entry.place, turn: entry.turn)
-        leaveToStore(queue)
+        queues[lane.queue]?.windows[lane.turns]?.jobs.remove(worst.place)
+        leaveToStore(lane)
         return true
     }
 
-    /// The store may hold ready jobs of this queue for which there is room here: the lane is filled
-    /// as soon as it can be.
-    mutating func markIncomplete(_ queue: QueueName) {
-        leaveToStore(queue)
-        lanes[queue]?.refillBelow = bounds.refillBelow
+    /// The store may hold ready jobs of this lane for which there is room here: it is filled as
+    /// soon as it can be.
+    mutating func markIncomplete(_ lane: Lane) {
+        guard !paused.contains(lane.queue) else { return }
+        open(lane)
+        queues[lane.queue]?.windows[lane.turns]?.refillBelow = bounds.refillBelow
+        leaveToStore(lane)
     }
 
-    private mutating func leaveToStore(_ queue: QueueName) {
-        openLane(queue)
-        lanes[queue]?.isComplete = false
-        if loading[queue] != nil { missedByLoad.insert(queue) }
+    private mutating func leaveToStore(_ lane: Lane) {
+        open(lane)
+        queues[lane.queue]?.windows[lane.turns]?.isComplete = false
+        if loading[lane] != nil { missedByLoad.insert(lane) }
+        noteWant(of: lane)
     }
 
-    private mutating func openLane(_ queue: QueueName) {
-        guard lanes[queue] == nil else { return }
-        lanes[queue] = QueueLane(refillBelow: bounds.refillBelow)
-        order.append(queue)
+    private mutating func open(_ lane: Lane) {
+        guard self[lane] == nil else { return }
+        queues[lane.queue, default: QueueLane()].windows[lane.turns] =
+            QueueLane.Window(refillBelow: bounds.refillBelow)
+    }
+
+    /// A lane without jobs costs nothing.
+    private mutating func closeIfDone(_ lane: Lane) {
+        guard self[lane]?.isDone == true else { return }
+        queues[lane.queue]?.windows[lane.turns] = nil
+        if queues[lane.queue]?.windows.isEmpty == true { queues[lane.queue] = nil }
     }
 
     /// The job was cancelled or deleted, here or in the store alone.
     mutating func remove(_ job: JobID) {
         ended(job)
-        guard let entry = present.removeValue(forKey: job) else { return }
-        bytes -= entry.weight
-        lanes[entry.queue]?.remove(entry.place, turn: entry.turn)
+        guard let entry = forget(job) else { return }
+        queues[entry.lane.queue]?.windows[entry.lane.turns]?.jobs.remove(entry.place)
+        hasLost(entry.lane)
     }
+
+    private mutating func hasLost(_ lane: Lane) {
+        noteWant(of: lane)
+        closeIfDone(lane)
+    }
+
+    // MARK: Starts
 
     /// The next job that may start; the turns that it needs are taken from now on.
     mutating func take() -> Waiting? {
-        var visited = 0
-        while visited < order.count {
-            if nextQueue >= order.count { nextQueue = 0 }
-            let queue = order[nextQueue]
-            if let job = takeOne(from: queue) {
-                nextQueue += 1
-                return job
-            }
-            if !closeLaneIfDone(queue) {
-                nextQueue += 1
-                visited += 1
-            }
+        while let queue = able.next() {
+            blockWhatWaits(in: queue)
+            guard let job = queues[queue]?.take() else { continue }
+            forget(job.id)
+            taken.formUnion(job.turns.all)
+            able.add(queue)
+            hasLost(job.lane)
+            return job
         }
         return nil
     }
 
-    private mutating func takeOne(from queue: QueueName) -> Waiting? {
-        guard !paused.contains(queue),
-            let job = lanes[queue]?.take(where: { [taken] in !taken.contains($0) })
-        else { return nil }
-        if let entry = present.removeValue(forKey: job.id) { bytes -= entry.weight }
-        taken.formUnion(job.turns)
-        return job
-    }
-
-    /// A queue without jobs costs nothing.
-    private mutating func closeLaneIfDone(_ queue: QueueName) -> Bool {
-        guard let lane = lanes[queue], lane.count == 0, lane.isComplete else { return false }
-        lanes[queue] = nil
-        order.remove(at: nextQueue)
-        return true
+    private mutating func blockWhatWaits(in queue: QueueName) {
+        guard !taken.isEmpty else { return }
+        for turns in queues[queue]?.unblocked ?? [] {
+            guard let turn = turns.all.first(where: taken.contains) else { continue }
+            queues[queue]?.windows[turns]?.isBlocked = true
+            blocked[turn, default: Rotation()].add(Lane(queue, turns))
+        }
     }
 
     /// The run has ended or was not begun: others may have its turns.
-    mutating func giveBack(turnsOf job: Waiting) { taken.subtract(job.turns) }
+    mutating func giveBack(turnsOf job: Waiting) {
+        for turn in job.turns.all {
+            taken.remove(turn)
+            guard var lanes = blocked.removeValue(forKey: turn) else { continue }
+            while let lane = lanes.next() {
+                queues[lane.queue]?.windows[lane.turns]?.isBlocked = false
+                able.add(lane.queue)
+                closeIfDone(lane)
+            }
+        }
+    }
 
-    /// A paused queue takes no room: its jobs are left to the store.
+    /// The turn that somebody has and without which these jobs cannot start.
+    func takenTurn(of turns: Turns) -> Turn? { turns.all.first(where: taken.contains) }
+
+    /// A paused queue takes no room. Whoever resumes it asks the store which lanes it has.
     mutating func setPaused(_ isPaused: Bool, _ queue: QueueName) {
         guard isPaused else {
             paused.remove(queue)
             return
         }
         paused.insert(queue)
-        guard lanes[queue] != nil else { return }
-        for (job, entry) in present where entry.queue == queue {
-            present[job] = nil
-            bytes -= entry.weight
-        }
-        lanes[queue] = QueueLane(refillBelow: bounds.refillBelow)
-        markIncomplete(queue)
+        guard queues.removeValue(forKey: queue) != nil else { return }
+        for (job, entry) in present where entry.lane.queue == queue { forget(job) }
     }
 
     // MARK: Loads
 
-    /// How many jobs a load should ask for: no more than there is room for.
-    var loadLimit: Int {
-        min(bounds.queueJobs, max(bounds.loadJobs, bounds.allJobs - present.count))
+    private mutating func noteWant(of lane: Lane) {
+        guard self[lane]?.wantsMore == true, loading[lane] == nil else { return }
+        wanting[lane.turns, default: Rotation()].add(lane)
     }
 
-    /// Queues to be filled from the store now; from here on they count as being loaded.
-    mutating func queuesToLoad() -> [QueueName] {
-        guard bytes < bounds.allBytes, present.count < bounds.allJobs else { return [] }
-        let found = order.filter { queue in
-            guard let lane = lanes[queue], !lane.isComplete else { return false }
-            return lane.count < lane.refillBelow && loading[queue] == nil
-                && !paused.contains(queue)
+    /// How many jobs a load should ask for: what is here already, which it shows again, and no more
+    /// than there is room for.
+    private func loadLimit(of lane: Lane) -> Int {
+        let jobs = shares[lane.turns]?.jobs ?? 0
+        let room =
+            lane.turns.isEmpty
+            ? max(bounds.loadJobs, bounds.allJobs - jobs) : bounds.turnJobs - jobs
+        return min(bounds.laneJobs, room + (self[lane]?.jobs.count ?? 0))
+    }
+
+    /// Lanes to be filled from the store now, and with how many jobs; from here on they count as
+    /// being loaded.
+    mutating func lanesToLoad() -> [(lane: Lane, limit: Int)] {
+        var found: [(lane: Lane, limit: Int)] = []
+        for turns in wanting.keys.sorted() where hasRoom(for: turns) {
+            while loading.count < bounds.loads, let lane = wanting[turns]?.next() {
+                guard self[lane]?.wantsMore == true, loading[lane] == nil else { continue }
+                loading[lane] = moment + 1
+                queues[lane.queue]?.windows[turns]?.refillBelow = 0
+                found.append((lane, loadLimit(of: lane)))
+            }
+            if wanting[turns]?.isEmpty == true { wanting[turns] = nil }
         }
         if !found.isEmpty { moment += 1 }
-        for queue in found {
-            loading[queue] = moment
-            lanes[queue]?.refillBelow = 0
-        }
         return found
     }
 
@@ -191,38 +252,48 @@ struct Lanes {
     /// - Returns: The jobs that need what their children made before they can be taken in.
     mutating func loaded(
         _ jobs: [Waiting],
-        of queue: QueueName,
+        of lane: Lane,
         isAll: Bool,
         isActive: (JobID) -> Bool
     ) -> [Waiting] {
-        guard let askedAt = loading[queue] else { return [] }
-        let hasMissed = missedByLoad.remove(queue) != nil
-        lanes[queue]?.isComplete = isAll && !hasMissed
+        guard let askedAt = loading[lane] else { return [] }
+        let hasMissed = missedByLoad.remove(lane) != nil
+        queues[lane.queue]?.windows[lane.turns]?.isComplete = isAll && !hasMissed
         let found = jobs.filter { job in
             present[job.id] == nil && !isActive(job.id) && gone[job.id] ?? -1 < askedAt
         }
-        loadEnded(queue)
+        loadEnded(lane)
         for job in found where !job.lacksOutputs { add(job) }
-        setRefill(queue)
+        setRefill(lane)
+        hasLost(lane)
         return found.filter(\.lacksOutputs)
     }
 
     /// A load is bounded by its bytes too: of large jobs it never brings as many as there is room
     /// for, so the next one waits until half of them are gone. An empty lane is loaded at once.
-    private mutating func setRefill(_ queue: QueueName) {
+    private mutating func setRefill(_ lane: Lane) {
         // Set anew while the load was under way: it may not show what is asked for.
-        guard let lane = lanes[queue], lane.refillBelow == 0 else { return }
-        lanes[queue]?.refillBelow = min(bounds.refillBelow, max(1, lane.count / 2))
+        guard let window = self[lane], window.refillBelow == 0 else { return }
+        queues[lane.queue]?.windows[lane.turns]?.refillBelow =
+            min(bounds.refillBelow, max(1, window.jobs.count / 2))
     }
 
-    /// A load that failed is tried again when the next one is due.
-    mutating func loadFailed(_ queue: QueueName) {
-        loadEnded(queue)
-        lanes[queue]?.refillBelow = bounds.refillBelow
+    /// It is asked for again with all others that failed.
+    mutating func loadFailed(_ lane: Lane) {
+        loadEnded(lane)
+        failed.append(lane)
     }
 
-    private mutating func loadEnded(_ queue: QueueName) {
-        loading[queue] = nil
+    mutating func retryLoads() {
+        for lane in failed {
+            queues[lane.queue]?.windows[lane.turns]?.refillBelow = bounds.refillBelow
+            noteWant(of: lane)
+        }
+        failed = []
+    }
+
+    private mutating func loadEnded(_ lane: Lane) {
+        loading[lane] = nil
         if loading.isEmpty { gone.removeAll() }
     }
 

@@ -30,9 +30,15 @@ extension JobDetails {
         case .retrying:
             return "It failed \(times(job.failures)) and is tried again at \(job.readyAt.utcText)."
         case nil:
-            return queueIsPaused
-                ? "The queue \(queue.rawValue) is paused."
-                : "It waits for a free worker."
+            return queueIsPaused ? "The queue \(queue.rawValue) is paused." : whyReady
+        }
+    }
+
+    private var whyReady: String {
+        switch takenTurn {
+        case .writing(let database): "It waits for its turn to write to the database \(database)."
+        case .suspect: "A run of it was lost. It waits for its turn: such jobs run one at a time."
+        case nil: "It waits for a free worker."
         }
     }
 
