@@ -54,38 +54,93 @@ extension Connection {
     /// Lets the database grow by no more than this in the transaction that has just begun. What
     /// would go further fails as `isFull`.
     public func limitGrowth(bytes: Int) throws(SQLiteError) {
+        let pages = try number("PRAGMA page_count")
+        try limitPages(pages.addingReportingOverflow(try self.pages(in: bytes)))
+    }
+
+    /// Lets it grow by that much more than it was allowed to.
+    public func raiseGrowthLimit(bytes: Int) throws(SQLiteError) {
+        let limit = try number("PRAGMA max_page_count")
+        try limitPages(limit.addingReportingOverflow(try pages(in: bytes)))
+    }
+
+    public func removeGrowthLimit() throws(SQLiteError) { try limitPages((0, overflow: true)) }
+
+    private func limitPages(_ pages: (Int64, overflow: Bool)) throws(SQLiteError) {
+        // Larger numbers and zero are ignored.
+        let limit = pages.overflow ? Self.mostPages : min(max(pages.0, 1), Self.mostPages)
+        let sql = "PRAGMA max_page_count = \(limit)"
+        let code = unconfined { sqlite3_exec(handle.pointer, sql, nil, nil, nil) }
+        guard code == SQLITE_OK else { throw handle.error(code, in: "") }
+    }
+
+    private func pages(in bytes: Int) throws(SQLiteError) -> Int64 {
+        Int64(clamping: max(bytes, 0)) / max(try number("PRAGMA page_size"), 1)
+    }
+
+    private func number(_ sql: String) throws(SQLiteError) -> Int64 {
         try unconfined { () throws(SQLiteError) in
-            guard case .integer(let pages)? = try row("PRAGMA page_count")?.first,
-                case .integer(let pageBytes)? = try row("PRAGMA page_size")?.first
-            else { return }
-            let (most, isEndless) = pages.addingReportingOverflow(
-                Int64(clamping: max(bytes, 0)) / max(pageBytes, 1)
-            )
-            // Larger numbers and zero are ignored.
-            let limit = isEndless ? Self.mostPages : min(max(most, 1), Self.mostPages)
-            let code = sqlite3_exec(
-                handle.pointer,
-                "PRAGMA max_page_count = \(limit)",
-                nil,
-                nil,
-                nil
-            )
-            guard code == SQLITE_OK else { throw handle.error(code, in: "") }
+            try prepare(sql).first { $0.integer(0) } ?? 0
         }
     }
 
     /// SQLITE_MAX_PAGE_COUNT of all versions that have at least 3.33's.
     private static let mostPages: Int64 = 1_073_741_823
 
-    /// True when there are temporary tables, views or triggers. They live as long as the connection
-    /// and shadow those of the file: do not give it to somebody else.
-    public var hasTemporaryObjects: Bool {
+    /// Numbers that move with every change of a schema, and back when the change is undone.
+    public struct SchemaMark: Equatable, Sendable {
+        let file: Value?
+        /// Of temporary tables, views and triggers. These live as long as the connection and
+        /// shadow those of the file: when this has moved, do not give it to somebody else.
+        public let temporary: Value?
+    }
+
+    public var schemaMark: SchemaMark {
         get throws(SQLiteError) {
             try unconfined { () throws(SQLiteError) in
-                try row("SELECT 1 FROM temp.sqlite_schema LIMIT 1") != nil
+                SchemaMark(
+                    file: try row("PRAGMA main.schema_version")?.first,
+                    temporary: try row("PRAGMA temp.schema_version")?.first
+                )
             }
         }
     }
+
+    /// Looks for what the authorizer is not told of: the new name of a table that is renamed, and
+    /// the table that REFERENCES names. Such a child can keep rows of ours from being removed, and
+    /// run its triggers with them.
+    ///
+    /// Call it when the schema has moved, before SQL of ours writes and before the commit.
+    ///
+    /// - Parameter ours: The table whose name is reserved for good reason.
+    /// - Throws: `isAuthorization`.
+    public func checkReservedNames(but ours: String) throws(SQLiteError) {
+        guard let prefix = handle.sandbox?.reservedPrefix else { return }
+        let name = try unconfined { () throws(SQLiteError) in
+            try row(Self.reservedNames, .text(prefix), .text(ours))?.first
+        }
+        guard case .text(let name)? = name else { return }
+        throw SQLiteError(
+            extendedCode: SQLITE_AUTH,
+            message: "\(name) has or REFERENCES a name with \(prefix), which is reserved"
+        )
+    }
+
+    private static let reservedNames = """
+        WITH found (name, word) AS (
+            SELECT name, name FROM main.sqlite_schema WHERE type <> 'table' OR name <> ?2
+             UNION ALL
+            SELECT name, tbl_name FROM main.sqlite_schema WHERE type <> 'table'
+             UNION ALL SELECT name, name FROM temp.sqlite_schema
+             UNION ALL SELECT name, tbl_name FROM temp.sqlite_schema
+             UNION ALL
+            SELECT child.name, foreign_key."table"
+              FROM main.sqlite_schema AS child,
+                   pragma_foreign_key_list(child.name, 'main') AS foreign_key
+             WHERE child.type = 'table'
+        )
+        SELECT name FROM found WHERE lower(substr(word, 1, length(?1))) = ?1 LIMIT 1
+        """
 
     private func setSwitch(_ option: Int32, on: Bool) throws(SQLiteError) {
         let code = csqlite_switch(handle.pointer, option, on ? 1 : 0)

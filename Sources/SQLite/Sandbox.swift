@@ -12,8 +12,8 @@ public struct Sandbox: Sendable {
     /// Tables, views, indexes and triggers whose name starts so are ours: nobody in the sandbox
     /// reads, changes or makes one. Compared without regard to ASCII case.
     ///
-    /// Make ours before the first client comes: the authorizer is not told the new name in an
-    /// `ALTER TABLE x RENAME TO y`, which only fails when there is a `y`.
+    /// The authorizer is not told all names: see `Connection.checkReservedNames`. A temporary table
+    /// may bear one of ours until then, so SQL of ours names the database of each table.
     public let reservedPrefix: String?
 
     /// True lets the file's own views and triggers use virtual tables, as those do that keep an

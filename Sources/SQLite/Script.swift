@@ -108,6 +108,15 @@ extension Connection {
         return try statement.all { $0.values }
     }
 
+    /// Prepares one statement that is not kept.
+    func afresh(_ sql: StaticString) throws(SQLiteError) -> Statement {
+        let text = UnsafeBufferPointer(start: sql.utf8Start, count: sql.utf8CodeUnitCount + 1)
+        guard let pointer = try handle.prepare(text).statement else {
+            throw SQLiteError(extendedCode: SQLITE_ERROR, message: "no statement")
+        }
+        return Statement(pointer, of: handle)
+    }
+
     func cached(_ sql: String) -> Statement? {
         cache.take(StatementCache.Key(sql: sql, isConfined: isConfined))
     }

@@ -35,7 +35,14 @@ extension Connection {
     /// When this fails the transaction is still open, or has been rolled back: see
     /// `isInTransaction`.
     public func commit() throws(SQLiteError) {
-        try unconfined { () throws(SQLiteError) in try run("COMMIT") }
+        guard handle.sandbox != nil else { return try run("COMMIT") }
+        // Virtual tables write down now what a client has put into them, by SQL that fires the
+        // client's triggers: only the COMMIT itself steps out of the sandbox. It is prepared
+        // afresh, for SQLite would prepare an older one again while it runs.
+        let commit = try unconfined { () throws(SQLiteError) in
+            try afresh("COMMIT")
+        }
+        try commit.run()
     }
 
     /// Undoes the transaction, if there is one.

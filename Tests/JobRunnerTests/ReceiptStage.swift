@@ -18,8 +18,9 @@ final class ReceiptStage {
         )
     }
 
-    func worker(store: String = "one", run: Int64 = 1) -> Worker {
-        let database = Settings.Database(path: path, allowsWriting: true)
+    func worker(store: String = "one", run: Int64 = 1, foreignKeys: Bool = false) -> Worker {
+        var database = Settings.Database(path: path, allowsWriting: true)
+        database.enforcesForeignKeys = foreignKeys
         let author = ReceiptBook.Author(
             store: StoreID(rawValue: store),
             run: RunID(rawValue: run)
@@ -46,6 +47,7 @@ final class ReceiptStage {
 
     struct Worker {
         let databases: Databases
+        var limits = Limits()
 
         func run(_ order: Order, _ run: KernelRun = KernelRun()) throws -> Outcome {
             guard case .sql(let work) = try Work(order) else { throw NeverHappened("it is SQL") }
@@ -53,7 +55,7 @@ final class ReceiptStage {
             return try SQLRun(
                 work: work,
                 order: order,
-                limits: Limits(),
+                limits: limits,
                 run: run,
                 post: post,
                 time: FixedTime()

@@ -207,7 +207,7 @@ import Testing
         #expect(failure?.isFull == true)
         #expect(try connection.row("SELECT count(*) FROM t") == [3])
         try connection.transaction { () throws(SQLiteError) in
-            try connection.limitGrowth(bytes: .max)
+            try connection.removeGrowthLimit()
             try connection.run(sql)
         }
     }
@@ -280,9 +280,12 @@ import Testing
 
     @Test func `temporary objects are noticed`() throws {
         let connection = try confined(.write)
-        #expect(try !connection.hasTemporaryObjects)
+        let before = try connection.schemaMark
+        try connection.run("CREATE TABLE x (a)")
+        let between = try connection.schemaMark
+        #expect(between != before && between.temporary == before.temporary)
         try connection.run("CREATE TEMP VIEW t AS SELECT 'not the real one' AS b")
-        #expect(try connection.hasTemporaryObjects)
+        #expect(try connection.schemaMark.temporary != before.temporary)
     }
 
     @Test func `an error that is no refusal keeps its own code`() throws {

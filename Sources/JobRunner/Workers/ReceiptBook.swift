@@ -53,6 +53,8 @@ final class ReceiptBook {
     private let connection: Connection
     private let author: Author
     private var statements: Statements?
+    /// As the last look found it.
+    private var schema: Connection.SchemaMark?
     /// Jobs with receipts of earlier runs of the program, until they were taken.
     private var leftovers: [JobID] = []
 
@@ -71,6 +73,12 @@ final class ReceiptBook {
 
     /// Makes the table when there is none, and looks.
     func look(for key: Key) throws(Problem) -> Entry {
+        let entry = try found(key)
+        schema = try sqlite { () throws(SQLiteError) in try connection.schemaMark }
+        return entry
+    }
+
+    private func found(_ key: Key) throws(Problem) -> Entry {
         if statements == nil { try open() }
         do throws(SQLiteError) {
             return try find(key)
@@ -121,6 +129,12 @@ final class ReceiptBook {
 
     // MARK: Writing
 
+    /// Refuses what the job has made of the schema since the look, when it concerns this table.
+    func checkSchema() throws(SQLiteError) {
+        guard try connection.schemaMark != schema else { return }
+        try connection.checkReservedNames(but: Self.name)
+    }
+
     /// A receipt of this outcome; without one, a tombstone.
     func write(_ outcome: Outcome?, for key: Key, at now: Timestamp) throws(SQLiteError) {
         try connection.unbounded { () throws(SQLiteError) in
@@ -160,9 +174,12 @@ final class ReceiptBook {
 
     // MARK: The table
 
+    // All SQL here names the database `main`: in `temp` a client may have a table of this name.
+    static let name = "millrace_receipts"
+
     /// Not STRICT: an older SQLite could read nothing at all of a database with such a table.
     private static let table = """
-        CREATE TABLE IF NOT EXISTS millrace_receipts (
+        CREATE TABLE IF NOT EXISTS main.millrace_receipts (
             store      TEXT    NOT NULL,  -- store_id of the runner that wrote
             job        INTEGER NOT NULL,
             salt       INTEGER NOT NULL,  -- from the job's row there
@@ -177,31 +194,34 @@ final class ReceiptBook {
         ) WITHOUT ROWID
         """
 
-    private static let layout =
-        "store TEXT 1,job INTEGER 2,salt INTEGER 3,run INTEGER 4,attempt INTEGER 5,"
-        + "work INTEGER 0,format TEXT 0,rows INTEGER 0,result BLOB 0,written_at INTEGER 0"
+    private static let layout = [
+        "store TEXT 1", "job INTEGER 2", "salt INTEGER 3", "run INTEGER 4", "attempt INTEGER 5",
+        "work INTEGER 0", "format TEXT 0", "rows INTEGER 0", "result BLOB 0",
+        "written_at INTEGER 0",
+    ]
 
     private func open() throws(Problem) {
         statements = nil
         let layout = try sqlite { () throws(SQLiteError) in
             try connection.unconfined { () throws(SQLiteError) in
                 try connection.run(Self.table)
-                return try connection.row(
-                    """
-                    SELECT group_concat(name || ' ' || type || ' ' || pk)
-                      FROM pragma_table_info('millrace_receipts')
-                    """
-                )
+                // As a table, pragma_table_info gives way to one that a client has made.
+                return try connection.prepare("PRAGMA main.table_info(millrace_receipts)").all {
+                    "\($0.text(1)) \($0.text(2)) \($0.integer(5))"
+                }
             }
         }
-        guard layout == [.text(Self.layout)] else { throw .foreignTable }
+        guard layout == Self.layout else { throw .foreignTable }
         leftovers = try sqlite { () throws(SQLiteError) in try findLeftovers() }
     }
 
     private func findLeftovers() throws(SQLiteError) -> [JobID] {
         try connection.unconfined { () throws(SQLiteError) in
             let statement = try connection.prepare(
-                "SELECT DISTINCT job FROM millrace_receipts WHERE store = ? AND run <> ? LIMIT ?"
+                """
+                SELECT DISTINCT job FROM main.millrace_receipts
+                 WHERE store = ? AND run <> ? LIMIT ?
+                """
             )
             try statement.bind(text: author.store.rawValue, at: 1)
             try statement.bind(integer: author.run.rawValue, at: 2)
@@ -217,20 +237,20 @@ final class ReceiptBook {
             find: try connection.prepare(
                 """
                 SELECT run, attempt, work, format, rows, result
-                  FROM millrace_receipts
+                  FROM main.millrace_receipts
                  WHERE store = ? AND job = ? AND salt = ?
                 """
             ),
             insert: try connection.prepare(
                 """
-                INSERT INTO millrace_receipts
+                INSERT INTO main.millrace_receipts
                     (store, job, salt, run, attempt, work, written_at, format, rows, result)
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """
             ),
             remove: try connection.prepare(
                 """
-                DELETE FROM millrace_receipts
+                DELETE FROM main.millrace_receipts
                  WHERE store = ? AND job BETWEEN ? AND ? AND (format IS NOT NULL OR run <> ?)
                 """
             )

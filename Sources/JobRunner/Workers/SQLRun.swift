@@ -13,6 +13,9 @@ struct SQLRun {
     /// What SQLite may take for one job beside its result: the settings bound the result.
     private static let memoryBytes = 512 << 20
 
+    /// What a receipt may take beside the result: more than a few nodes of the table's tree.
+    private static let receiptBytes = 1 << 20
+
     let work: SQLWork
     let order: Order
     let limits: Limits
@@ -30,11 +33,15 @@ struct SQLRun {
         let (connection, book) = try bounded { () throws(Failure) in
             try databases.connection(to: alias, work.mode)
         }
+        guard let book else { return try outcome(on: connection, nil) }
+        let before = try? connection.schemaMark
         defer {
-            let hasLeftovers = book != nil && (try? connection.hasTemporaryObjects) != false
-            if hasLeftovers { databases.forget(alias, work.mode) }
+            let after = try? connection.schemaMark
+            if after == nil || after?.temporary != before?.temporary {
+                databases.forget(alias, work.mode)
+            }
         }
-        return try outcome(on: connection, book.map { ($0, ReceiptBook.Key(order)) })
+        return try outcome(on: connection, (book, ReceiptBook.Key(order)))
     }
 
     /// In bounded memory, and for as long as the run may go on. Receipts are looked at outside of
@@ -57,7 +64,10 @@ struct SQLRun {
     ) throws(Failure) -> Outcome {
         post.interrupting(connection.interrupt)
         connection.onProgress(every: Self.stepsBetweenLooks) { [run] in !run.isCancelled }
-        defer { connection.removeProgress() }
+        defer {
+            connection.removeProgress()
+            if receipts != nil { try? connection.removeGrowthLimit() }
+        }
         do throws(Problem) {
             if let outcome = try begin(connection, receipts) {
                 connection.rollBack()
@@ -65,11 +75,13 @@ struct SQLRun {
             }
             let outcome = try bounded { () throws(Problem) in try statements(on: connection) }
             if let receipts { try write(outcome, receipts, connection) }
-            try patiently { () throws(SQLiteError) in try connection.commit() }
+            // Full-text indices are written now, by triggers of the client's too.
+            try bounded { () throws(Problem) in
+                try patiently { () throws(SQLiteError) in try connection.commit() }
+            }
             return outcome
         } catch {
             connection.rollBack()
-            if receipts != nil { try? connection.limitGrowth(bytes: .max) }
             throw failure(error)
         }
     }
@@ -134,8 +146,9 @@ struct SQLRun {
         // Outside of the transaction there would be a receipt without its effect.
         guard connection.isInTransaction, !run.isCancelled else { throw .stopped }
         do throws(SQLiteError) {
+            try receipts.book.checkSchema()
             // The receipt is not of the job's making.
-            try connection.limitGrowth(bytes: .max)
+            try connection.raiseGrowthLimit(bytes: outcome.bytes.count + Self.receiptBytes)
             try receipts.book.remove(order.removable)
             try receipts.book.write(outcome, for: receipts.key, at: time.now())
         } catch {
