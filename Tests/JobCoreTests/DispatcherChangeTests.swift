@@ -77,6 +77,13 @@ import Testing
         #expect(stage.hear(.wrote([.queued(waiting(1)), fact])).orders.count == 1)
     }
 
+    @Test func `a job that waits is looked for again after a retry that did not fit it`() {
+        var stage = Stage()
+        let asked = stage.ask(.retry(.ids([one])))
+        let fact = Fact.changed(ticket(asked), count: 0, unfit: .wrongState(one, .queued))
+        #expect(stage.hear(.wrote([fact])).queries.map(\.query) == [.survey(now: stage.now)])
+    }
+
     @Test func `what does not fit is an error when ids were named`() {
         let cases: [(Unfit, Int)] = [
             (.unknown(one), 404), (.gone(one), 410), (.wrongState(one, .running), 409),

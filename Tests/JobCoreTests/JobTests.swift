@@ -133,6 +133,15 @@ import Testing
         #expect(job.state == .succeeded)
     }
 
+    @Test func `a divided job is ready with its last child, though the clock was set back`() throws
+    {
+        var job = Job(id: one, readyAt: now)
+        let earlier = now.adding(ms: -86_400_000)
+        try job.apply(.split(two.previous, children: 1), at: now)
+        try job.apply(.childSucceeded, at: earlier)
+        #expect(job.readyAt == earlier)
+    }
+
     @Test func `nothing is divided into no parts`() {
         var job = Job(id: one, readyAt: now)
         #expect(throws: IllegalTransition.self) {

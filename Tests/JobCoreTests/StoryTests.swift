@@ -21,14 +21,6 @@ import Testing
         #expect(promisesBroken(from: .random(in: .min ... .max), count: 200).isEmpty)
     }
 
-    /// - An attempt that was called off before it began began beside the next one.
-    /// - A divided job waited for ever for its last run when the clock had been set back.
-    /// - A job that waited was passed over by a load because a client wanted it retried.
-    @Test(arguments: [8_693_009_846_023_573_651, 861, 54, 1_702] as [UInt64])
-    func `stories that once broke a promise keep it`(seed: UInt64) {
-        #expect(tell(seed) == nil)
-    }
-
     /// The sentences of the stories that broke a promise, told by all processors.
     private func promisesBroken(from seed: UInt64, count: Int) -> [String] {
         let found = Mutex<[String]>([])

@@ -167,6 +167,20 @@ import Testing
         #expect(survey.nextReadyAt == now.adding(ms: 60_000))
     }
 
+    /// No survey shows a job that is to be ready before it was created.
+    @Test func `what pauses is ready at once when the clock was set back twice`() throws {
+        _ = try store.recover(inFlight: [], at: now)
+        let id = try insert(makeJob())[0]
+        let yesterday = now.adding(ms: -86_400_000)
+        _ = try store.recover(inFlight: [], at: yesterday)
+        _ = try store.commit([.settle(makeReport(id, 1, .failed(glitch)))], at: yesterday)
+        #expect(try details(id).job.readyAt > yesterday)
+
+        let earlier = yesterday.adding(ms: -3_600_000)
+        _ = try store.recover(inFlight: [], at: earlier)
+        #expect(try details(id).job.readyAt == earlier)
+    }
+
     @Test func `a loss is counted once`() throws {
         let run = try store.recover(inFlight: [], at: now).run
         let id = try insert(makeJob())[0]
