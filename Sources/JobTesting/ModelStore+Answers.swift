@@ -27,7 +27,7 @@ extension ModelStore {
             )
         case .statistics(let now): .statistics(statistics(now: now))
         case .expired(let retention, let after, let now):
-            .expired(expired(retention, after: after, now: now), next: nil)
+            expired(retention, after: after, now: now)
         }
     }
 
@@ -175,17 +175,21 @@ extension ModelStore {
         return .selected(found, next: found.count == limit ? found.last : nil)
     }
 
-    /// All at once: a model has no steps.
-    private func expired(_ retention: Retention, after: JobID?, now: Timestamp) -> [JobID] {
-        entries.values.filter { entry in
-            entry.parent == nil && entry.job.id > after ?? JobID(rawValue: .min)
+    private func expired(_ retention: Retention, after: JobID?, now: Timestamp) -> Answer {
+        let rest = entries.values.filter { $0.job.id > after ?? JobID(rawValue: .min) }
+            .sorted { $0.job.id < $1.job.id }
+        let looked = rest.prefix(expiryJobs)
+        let expired = looked.filter { entry in
+            entry.parent == nil
                 && retention.isOver(
                     entry.job.state,
                     finishedAt: entry.finishedAt,
                     keepMs: entry.spec.keepMs,
                     at: now
                 )
-        }.map(\.job.id).sorted()
+        }
+        let next = looked.count < rest.count ? looked.last?.job.id : nil
+        return .expired(expired.map(\.job.id), next: next)
     }
 
     func counts(of queue: QueueName?) -> JobCounts {

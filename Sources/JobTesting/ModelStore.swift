@@ -38,6 +38,9 @@ public struct ModelStore: Store {
         var isClosed = false
     }
 
+    /// Jobs that one step of the removal of old ones looks at.
+    public var expiryJobs = 10_000
+
     let limits: Limits
     var entries: [JobID: Entry] = [:]
     var files: [FileID: File] = [:]

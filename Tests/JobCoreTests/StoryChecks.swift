@@ -33,14 +33,18 @@ extension StoryWorld {
         case .inserted(let ticket, let accepted, let file):
             for case .insert(let insertion) in changes where insertion.ticket == ticket {
                 for (job, accepted) in zip(insertion.jobs, accepted) where accepted.created {
-                    try created(accepted.id, job.spec)
-                    if let key = job.key { try keyed(accepted.id, key) }
+                    try created(accepted.id, job.spec, of: insertion.owner)
+                    guard let key = job.key else { continue }
+                    try keyed(accepted.id, StoryLedger.Key(owner: insertion.owner, name: key))
                 }
                 if let row = insertion.file { try filed(row, accepted, file) }
             }
         case .split(let parent, let jobs):
             ledger.children[parent] = jobs.map(\.id)
-            for job in jobs { try created(job.id, job.spec) }
+            let attempt = details(parent)?.job.attempt ?? .none
+            let parts = ledger.parts[Run(job: parent, attempt: attempt)]
+            try check(jobs.count == parts, "job \(parent.rawValue) has all of its parts")
+            for job in jobs { try created(job.id, job.spec, of: ledger.owners[parent] ?? .local) }
         case .ended(let ended):
             let end = ended.end
             try check(ledger.final[end.id] == nil, "job \(end.id.rawValue) ends once")
@@ -66,9 +70,10 @@ extension StoryWorld {
         }
     }
 
-    private mutating func created(_ id: JobID, _ spec: Spec) throws(Violation) {
+    private mutating func created(_ id: JobID, _ spec: Spec, of owner: Owner) throws(Violation) {
         try check(ledger.specs[id] == nil, "id \(id.rawValue) is never used twice")
         ledger.specs[id] = spec
+        ledger.owners[id] = owner
         highestUsedID = max(highestUsedID, id.rawValue)
         if spec.name == "killer" { ledger.killers.insert(id) }
     }
@@ -113,7 +118,8 @@ extension StoryWorld {
             ledger.outcomes[$0]?.bytes
         }
         try check(order.outputs == outputs, "a last run gets what all parts have made, in order")
-        try check(outputs.count == order.parts, "a last run waits for all parts")
+        let parts = ledger.children[order.job, default: []].count
+        try check(outputs.count == parts, "a last run waits for all parts")
     }
 
     func turns(of job: JobID) -> Set<Turn> {
@@ -141,102 +147,6 @@ extension StoryWorld {
         ledger.running[worker] = order
     }
 
-    // MARK: What clients hear
-
-    mutating func check(_ message: Message) throws(Violation) {
-        let id = message.to.request ?? ""
-        guard let asking = ledger.open.removeValue(forKey: id) else {
-            throw Violation(sentence: "request \(id) is answered once")
-        }
-        if let ticket = asking.ticket {
-            let isHeard = ledger.heardTickets.contains(ticket)
-            try check(isHeard, "no reply comes before its fact")
-        }
-        switch message.reply {
-        case .accepted(let accepted, _): try check(accepted, asking)
-        case .ended(let ends, let all):
-            for end in ends { try check(end) }
-            if case .wait(let jobs, _) = asking.request, !all {
-                try checkPending(Set(jobs).subtracting(ends.map(\.id)), asking)
-            }
-        case .pending(let job, let state, _):
-            try check(!state.isFinal, "pending is not final")
-            try checkPending([job], asking)
-        case .result(let result): try check(result)
-        case .statistics(let statistics):
-            let sum = statistics.counts.sum
-            try check(sum == ledger.statisticsSum, "the counters' sum is what is there")
-        case .refused(let refusal): try check(refusal, asking)
-        default: break
-        }
-    }
-
-    private mutating func check(
-        _ accepted: [Accepted],
-        _ asking: StoryLedger.Asking
-    ) throws(Violation) {
-        guard case .submit(let jobs, _, _) = asking.request else {
-            throw Violation(sentence: "only submissions are accepted")
-        }
-        try check(jobs.count == accepted.count, "each job of a submission has its id")
-        for (job, accepted) in zip(jobs, accepted) {
-            let isHeard = ledger.heardAccepted.contains(accepted.id)
-            try check(isHeard, "job \(accepted.id.rawValue) is accepted when it is written")
-            ledger.acknowledged.insert(accepted.id)
-            guard let key = job.key else { continue }
-            if let known = ledger.keys[key], !ledger.deleted.contains(known) {
-                try check(known == accepted.id, "key \(key) stands for one job")
-            }
-            ledger.keys[key] = accepted.id
-        }
-    }
-
-    private func check(_ end: JobEnd) throws(Violation) {
-        let isWritten = ledger.ends[end.id, default: []].contains(end)
-        try check(isWritten, "the end of job \(end.id.rawValue) is told after it was written")
-    }
-
-    /// Whatever had ended, and was known to have, before somebody asked, is not pending.
-    private func checkPending(
-        _ jobs: Set<JobID>,
-        _ asking: StoryLedger.Asking
-    ) throws(Violation) {
-        // What was accepted is not refused, though its result cannot be read.
-        if case .submit = asking.request, weather.faults { return }
-        for job in jobs {
-            guard let openings = asking.endedBefore[job],
-                openings == ledger.openings[job, default: 0]
-            else { continue }
-            try check(false, "job \(job.rawValue) had ended and is told to be pending")
-        }
-    }
-
-    private mutating func check(_ result: JobResult) throws(Violation) {
-        try check(result.end)
-        guard result.end.state == .succeeded else { return }
-        let id = result.end.id
-        try check(result.bytes == ledger.outcomes[id]?.bytes, "a result is what was written")
-        if let before = ledger.told[id] {
-            try check(before == result.bytes, "the result of job \(id.rawValue) never changes")
-        }
-        ledger.told[id] = result.bytes
-    }
-
-    private func check(
-        _ refusal: Refusal,
-        _ asking: StoryLedger.Asking
-    ) throws(Violation) {
-        guard case .submit = asking.request,
-            let ticket = asking.ticket,
-            let accepted = ledger.heardInserted[ticket]
-        else { return }
-        let wasDeleted = accepted.allSatisfy { ledger.deleted.contains($0.id) }
-        try check(
-            wasDeleted || accepted.allSatisfy { !$0.created },
-            "a job that was accepted is not refused (\(refusal.code))"
-        )
-    }
-
     // MARK: Ends
 
     func checkExit() throws(Violation) {
@@ -257,36 +167,6 @@ extension StoryWorld {
 
     func unended() -> [Int64] {
         ledger.kept.filter { details($0)?.job.state.isFinal != true }.map(\.rawValue)
-    }
-
-    func checkTheEnd() throws(Violation) {
-        for job in ledger.acknowledged where !ledger.deleted.contains(job) {
-            try check(details(job) != nil, "job \(job.rawValue) was accepted and is there")
-        }
-        for job in ledger.kept {
-            let end = ledger.final[job]
-            try check(details(job)?.job.state == end?.state, "the last word is the store's")
-        }
-        let waiting = ledger.open.keys.sorted()
-        try check(waiting.isEmpty, "everybody is answered: \(waiting) are not")
-        try checkFiles()
-        try check(dispatcher.unwrittenBytes == 0, "nothing is left unwritten")
-        try check(dispatcher.returning.isEmpty, "nothing is left returning")
-        try check(dispatcher.pending.isEmpty, "nothing is left pending")
-        try check(dispatcher.active.isEmpty, "nothing is left active")
-        try check(dispatcher.leaving.isEmpty, "nothing is left leaving")
-        try check(dispatcher.held.isEmpty, "nothing is left held")
-        try check(dispatcher.receipts.abandoned.isEmpty, "no run is left unsettled")
-        try check(dispatcher.waits.count == 0, "nobody is left waiting")
-        for client in UInt8(0)..<4 {
-            let account = Account.connection(ClientID(rawValue: [client]))
-            let share = dispatcher.waits.share(of: account)
-            try check(share == Waits.Share(), "client \(client) is not counted as waiting")
-        }
-        try check(dispatcher.crew.isIdle, "no worker is left with an order")
-        var lanes = dispatcher.lanes
-        try check(lanes.take() == nil, "no lane is left with a job")
-        try check(lanes.present.isEmpty, "no job is left in memory")
     }
 }
 

@@ -31,30 +31,33 @@ extension StoryWorld {
             case 89: .list(anyFilter(), after: nil, limit: 5)
             case 90..<92: .pauseQueue(queue)
             case 92..<96: .resumeQueue(queue)
-            case 96..<98: .statistics
+            case 96: .statistics
+            case 97: .listQueues(queue)
             case 98: .ping
             default: Int.random(in: 0..<6, using: &chance) == 0 ? .drain : nil
             }
         if let request { try ask(whims.replacement(of: request, using: &chance)) }
     }
 
-    mutating func ask(_ request: Request) throws(Violation) {
+    mutating func ask(_ request: Request, client: Int? = nil) throws(Violation) {
         guard !hasExited else { return }
-        try askAgain()
+        if client == nil { try askAgain() }
         lastRequest += 1
         let name = "r\(lastRequest)"
-        let client = ClientID(rawValue: [UInt8.random(in: 0..<4, using: &chance)])
-        var asking = StoryLedger.Asking(request: request)
+        let drawn = client ?? peers.indices.randomElement(using: &chance) ?? 0
+        let isAllowed = peers[drawn].role == .admin || !isForAdmin(request)
+        let caller = caller(isAllowed ? drawn : 0, name)
+        var asking = StoryLedger.Asking(request: request, caller: caller)
         for job in jobs(of: request) where ledger.heardFinal.contains(job) {
             if ledger.final[job] != nil {
                 asking.endedBefore[job] = ledger.openings[job, default: 0]
             }
         }
         ledger.open[name] = asking
-        let before = unwritten.count
-        try hear(.asked(request, by: Caller(client: client, service: [1], request: name)))
-        guard changesSomething(request) else { return }
-        ledger.open[name]?.ticket = unwritten.dropFirst(before).lazy.compactMap(\.ticket).first
+        ledger.asked = name
+        try hear(.asked(request, by: caller))
+        ledger.asked = nil
+        try checkShare(of: caller, request)
     }
 
     private func jobs(of request: Request) -> [JobID] {
@@ -62,13 +65,6 @@ extension StoryWorld {
         case .result(let job, _, _): [job]
         case .wait(let jobs, _): jobs
         default: []
-        }
-    }
-
-    private func changesSomething(_ request: Request) -> Bool {
-        switch request {
-        case .submit, .cancel(.ids), .retry(.ids), .delete(.ids), .pauseQueue, .resumeQueue: true
-        default: false
         }
     }
 

@@ -12,15 +12,29 @@ struct StoryLedger {
 
     struct Asking {
         let request: Request
+        let caller: Caller
         /// Jobs asked for whose end had been heard of by then, and how often each had been
         /// reopened.
         var endedBefore: [JobID: Int] = [:]
-        /// Of the change that was wanted at once.
-        var ticket: Ticket?
+        /// Of the changes that it has led to.
+        var tickets: Set<Ticket> = []
+    }
+
+    struct Payment {
+        let request: String
+        let jobs: Int
+        let at: Timestamp
+    }
+
+    /// A job's key is its owner's alone.
+    struct Key: Hashable {
+        let owner: Owner
+        let name: String
     }
 
     // Written:
     var specs: [JobID: Spec] = [:]
+    var owners: [JobID: Owner] = [:]
     var deleted: Set<JobID> = []
     var children: [JobID: [JobID]] = [:]
     var ends: [JobID: [JobEnd]] = [:]
@@ -29,9 +43,12 @@ struct StoryLedger {
     var outcomes: [JobID: Outcome] = [:]
     var paused: Set<QueueName> = []
     var killers: Set<JobID> = []
-    var holdersOfKeys: [String: [JobID]] = [:]
+    var holdersOfKeys: [Key: [JobID]] = [:]
     // Delivered to the dispatcher:
     var heardTickets: Set<Ticket> = []
+    /// How many jobs each change has changed.
+    var heardCounts: [Ticket: Int] = [:]
+    var heardRefused: Set<Ticket> = []
     var heardInserted: [Ticket: [Accepted]] = [:]
     var heardAccepted: Set<JobID> = []
     var heardFinal: Set<JobID> = []
@@ -40,13 +57,18 @@ struct StoryLedger {
     var holders: [JobID: [Holder]] = [:]
     var running: [WorkerID: Order] = [:]
     var lastBegun: [JobID: Attempt] = [:]
+    /// How many parts each run has made of its job.
+    var parts: [Run: Int] = [:]
     // With clients:
     var open: [String: Asking] = [:]
+    /// The request that is asked in this very round.
+    var asked: String?
     var acknowledged: Set<JobID> = []
-    var keys: [String: JobID] = [:]
+    var keys: [Key: JobID] = [:]
     var told: [JobID: [UInt8]] = [:]
     var statisticsSum: Int64?
-    var isWoken = false
+    /// Jobs that each client has submitted in this run and was not refused at once, and when.
+    var paid: [Account: [Payment]] = [:]
 
     /// What was written and is kept.
     var kept: [JobID] { specs.keys.filter { !deleted.contains($0) }.sorted() }
@@ -59,7 +81,12 @@ struct StoryLedger {
             heardAccepted.formUnion(accepted.map(\.id))
         case .ended(let ended): heardFinal.insert(ended.end.id)
         case .queued(let job): heardFinal.remove(job.id)
-        case .changed(let ticket, _, _), .refused(let ticket, _): heardTickets.insert(ticket)
+        case .changed(let ticket, let count, _):
+            heardTickets.insert(ticket)
+            heardCounts[ticket] = count
+        case .refused(let ticket, _):
+            heardTickets.insert(ticket)
+            heardRefused.insert(ticket)
         case .paused(let isPaused, let queues, let ticket):
             heardTickets.insert(ticket)
             if isPaused { heardPaused.formUnion(queues) } else { heardPaused.subtract(queues) }
@@ -99,6 +126,9 @@ struct StoryLedger {
         heardFinal = Set(final.keys)
         heardPaused = paused
         heardTickets = []
+        heardCounts = [:]
+        heardRefused = []
         heardInserted = [:]
+        paid = [:]
     }
 }

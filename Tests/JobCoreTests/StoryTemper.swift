@@ -19,7 +19,7 @@ struct StoryTemper {
             case .look: 20
             case .whisper, .moveFiles: 16
             case .change, .leap: 4
-            case .disturb: 2
+            case .disturb: 3
             }
         }
     }
@@ -59,6 +59,9 @@ extension Limits {
         limits.waitsPerClient = 5
         if Int.random(in: 0..<5, using: &chance) == 0 { limits.unwrittenBytes = 11 << 20 }
         if Int.random(in: 0..<5, using: &chance) == 0 { limits.waitingJobs = 12 }
+        if Int.random(in: 0..<5, using: &chance) == 0 { limits.requestsPerClient = 4 }
+        if Int.random(in: 0..<5, using: &chance) == 0 { limits.awaitedJobsPerClient = 4 }
+        if Int.random(in: 0..<5, using: &chance) == 0 { limits.jobsPerSecondPerClient = 6 }
         return limits
     }
 }
@@ -102,7 +105,10 @@ extension StoryWorld {
         if let shown = details(first.id), first.readyAt <= shown.createdAt, first.attempt > .none {
             return try recover(cleanly: true)
         }
-        guard let wake = dispatcher.nextWake() else {
+        // Nobody relies on being woken for the removal of old jobs.
+        var unswept = dispatcher
+        unswept.sweep.nextStep = nil
+        guard let wake = unswept.nextWake() else {
             throw Violation(sentence: "job \(first.id.rawValue) is not waiting for ever")
         }
         // What could not be read is tried again a second later.
@@ -119,27 +125,30 @@ extension StoryWorld {
             guard case .submit(let jobs, _, _)? = ledger.open[name]?.request,
                 jobs.contains(where: { $0.key != nil })
             else { continue }
-            ledger.open[name].map { unanswered.append($0.request) }
+            guard let caller = ledger.open[name]?.caller, let client = caller.client.rawValue.first
+            else { continue }
+            ledger.open[name].map { unanswered.append(($0.request, Int(client))) }
         }
     }
 
     /// Clients open what is paused, one queue at a time, and ask again what got no answer.
     mutating func askForTheRest() throws(Violation) {
         guard !hasExited else { return }
-        let requests = ledger.paused.sorted().map { Request.resumeQueue($0) } + unanswered
+        let again = unanswered
         unanswered = []
-        for request in requests { try ask(request) }
+        for queue in ledger.paused.sorted() { try ask(.resumeQueue(queue), client: 0) }
+        for (request, client) in again { try ask(request, client: client) }
     }
 
     mutating func askAgain() throws(Violation) {
         guard !unanswered.isEmpty, Int.random(in: 0..<3, using: &chance) == 0 else { return }
-        let request = unanswered.removeFirst()
-        try ask(request)
+        let (request, client) = unanswered.removeFirst()
+        try ask(request, client: client)
     }
 
-    mutating func keyed(_ id: JobID, _ key: String) throws(Violation) {
+    mutating func keyed(_ id: JobID, _ key: StoryLedger.Key) throws(Violation) {
         for other in ledger.holdersOfKeys[key, default: []] {
-            try check(details(other) == nil, "key \(key) makes one job")
+            try check(details(other) == nil, "key \(key.name) makes one job")
         }
         ledger.holdersOfKeys[key] = [id]
     }
@@ -153,7 +162,7 @@ extension StoryWorld {
     // MARK: Bounds
 
     func checkBounds(_ decisions: Decisions) throws(Violation) {
-        try check(dispatcher.waits.count <= limits.waits, "waits are bounded")
+        try checkWaits()
         try check(dispatcher.unwrittenBytes >= 0, "what is unwritten is counted")
         let reads = decisions.queries.count {
             switch $0.query {

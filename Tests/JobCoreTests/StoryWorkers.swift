@@ -34,6 +34,9 @@ struct StoryWorker {
 
     var isBusy: Bool { step != .gone && (current != nil || !orders.isEmpty || !reports.isEmpty) }
 
+    /// True while its thread is there, though nobody waits for it any more.
+    var isOut: Bool { isGivenUp && step != .gone }
+
     mutating func recall(upTo last: UInt64) -> Range<UInt64> {
         guard begun < last else { return last..<last }
         void = last
@@ -84,7 +87,7 @@ extension StoryWorld {
 
     mutating func letAWorkerAct() throws(Violation) {
         let able = workers.filter { id, actor in
-            (actor.step == .born || actor.isBusy)
+            (actor.step == .born || actor.isBusy || actor.isOut)
                 && (!weather.faults || whims.idleWorkers[id] == nil)
         }.keys.sorted()
         guard let worker = able.randomElement(using: &chance) else { return }
@@ -101,6 +104,8 @@ extension StoryWorld {
             if order.sequence > actor.void { try begin(order, worker) }
         } else if !actor.reports.isEmpty {
             try sendReports(worker)
+        } else if actor.isOut {
+            try die(worker)
         }
     }
 
@@ -155,7 +160,7 @@ extension StoryWorld {
         switch current.fate {
         case .dies: try die(worker)
         case .isStuck:
-            guard workers[worker]?.isGivenUp == true, Bool.random(using: &chance) else { return }
+            guard workers[worker]?.isOut == true, Bool.random(using: &chance) else { return }
             end(worker, current, .succeeded(outcome(of: current.order)))
         case .takesLong where reason == nil:
             guard !weather.faults || Int.random(in: 0..<8, using: &chance) == 0 else { return }
@@ -184,9 +189,13 @@ extension StoryWorld {
         }
     }
 
-    private func success(of order: Order) -> Report.Ending {
+    /// A kernel makes as many parts as it likes, or none, and then does the whole work at once.
+    private mutating func success(of order: Order) -> Report.Ending {
         guard order.phase == .split else { return .succeeded(outcome(of: order)) }
-        return .split((0..<order.parts).map { Part(body: Array("part \($0)".utf8)) })
+        let odd = Int.random(in: 0...7, using: &chance)
+        let parts = Bool.random(using: &chance) ? order.parts : odd
+        if parts == 0 { return .succeeded(outcome(of: order)) }
+        return .split((0..<parts).map { Part(body: Array("part \($0)".utf8)) })
     }
 
     func outcome(of order: Order) -> Outcome {
@@ -201,7 +210,8 @@ extension StoryWorld {
     ) {
         let order = current.order
         note("worker \(worker.rawValue) ends \(words(order)): \(words(ending))")
-        workers[worker]?.brokenOff[Run(job: order.job, attempt: order.attempt)] = nil
+        let run = Run(job: order.job, attempt: order.attempt)
+        workers[worker]?.brokenOff[run] = nil
         workers[worker]?.current = nil
         let ranMs = now.ms(since: current.startedAt)
         var report = Report(
@@ -215,6 +225,7 @@ extension StoryWorld {
         report.leftovers = workers[worker]?.leftovers ?? []
         workers[worker]?.leftovers = []
         workers[worker]?.reports.append(report)
+        if case .split(let parts) = ending { ledger.parts[run] = parts.count }
         ledger.ended(worker, order)
     }
 
@@ -239,7 +250,12 @@ extension StoryWorld {
         }
         workers[worker]?.step = .gone
         ledger.gone(worker)
-        if workers[worker]?.isGivenUp != true { try hear(.died(worker)) }
+        try hear(.died(worker))
+    }
+
+    mutating func letAnIdleWorkerDie() throws(Violation) {
+        let idle = workers.filter { $0.value.step == .working && !$0.value.isBusy }.keys.sorted()
+        if let worker = idle.randomElement(using: &chance) { try die(worker) }
     }
 
     /// The broker looks at the marks.

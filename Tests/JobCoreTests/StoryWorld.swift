@@ -14,6 +14,8 @@ struct StoryWorld {
     struct Weather {
         var faults = true
         var diskIsFull = false
+        /// New jobs are refused, and all else is written.
+        var logIsFull = false
         var isReadable = true
     }
 
@@ -29,6 +31,8 @@ struct StoryWorld {
     /// In some worlds old jobs are removed, and soon.
     let retention: Retention?
     let temper: StoryTemper
+    /// Who each client is.
+    let peers: [Peer]
     /// Every other world has databases that jobs write to, and the others have files, set clocks
     /// and an order of starts that is looked at: each of these has enough to tell.
     let hasWriters: Bool
@@ -58,8 +62,8 @@ struct StoryWorld {
     var counts = StoryCounts()
     var turns = StoryTurns()
     var spool = StorySpool()
-    /// Submissions to which a crash left no answer.
-    var unanswered: [Request] = []
+    /// Submissions to which a crash left no answer, and whose they are.
+    var unanswered: [(request: Request, client: Int)] = []
     var whims = StoryWhims()
     let log = StoryLog()
 
@@ -72,9 +76,11 @@ struct StoryWorld {
         retention.succeededMs = 500
         retention.failedMs = 2_000
         hasWriters = Bool.random(using: &chance)
-        self.retention = hasWriters && Bool.random(using: &chance) ? retention : nil
+        self.retention = Bool.random(using: &chance) ? retention : nil
+        store.expiryJobs = Int.random(in: 1...8, using: &chance)
         hasHeavyJobs = limits.unwrittenBytes < Limits().unwrittenBytes
         temper = StoryTemper(using: &chance)
+        peers = Self.peers(using: &chance)
         dispatcher = Self.dispatcher(run: 1, workerCount, limits, now, ids: 1...3)
     }
 
@@ -140,19 +146,24 @@ struct StoryWorld {
         }
     }
 
-    /// The disk fills or empties, the store becomes readable or not.
+    /// The disk or the log fills or empties, the store becomes readable or not.
     private mutating func change() throws(Violation) {
-        if Int.random(in: 0..<3, using: &chance) == 0 {
+        switch Int.random(in: 0..<4, using: &chance) {
+        case 0:
             weather.isReadable.toggle()
             note("the store is \(weather.isReadable ? "" : "un")readable")
-        } else {
+        case 1:
+            weather.logIsFull.toggle()
+            note("the log is \(weather.logIsFull ? "full" : "fine")")
+        default:
             weather.diskIsFull.toggle()
             note("the disk is \(weather.diskIsFull ? "full" : "fine")")
         }
     }
 
-    /// A crash, or an operator's stop.
+    /// A crash of the runner or of a worker that does nothing, or an operator's stop.
     private mutating func disturb() throws(Violation) {
+        if Int.random(in: 0..<3, using: &chance) == 0 { return try letAnIdleWorkerDie() }
         if Int.random(in: 0..<(isDraining ? 4 : 2), using: &chance) == 0 {
             note("the runner is killed")
             return try recover(cleanly: false)
@@ -193,7 +204,7 @@ struct StoryWorld {
 
     private var isQuiet: Bool {
         unwritten.isEmpty && facts.isEmpty && questions.isEmpty && answers.isEmpty
-            && whispers.isEmpty && !spool.isBusy
+            && whispers.isEmpty && !spool.isBusy && dispatcher.retryLoadsAt == nil
             && workers.values.allSatisfy { $0.isGivenUp || $0.step != .born && !$0.isBusy }
     }
 
@@ -204,7 +215,6 @@ struct StoryWorld {
         guard !hasExited else { return }
         note(event)
         if case .stop = event { isDraining = true }
-        if case .asked(.drain, _) = event { isDraining = true }
         let wasDraining = dispatcher.stop.isDraining
         isForced = dispatcher.stop.step == .breakingOff && [.stop, .timePassed].contains(event)
         dispatcher.hear(event, at: now)
@@ -216,9 +226,11 @@ struct StoryWorld {
     mutating func carryOut(_ decisions: Decisions) throws(Violation) {
         unwritten += decisions.changes
         questions += decisions.queries
+        try attribute(decisions.changes)
         comeBeforeTheLast(decisions.queries)
         for message in decisions.messages {
             note("client \(name(message.to)) hears \(words(message.reply))")
+            if message.reply == .draining { isDraining = true }
             try check(message)
         }
         for notice in decisions.notices { try hear(notice) }
@@ -228,9 +240,6 @@ struct StoryWorld {
         try checkBounds(decisions)
         for given in decisions.orders { try give(given) }
         for signal in decisions.signals { try carryOut(signal) }
-        if let wake = dispatcher.nextWake() {
-            ledger.isWoken = wake <= now
-        }
     }
 
     private mutating func carryOut(_ signal: Signal) throws(Violation) {
@@ -257,14 +266,16 @@ struct StoryWorld {
     // MARK: The writer and the reader
 
     mutating func write() throws(Violation) {
-        guard !unwritten.isEmpty else { return }
         if weather.diskIsFull {
             let full = Refusal(503, "disk_full", "The disk is full.")
-            let refused = unwritten.compactMap(\.ticket).map { Fact.refused($0, full) }
-            unwritten.removeAll { $0.ticket != nil }
-            facts.append([.unwritable(full)] + refused)
-            return note("the disk refuses \(refused.count) changes")
+            if !unwritten.isEmpty { facts.append([.unwritable(full)]) }
+            return turnAway(full) { _ in true }
         }
+        if weather.logIsFull {
+            let refusal = Refusal(503, "log_full", "The log is full.")
+            turnAway(refusal) { if case .insert = $0 { true } else { false } }
+        }
+        guard !unwritten.isEmpty else { return }
         let count =
             weather.faults ? Int.random(in: 1...unwritten.count, using: &chance) : unwritten.count
         let changes = Array(unwritten.prefix(count))
@@ -273,6 +284,15 @@ struct StoryWorld {
         note("commit: \(changes.map(words).joined(separator: ", "))")
         try learn(changes, written)
         if !written.isEmpty { facts.append(written) }
+    }
+
+    /// Refuses those of the changes that somebody can be told of.
+    private mutating func turnAway(_ refusal: Refusal, where isMeant: (Change) -> Bool) {
+        let refused = unwritten.filter(isMeant).compactMap(\.ticket)
+        guard !refused.isEmpty else { return }
+        unwritten.removeAll { isMeant($0) && $0.ticket != nil }
+        facts.append(refused.map { .refused($0, refusal) })
+        note("the store refuses \(refused.count) changes: \(refusal.code)")
     }
 
     mutating func deliverFacts() throws(Violation) {

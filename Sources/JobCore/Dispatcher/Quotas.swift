@@ -30,6 +30,9 @@ struct Quotas {
     /// Clients whose rate is remembered.
     var count: Int { purses.count }
 
+    /// True when no request is under way.
+    var isIdle: Bool { requests.isEmpty }
+
     /// False, and nothing is counted, when the client has as many requests under way as it may.
     mutating func begin(for account: Account) -> Bool {
         let count = requests[account] ?? 0

@@ -36,6 +36,9 @@ struct Receipts {
     /// Those that the run that has the database's turn was told to remove.
     private var handedOut: [String: Set<Int64>] = [:]
 
+    /// True when it is known of every run how it ended, and no worker was told to remove receipts.
+    var isSettled: Bool { abandoned.isEmpty && settling.isEmpty && handedOut.isEmpty }
+
     // MARK: Removal
 
     mutating func isSettling(_ job: Waiting) {

@@ -1,0 +1,146 @@
+import JobTesting
+
+@testable import JobCore
+
+/// Who the clients of a story are, what they may do, and how much of what all share.
+extension StoryWorld {
+    /// In every other world clients show keys: two of them the same, and one may change all.
+    static func peers(using chance: inout SeededGenerator) -> [Peer] {
+        guard Bool.random(using: &chance) else { return Array(repeating: .local, count: 4) }
+        let ann = Peer(owner: Owner(rawValue: "ann"), role: .submit)
+        let role: Role = Bool.random(using: &chance) ? .admin : .submit
+        return [.local, ann, ann, Peer(owner: Owner(rawValue: "bob"), role: role)]
+    }
+
+    func caller(_ client: Int, _ request: String) -> Caller {
+        Caller(
+            client: ClientID(rawValue: [UInt8(client)]),
+            service: [1],
+            request: request,
+            peer: peers[client]
+        )
+    }
+
+    /// What only an administrator gets past the door.
+    func isForAdmin(_ request: Request) -> Bool {
+        switch request {
+        case .pauseQueue, .resumeQueue, .drain: true
+        default: false
+        }
+    }
+
+    // MARK: Rights
+
+    func checkRight(of caller: Caller, to change: Change) throws(Violation) {
+        let owner = caller.peer.owner
+        let jobs: [JobID]
+        switch change {
+        case .insert(let insertion):
+            return try check(insertion.owner == owner, "a job belongs to who submits it")
+        case .cancel(let targets, _): jobs = targets.map(\.job)
+        case .retry(let ids, _), .delete(let ids, _): jobs = ids
+        default: return
+        }
+        guard caller.peer.role < .admin else { return }
+        for job in jobs {
+            try check(
+                ledger.owners[job] ?? owner == owner,
+                "\(owner.rawValue) does not touch job \(job.rawValue)"
+            )
+        }
+    }
+
+    // MARK: Shares
+
+    /// Requests of one client that are not answered.
+    func open(of account: Account) -> [StoryLedger.Asking] {
+        ledger.open.values.filter { $0.caller.account == account }
+    }
+
+    /// Who is told to have used up its share has done so.
+    func checkQuota(_ refusal: Refusal, _ asking: StoryLedger.Asking) throws(Violation) {
+        let caller = asking.caller
+        let others = open(of: caller.account)
+        switch refusal.code {
+        case "forbidden":
+            let isForeign = asking.request.jobs.contains {
+                ledger.owners[$0].map { $0 != caller.peer.owner } ?? false
+            }
+            try check(isForeign && caller.peer.role < .admin, "only what is others' is forbidden")
+        case "too_many_requests":
+            let isFull = others.count >= limits.requestsPerClient
+            try check(isFull, "a client may have \(limits.requestsPerClient) requests open")
+        case "too_many_waits":
+            let jobs = others.reduce(asking.request.waitsFor) { $0 + $1.request.waitsFor }
+            let waits = others.count { $0.request.waitsFor > 0 }
+            let all = ledger.open.values.count { $0.request.waitsFor > 0 }
+            try check(
+                waits >= limits.waitsPerClient || jobs > limits.awaitedJobsPerClient
+                    || all >= limits.waits,
+                "a client may wait \(limits.waitsPerClient) times"
+            )
+        default: break
+        }
+    }
+
+    /// A client has just asked.
+    mutating func checkShare(of caller: Caller, _ request: Request) throws(Violation) {
+        let account = caller.account
+        try check(
+            open(of: account).count <= limits.requestsPerClient,
+            "requests of one client are bounded"
+        )
+        guard case .submit(let jobs, _, _) = request, let name = caller.request,
+            ledger.open[name] != nil
+        else { return }
+        let payment = StoryLedger.Payment(request: name, jobs: jobs.count, at: now)
+        ledger.paid[account, default: []].append(payment)
+        try checkRate(of: account)
+    }
+
+    /// A second's worth at once, and the last batch whole.
+    private func checkRate(of account: Account) throws(Violation) {
+        let rate = limits.jobsPerSecondPerClient
+        guard rate > 0 else { return }
+        var jobs: Int64 = 0
+        for payment in ledger.paid[account, default: []].reversed() {
+            jobs += Int64(payment.jobs)
+            let allowed = rate * (1_000 + now.ms(since: payment.at)) / 1_000
+            try check(jobs <= allowed + Self.batch, "jobs a second are bounded")
+        }
+    }
+
+    /// Jobs in one submission.
+    static let batch: Int64 = 3
+
+    func checkWaits() throws(Violation) {
+        try check(dispatcher.waits.count <= limits.waits, "waits are bounded")
+        for client in peers.indices {
+            let share = dispatcher.waits.share(of: caller(client, "").account)
+            try check(
+                share.waits <= limits.waitsPerClient && share.jobs <= limits.awaitedJobsPerClient,
+                "waits of one client are bounded"
+            )
+        }
+    }
+}
+
+extension Request {
+    /// Jobs that it names.
+    fileprivate var jobs: [JobID] {
+        switch self {
+        case .cancel(.ids(let jobs)), .retry(.ids(let jobs)), .delete(.ids(let jobs)): jobs
+        default: []
+        }
+    }
+
+    /// Jobs that it may be parked for.
+    fileprivate var waitsFor: Int {
+        switch self {
+        case .wait(let jobs, _): jobs.count
+        case .result(_, _, let ms?) where ms > 0: 1
+        case .submit(_, _, let ms?) where ms > 0: 1
+        default: 0
+        }
+    }
+}
