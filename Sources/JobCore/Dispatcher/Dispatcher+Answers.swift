@@ -60,7 +60,7 @@ extension Dispatcher {
         guard !wanted.isEmpty else { return }
         // Else large jobs that run, and that the store still takes to be queued, would be all that
         // a load has room for.
-        let known = Set(active.keys).union(leaving.keys).union(returning.keys)
+        let known = Set(active.keys).union(leaving.keys).union(returning.keys).union(stopping.keys)
         for (lane, limit) in wanted {
             ask(.load(lane, limit: limit, now: now, except: known), for: .load(lane))
         }
