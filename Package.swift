@@ -59,7 +59,7 @@ let package = Package(
         .executableTarget(
             name: "millrace",
             dependencies: [
-                "JobClient", "JobCore", "JobRunner", "JobWire", "ZeroMQ",
+                "JobClient", "JobCore", "JobRunner", "JobWire", "SQLite", "ZeroMQ",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],

@@ -33,7 +33,7 @@ internal import JobRunner
             WaitCommand.self, ListCommand.self, CancelCommand.self, RetryCommand.self,
             DeleteCommand.self, StatisticsCommand.self, QueueCommand.self, DrainCommand.self,
             KeygenCommand.self,
-            BackupCommand.self, DoctorCommand.self,
+            BackupCommand.self, DoctorCommand.self, BenchCommand.self,
         ]
     )
 

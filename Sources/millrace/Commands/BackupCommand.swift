@@ -1,5 +1,4 @@
 internal import ArgumentParser
-internal import Glibc
 internal import JobCore
 internal import JobRunner
 internal import JobWire
@@ -52,23 +51,5 @@ struct BackupCommand: ParsableCommand {
             let count = Words.count(backup.jobs, "job")
             Console.print("\(printable(file)): \(count) in \(Words.bytes(backup.bytes))")
         }
-    }
-}
-
-/// Ctrl-C and its like, held back so that the work can put away what it has begun.
-private struct StopSignals {
-    private let signals = [SIGINT, SIGTERM, SIGHUP]
-
-    init() {
-        var set = sigset_t()
-        sigemptyset(&set)
-        for signal in signals { sigaddset(&set, signal) }
-        sigprocmask(SIG_BLOCK, &set, nil)
-    }
-
-    var isPending: Bool {
-        var pending = sigset_t()
-        sigpending(&pending)
-        return signals.contains { sigismember(&pending, $0) == 1 }
     }
 }

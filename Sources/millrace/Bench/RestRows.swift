@@ -1,0 +1,96 @@
+internal import Glibc
+internal import JobWire
+
+/// Rows J and L: a runner that has nothing to do, and one that has just been started.
+extension BenchStage {
+    func measureRest(_ target: BenchTarget) throws {
+        let load = BenchLoad(target: target, plan: plan)
+        try watch(target, "empty store", memoryGoal: 20)
+        let waiting = plan.waitingCount(.idle)
+        try load.fill("waiting", with: waiting, of: #""kernel":"echo","input":0"#)
+        try watch(target, "\(Figure.text(Double(waiting))) waiting", memoryGoal: 100)
+    }
+
+    /// The runner and its supervisor together.
+    private func watch(_ target: BenchTarget, _ name: String, memoryGoal: Double) throws {
+        guard let process = target.process else { return }
+        // What was begun before, such as a checkpoint, shall be over.
+        try wait(ms: max(plan.restMs / 5, 200))
+        let before = ProcessUse(of: process.processes)
+        let start = nanoseconds()
+        try wait(ms: plan.restMs)
+        let time = seconds(since: start)
+        let after = ProcessUse(of: process.processes)
+        func note(_ what: String, _ unit: String, _ goal: Figure.Goal?, _ value: Double) {
+            book.note(.init(row: .idle, name: "\(name), \(what)", unit: unit, goal: goal), value)
+        }
+        note("CPU", "%", .atMost(0.05), (after.cpuSeconds - before.cpuSeconds) / time * 100)
+        note("wake-ups", "1/s", nil, Double(after.wakeUps - before.wakeUps) / time)
+        note("anonymous memory", "MiB", .atMost(memoryGoal), after.anonymousMiB)
+    }
+
+    private func wait(ms: Int) throws {
+        let start = nanoseconds()
+        while seconds(since: start) * 1_000 < Double(ms) {
+            try stop.check()
+            pause(ms: CInt(min(ms, 100)))
+        }
+    }
+
+    /// From the start of the program until a job runs. The jobs take an hour, so that all others
+    /// still wait at the next start.
+    func measureStart() throws {
+        let waiting = plan.waitingCount(.start)
+        let state = newState()
+        Console.draw("row L, \(waiting) jobs shall wait")
+        try withRunner(state: state) { target in
+            let load = BenchLoad(target: target, plan: plan)
+            try load.fill("waiting", with: waiting, of: #""kernel":"sleep","input":{"ms":3600000}"#)
+            _ = try target.line().ask("queue.resume", ["queue": "waiting"])
+        }
+        for turn in 0..<plan.repeats {
+            Console.draw("row L, \(turn + 1) of \(plan.repeats)")
+            try withRunner(state: state) { target in
+                let line = try target.line()
+                while try line.ask("sys.stats")["counts"]?["running"]?.integerValue ?? 0 == 0 {
+                    pause(ms: 1)
+                }
+                let time = seconds(since: target.process?.startedAt ?? 0)
+                let name = "\(Figure.text(Double(waiting))) waiting"
+                book.note(.init(row: .start, name: name, unit: "s", goal: .atMost(1)), time)
+            }
+        }
+        Console.draw("")
+    }
+}
+
+/// What some processes have used so far, from proc(5).
+struct ProcessUse {
+    private(set) var cpuSeconds = 0.0
+    /// How often one of their threads began to run after a wait.
+    private(set) var wakeUps = 0
+    private(set) var anonymousMiB = 0.0
+
+    init(of processes: [pid_t]) {
+        for process in processes {
+            let stat = ProcessFiles.text("/proc/\(process)/stat")
+            // The 14th and 15th of all fields, in ticks; the name was the second.
+            let fields = stat.split(separator: ")").last?.split(separator: " ") ?? []
+            if fields.count > 12, let own = Int(fields[11]), let kernel = Int(fields[12]) {
+                cpuSeconds += Double(own + kernel) / Double(sysconf(CInt(_SC_CLK_TCK)))
+            }
+            let kib = Self.number("RssAnon:", in: "/proc/\(process)/status")
+            anonymousMiB += Double(kib) / 1_024
+            for thread in ProcessFiles.names(in: "/proc/\(process)/task") {
+                let path = "/proc/\(process)/task/\(thread)/status"
+                wakeUps += Self.number("voluntary_ctxt_switches:", in: path)
+            }
+        }
+    }
+
+    private static func number(_ name: String, in path: String) -> Int {
+        let line = ProcessFiles.text(path).split(separator: "\n").first { $0.hasPrefix(name) }
+        return line?.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) }
+            ?? 0
+    }
+}
