@@ -92,16 +92,16 @@ import Testing
         stage.hear(.wrote([.ended(Ended(end: end))]))
         #expect(stage.hear(.wrote([.queued(again)])).orders.isEmpty)
 
-        stage.dispatcher.lanes.markIncomplete(.standard)
+        stage.dispatcher.lanes.markIncomplete(Lane(.standard))
         let load = try #require(stage.hear().queries.first?.ticket)
-        let loaded = Answer.loaded(.standard, [again], isAll: true)
+        let loaded = Answer.loaded(Lane(.standard), [again], isAll: true)
         #expect(stage.hear(.answered(load, loaded)).orders.isEmpty)
 
         let gone = letGo(order, leaving, mark, &stage)
         let survey = try #require(gone.queries.first)
         #expect(survey.query == .survey(now: stage.now))
         var found = Survey()
-        found.ready = [.standard]
+        found.ready = [Lane(.standard)]
         let asked = stage.hear(.answered(survey.ticket, .surveyed(found))).queries.first
         let last = stage.hear(.answered(try #require(asked?.ticket), loaded))
         #expect(last.orders.map(\.order.attempt) == [again.next])

@@ -61,7 +61,7 @@ import Testing
     @Test func `nobody is woken for a load that failed before a stop`() throws {
         var stage = Stage()
         stage.submit()
-        stage.dispatcher.lanes.markIncomplete(.standard)
+        stage.dispatcher.lanes.markIncomplete(Lane(.standard))
         let load = try #require(stage.hear().queries.first?.ticket)
         stage.hear(.answered(load, .unreadable(Refusal(500, "store_unfit", "No."))))
         stage.dispatcher.beginDraining(at: stage.now)
