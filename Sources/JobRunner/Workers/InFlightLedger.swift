@@ -35,7 +35,7 @@ final class InFlightLedger: Sendable {
 
     // Safe to share: each slot is written by the one thread that claimed it.
     nonisolated(unsafe) private let slots: UnsafeMutablePointer<Slot>
-    /// Not 0 when a thread that runs no job ended the process.
+    /// Not 0 when a thread that runs no job crashed, or has ended the process knowingly.
     nonisolated(unsafe) private let elsewhere: UnsafeMutablePointer<Int64>
     private let claimed = Mutex(Set<Int>())
     private let run = Atomic<Int64>(0)
@@ -107,6 +107,9 @@ final class InFlightLedger: Sendable {
         atomicMemoryFence(ordering: .releasing)
         slots[slot].state = .running
     }
+
+    /// The process ends now, and none of its runs is to blame.
+    func forgive() { elsewhere.pointee = 1 }
 
     func leave(_ slot: Int) { slots[slot].state = .empty }
 

@@ -68,6 +68,7 @@ struct WriterStart: Sendable {
             try loop.work()
         } catch {
             log.critical("The store is unfit.", metadata: ["reason": "\(error.summary)"])
+            ledger.forgive()
             _exit(RunnerExit.unfit)
         }
     }
