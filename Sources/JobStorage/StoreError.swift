@@ -11,6 +11,10 @@ public enum StoreError: Error, Equatable, Sendable {
     case notAStore(path: String)
     /// The file is there and has no bytes: what was in it is lost.
     case empty(path: String)
+    /// There is a log without its store.
+    case onlyLog(path: String)
+    /// The file may be there: a link or a directory on the way to it leads nowhere now.
+    case unreachable(path: String, reason: String)
     /// What the file says cannot be true.
     case corrupt(path: String, SQLiteError)
     /// There is no room on the disk.
@@ -39,8 +43,8 @@ public enum StoreError: Error, Equatable, Sendable {
     /// True when no later start will succeed either, until somebody has done something.
     public var isFinal: Bool {
         switch self {
-        case .schemaTooNew, .notAStore, .empty, .corrupt: true
-        case .busy, .full, .readOnly, .sqlite: false
+        case .schemaTooNew, .notAStore, .empty, .onlyLog, .corrupt: true
+        case .unreachable, .busy, .full, .readOnly, .sqlite: false
         }
     }
 
@@ -49,7 +53,7 @@ public enum StoreError: Error, Equatable, Sendable {
     public var heals: Bool {
         switch self {
         case .busy, .full, .readOnly: true
-        case .schemaTooNew, .notAStore, .empty, .corrupt, .sqlite: false
+        case .schemaTooNew, .notAStore, .empty, .onlyLog, .unreachable, .corrupt, .sqlite: false
         }
     }
 }
@@ -62,6 +66,8 @@ extension StoreError: Explained {
             "The job store \(path) has schema \(found); this program knows up to \(known)."
         case .notAStore(let path): "\(path) is not a job store."
         case .empty(let path): "The job store \(path) is empty: the file has no bytes."
+        case .onlyLog(let path): "There is a log \(path)-wal, and no job store \(path)."
+        case .unreachable(let path, let reason): "The job store \(path) is out of reach: \(reason)."
         case .corrupt(let path, let error): "The job store \(path) is damaged: \(error.message)."
         case .full(let path): "There is no room left on the disk for the job store \(path)."
         case .readOnly(let path): "The job store \(path) cannot be written."
@@ -75,6 +81,8 @@ extension StoreError: Explained {
         case .schemaTooNew: "Run the program version that wrote it, or restore a backup."
         case .notAStore: "Name another file, or move this one away."
         case .empty: "Restore a backup, or remove the file to begin with no jobs."
+        case .onlyLog: "Put the store back beside its log, or remove the log to begin with no jobs."
+        case .unreachable: "Mount the disk that it is on, or mend the link."
         case .corrupt:
             "Ask `millrace doctor`, restore a backup, and keep this file and its -wal for salvage."
         case .full: "Make room; the runner goes on by itself."

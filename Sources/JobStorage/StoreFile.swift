@@ -17,11 +17,15 @@ enum StoreFile {
     static let patienceMs = 5_000
 
     static func open(path: String, sync: StoreSync = .full) throws(StoreError) -> Connection {
-        let before = bytes(of: path)
+        let before = try bytes(of: path)
         guard before != 0 else { throw .empty(path: path) }
         // SQLite would take what is shorter than its header for nothing, and write over it.
         if let before, before < headerBytes { throw .notAStore(path: path) }
-        if before == nil { try make(path, sync) }
+        if before == nil {
+            // The last trace of a store that somebody has moved away.
+            guard logBytes(of: path) == 0 else { throw .onlyLog(path: path) }
+            try make(path, sync)
+        }
         return try openPrepared(path, sync)
     }
 
@@ -47,7 +51,7 @@ enum StoreFile {
             for suffix in ["", "-wal", "-shm"] { unlink(new + suffix) }
             throw error
         }
-        // A log without its database is of no use, and would be taken for the new one's.
+        // They would be taken for the new one's.
         for suffix in ["-wal", "-shm"] { unlink(path + suffix) }
         guard rename(new, path) == 0, syncDirectory(of: path) else {
             let reason = String(cString: strerror(errno))
@@ -103,12 +107,15 @@ enum StoreFile {
     }
 
     /// Size of a store's write-ahead log, in bytes; zero when there is none.
-    static func logBytes(of path: String) -> Int64 { bytes(of: path + "-wal") ?? 0 }
+    static func logBytes(of path: String) -> Int64 { (try? bytes(of: path + "-wal")) ?? 0 }
 
-    /// Nil for a file that is not there.
-    private static func bytes(of path: String) -> Int64? {
+    /// Nil for a file that is not there. A link is, wherever it leads: its disk may not be mounted.
+    private static func bytes(of path: String) throws(StoreError) -> Int64? {
         var file = stat()
-        return stat(path, &file) == 0 ? Int64(file.st_size) : nil
+        if stat(path, &file) == 0 { return Int64(file.st_size) }
+        let reason = String(cString: strerror(errno))
+        if errno == ENOENT, lstat(path, &file) != 0, errno == ENOENT { return nil }
+        throw .unreachable(path: path, reason: reason)
     }
 
     private static func prepare(

@@ -156,6 +156,27 @@ import Testing
         #expect(throws: StoreError.self) { try JobStore(path: directory.store + "/none") }
     }
 
+    @Test func `a link that leads nowhere is a store out of reach, and stays`() throws {
+        let files = FileManager.default
+        let disk = directory.url.path() + "disk"
+        try files.createSymbolicLink(atPath: directory.store, withDestinationPath: disk + "/jobs")
+        #expect(throws: StoreError.self) { try JobStore(path: directory.store) }
+        #expect(try files.destinationOfSymbolicLink(atPath: directory.store) == disk + "/jobs")
+        #expect(throws: StoreError.self) { try JobStore(path: directory.store + "/none") }
+    }
+
+    @Test func `a log without its store is a loss, and not a new store`() throws {
+        let log = directory.store + "-wal"
+        #expect(FileManager.default.createFile(atPath: log, contents: Data([1])))
+        #expect(throws: StoreError.onlyLog(path: directory.store)) {
+            try JobStore(path: directory.store)
+        }
+        #expect(try Data(contentsOf: URL(filePath: log)) == Data([1]))
+        #expect(!FileManager.default.fileExists(atPath: directory.store))
+        try Data().write(to: URL(filePath: log))
+        _ = try JobStore(path: directory.store)
+    }
+
     @Test func `a first start that was killed half way does not keep the next one from starting`()
         throws
     {
@@ -163,7 +184,6 @@ import Testing
             let path = directory.store + "-half-\(half.count)"
             #expect(FileManager.default.createFile(atPath: path + ".new", contents: half))
             #expect(FileManager.default.createFile(atPath: path + ".new-wal", contents: half))
-            #expect(FileManager.default.createFile(atPath: path + "-wal", contents: half))
             let store = try JobStore(path: path)
             _ = try store.recover(inFlight: [], at: Timestamp(rawValue: 1))
             #expect(!FileManager.default.fileExists(atPath: path + ".new"))

@@ -216,7 +216,8 @@ extension StoreError {
             case .full: "disk_full"
             case .readOnly: "read_only"
             case .busy: "store_busy"
-            case .schemaTooNew, .notAStore, .empty, .corrupt, .sqlite: "store_unfit"
+            case .schemaTooNew, .notAStore, .empty, .onlyLog, .unreachable, .corrupt, .sqlite:
+                "store_unfit"
             }
         var refusal = Refusal(heals ? 503 : 500, code, summary, hint: hint)
         refusal.retryAfterMs = heals ? 1_000 : nil
