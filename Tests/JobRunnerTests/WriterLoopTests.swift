@@ -1,6 +1,9 @@
+import Foundation
 import JobCore
 import JobStorage
+import JobTesting
 import Logging
+import SQLite
 import Testing
 
 @testable import JobRunner
@@ -37,9 +40,15 @@ import Testing
 
         func answer(_ query: Query) throws(StoreError) -> Answer { .selected([], next: nil) }
 
-        var logBytes: Int64 { 0 }
+        var logBytes: Int64 = 0
+        var shrinkFailures: [StoreError] = []
+        var timesShrunk = 0
 
-        func shrinkLog() {}
+        func shrinkLog() throws(StoreError) {
+            timesShrunk += 1
+            if !shrinkFailures.isEmpty { throw shrinkFailures.removeFirst() }
+            logBytes = 0
+        }
 
         func recover(inFlight: [InFlight], at now: Timestamp) throws(StoreError) -> Recovery {
             Recovery(
@@ -61,17 +70,20 @@ import Testing
     /// Lets the writer work until the end, which it is asked for when it has failed first.
     private func work(on store: FullStore) throws -> Bool {
         inbox.put(.changes([change]))
-        let loop = WriterLoop(
+        try makeLoop(store, RunID(rawValue: 1)).work()
+        return !done.wait(ms: 0).isEmpty
+    }
+
+    private func makeLoop(_ store: any WriterStore, _ run: RunID) -> WriterLoop {
+        WriterLoop(
             store,
-            RunID(rawValue: 1),
+            run,
             inbox: inbox,
             facts: facts,
             RunClock(),
             Alarm(Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }),
             mostLogBytes: .max
         )
-        try loop.work()
-        return !done.wait(ms: 0).isEmpty
     }
 
     private func makeStore(_ failures: [StoreError], stop: StoreError? = nil) -> FullStore {
@@ -102,6 +114,22 @@ import Testing
         let store = makeStore([full, full], stop: full)
         #expect(try work(on: store))
         #expect(store.written == [])
+    }
+
+    @Test func `a full disk that keeps the log from being emptied ends nothing`() throws {
+        let store = makeStore([full])
+        store.logBytes = 1 << 30
+        store.shrinkFailures = [full, .readOnly(path: "jobs.db")]
+        #expect(try work(on: store))
+        #expect(store.written == [change])
+        #expect(store.isStopped)
+    }
+
+    @Test func `a log that cannot be emptied for worse reasons ends the writer`() throws {
+        let store = makeStore([])
+        store.logBytes = 1 << 30
+        store.shrinkFailures = [.notAStore(path: "jobs.db")]
+        #expect(throws: StoreError.notAStore(path: "jobs.db")) { try work(on: store) }
     }
 
     @Test func `a disk that does not heal ends the writer`() throws {

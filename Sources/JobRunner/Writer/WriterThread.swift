@@ -100,17 +100,31 @@ final class WriterLoop {
         guard store.logBytes >= min(Self.alarmingLogBytes, mostLogBytes) || logIsLarge else {
             return
         }
-        if !isHealing { try store.shrinkLog() }
+        let trouble = isHealing ? nil : try shrinkLog()
         let bytes = store.logBytes
         logIsLarge = bytes >= min(Self.alarmingLogBytes, mostLogBytes)
         guard logIsLarge else { return alarm.clear(.log) }
+        let reason =
+            trouble.map { " and cannot be emptied: \($0.summary) " }
+            ?? ", since another program reads the store in one long transaction. "
         alarm.raise(
             .log,
-            "The store's log has \(bytes >> 20) MiB, since another program reads the store in one "
-                + "long transaction. At \(mostLogBytes >> 20) MiB no new jobs are taken."
+            "The store's log has \(bytes >> 20) MiB\(reason)"
+                + "At \(mostLogBytes >> 20) MiB no new jobs are taken."
         )
         if bytes >= mostLogBytes {
             turnAway(.logFull(limit: mostLogBytes)) { if case .insert = $0 { true } else { false } }
+        }
+    }
+
+    /// - Returns: Why it could not, when it may yet: to shrink the log takes room in the file.
+    private func shrinkLog() throws(StoreError) -> StoreError? {
+        do throws(StoreError) {
+            try store.shrinkLog()
+            return nil
+        } catch {
+            guard error.heals else { throw error }
+            return error
         }
     }
 
