@@ -132,6 +132,18 @@ import Testing
         #expect(throws: StoreError.notAStore(path: "jobs.db")) { try work(on: store) }
     }
 
+    @Test func `after a stop all is in the database itself`() throws {
+        let directory = try TemporaryDirectory()
+        let store = try JobStore(path: directory.path + "/jobs.db")
+        let recovery = try store.recover(inFlight: [], at: Timestamp(rawValue: 1))
+        inbox.put(.stop {})
+        try makeLoop(store, recovery.run).work()
+        let copy = directory.path + "/copy.db"
+        try FileManager.default.copyItem(atPath: directory.path + "/jobs.db", toPath: copy)
+        let runs = try Connection(path: copy, mode: .readOnly).row("SELECT count(*) FROM runs")
+        #expect(runs == [1])
+    }
+
     @Test func `a disk that does not heal ends the writer`() throws {
         let readOnly = StoreError.notAStore(path: "jobs.db")
         #expect(throws: readOnly) { try work(on: makeStore([full, readOnly])) }

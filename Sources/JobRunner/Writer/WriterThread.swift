@@ -77,6 +77,8 @@ final class WriterLoop {
         } while !waiting.isEmpty && !isHealing
         do throws(StoreError) {
             try store.stop(run, at: time.now())
+            // So that whoever copies the database alone has all of it. A large log takes long.
+            if !logIsLarge { _ = try shrinkLog() }
         } catch {
             guard error.heals else { throw error }
             alarm.raise(.unwritable, "The end could not be written down. \(error.summary)")
