@@ -103,6 +103,7 @@ let package = Package(
             name: "JobRunnerTests",
             dependencies: [
                 "CLinux", "JobCore", "JobRunner", "JobStorage", "JobTesting", "JobWire", "SQLite",
+                "ZeroMQ",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict

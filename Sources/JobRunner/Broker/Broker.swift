@@ -183,20 +183,23 @@ extension Broker {
         send(Message(to: envelope.caller, .refused(refusal)), at: now)
     }
 
-    private mutating func hearWorkers(at now: Timestamp) throws(ZeroMQError) {
+    /// - Returns: True when there may be more.
+    @discardableResult
+    private mutating func hearWorkers(at now: Timestamp) throws(ZeroMQError) -> Bool {
         for _ in 0..<Self.messagesARound {
             guard
                 case .message(let frames) = try doors.workers.receive(
                     limits: .unlimited,
                     waiting: false
                 )
-            else { return }
+            else { return false }
             guard let event = WorkerLink.event(frames, from: desk.shelf) else {
                 desk.log.error("A worker said what nobody can read.")
                 continue
             }
             dispatcher.hear(event, at: now)
         }
+        return true
     }
 
     private mutating func hearThreads(at now: Timestamp) throws(ZeroMQError) {
@@ -205,8 +208,9 @@ extension Broker {
             case .heard(let heard, let bytes): parsed.append((heard, bytes))
             case .written(let frames, let message): send(frames, of: message, at: now)
             case .event(.died(let worker)):
-                // All that it said and did before comes first.
-                try hearWorkers(at: now)
+                // All that it said and did before comes first. There is an end to it, for nobody
+                // says more than was ordered.
+                while try hearWorkers(at: now) {}
                 if let post = posts[worker] { hearLastWords(of: post, at: now) }
                 posts[worker] = nil
                 dispatcher.hear(.died(worker), at: now)

@@ -1,0 +1,180 @@
+import JobCore
+import JobWire
+import Logging
+import Testing
+import ZeroMQ
+
+@testable import JobRunner
+
+/// The broker's loop, with a test in the place of all other threads.
+@Suite("The broker") struct BrokerTests {
+    /// The other threads of a broker with one worker.
+    private struct Others: Sendable {
+        let context: Context
+        let inbox = Mailbox<BrokerLetter>()
+        let staff = Staff()
+        /// The broker stops at the gate when it is asked to.
+        let orders = Mailbox<Bool>()
+        let isAtGate = Mailbox<Bool>()
+        let opened = Mailbox<Bool>()
+        let done = Mailbox<Bool>()
+
+        init() throws { context = try Context(maxSockets: 16, isForInproc: true) }
+
+        func stopAtGate() {
+            orders.put(true)
+            inbox.put(.event(.timePassed))
+            _ = isAtGate.wait()
+        }
+
+        func gate() -> [String] {
+            guard !orders.takeAll().isEmpty else { return [] }
+            isAtGate.put(true)
+            _ = opened.wait()
+            return []
+        }
+
+        /// The next change that the broker gives to the writer, but for notes that a run goes on.
+        func change() -> Change {
+            while true {
+                for case .changes(let changes) in staff.writer.wait() {
+                    for change in changes {
+                        if case .start = change { continue }
+                        return change
+                    }
+                }
+            }
+        }
+
+        func answerSurvey() {
+            for asked in staff.reader.wait().joined() {
+                inbox.put(.event(.answered(asked.ticket, .surveyed(Survey()))))
+            }
+        }
+    }
+
+    private func run(_ others: Others, _ worker: @escaping @Sendable (WorkerPost) -> Void) throws {
+        let options = SocketOptions()
+        let clients = try Socket(.router, in: others.context, options: options)
+        let arrivals = try clients.arrivals(in: others.context)
+        let workers = try Socket(.router, in: others.context, options: options)
+        try workers.bind("inproc://workers")
+        var broker = Broker(
+            Doors(
+                clients: clients,
+                workers: workers,
+                arrivals: arrivals,
+                endpoints: [],
+                secretKey: nil
+            ),
+            Dispatcher(plan),
+            desk(others, worker)
+        )
+        _ = try broker.run()
+    }
+
+    private var plan: Dispatcher.Plan {
+        let about = About(
+            run: RunID(rawValue: 1),
+            workers: 1,
+            limits: Limits(),
+            kernels: [],
+            databases: []
+        )
+        return Dispatcher.Plan(
+            about: about,
+            startedAt: RunClock().now(),
+            drainMs: 1_000,
+            stuckMs: 1_000,
+            reserved: 1...1_000_000,
+            seed: 1
+        )
+    }
+
+    private func desk(
+        _ others: Others,
+        _ worker: @escaping @Sendable (WorkerPost) -> Void
+    ) -> Broker.Desk {
+        Broker.Desk(
+            inbox: others.inbox,
+            staff: others.staff,
+            ear: Ear(Catalog()),
+            peers: Peers(nil),
+            limits: MessageLimits(frames: 16, bytes: 1 << 20),
+            time: RunClock(),
+            log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+            signals: nil,
+            tellIntake: { _ in },
+            alarms: others.gate,
+            clockDriftMs: { 0 },
+            startWorker: { post in startThread("worker") { worker(post) } },
+            systemd: nil
+        )
+    }
+
+    /// Says that it is there far more often than the broker listens in one round, then how its run
+    /// has ended, and ends.
+    @Sendable private static func sayMuchAndDie(_ post: WorkerPost, _ others: Others) throws {
+        guard post.worker.rawValue == 1 else { return }
+        var options = SocketOptions()
+        options.routingID = WorkerLink.address(of: post.worker)
+        let socket = try Socket(.dealer, in: others.context, options: options)
+        try socket.connect("inproc://workers")
+        _ = try socket.send(WorkerLink.ready, waiting: true)
+        guard case .message(let frames) = try socket.receive(limits: .unlimited, waiting: true),
+            let order = try Order.read(frames).first
+        else { return }
+        let now = RunClock().now()
+        _ = post.begin(order, KernelRun(), at: now)
+        others.stopAtGate()
+        for _ in 0..<400 { _ = try socket.send(WorkerLink.ready, waiting: true) }
+        let report = Report(
+            job: order.job,
+            attempt: order.attempt,
+            worker: post.worker,
+            ending: .succeeded(Outcome(format: .bytes, bytes: [42])),
+            startedAt: now,
+            durationMicros: 1
+        )
+        _ = try socket.send(Report.frames(for: [report]), waiting: true)
+        others.inbox.put(.event(.died(post.worker)))
+        others.opened.put(true)
+        _ = others.done.wait()
+    }
+
+    @Test func `all that a worker has said is heard before its end`() throws {
+        let others = try Others()
+        let ended = Mailbox<Bool>()
+        startThread("broker", ended: { ended.put(true) }) {
+            do {
+                try run(others) { post in
+                    do { try Self.sayMuchAndDie(post, others) } catch { Issue.record(error) }
+                }
+            } catch { Issue.record(error) }
+        }
+        others.answerSurvey()
+        let job = Submission(
+            spec: Spec(kind: .compute, body: [], timeoutMs: 60_000),
+            key: nil,
+            fingerprint: 1
+        )
+        let caller = Caller(client: ClientID(rawValue: [1]), service: [])
+        let request = Request.submit([job], isBatch: false, waitMs: nil)
+        others.inbox.put(.event(.asked(request, by: caller)))
+        guard case .insert(let insertion) = others.change() else {
+            Issue.record("nothing is inserted")
+            return
+        }
+        let accepted = Accepted(id: JobID(rawValue: 1), state: .queued, created: true)
+        others.inbox.put(.event(.wrote([.inserted(insertion.ticket, [accepted], nil)])))
+        let end = others.change()
+        if case .settle(let report) = end {
+            #expect(report.job == accepted.id)
+        } else {
+            Issue.record("\(end)")
+        }
+        for _ in 0..<3 { others.inbox.put(.event(.stop)) }
+        others.done.put(true)
+        _ = ended.wait()
+    }
+}
