@@ -25,6 +25,8 @@ struct Assembly {
     private let inbox = Mailbox<BrokerLetter>()
     private let staff = Staff()
     private let shelf = ReportShelf()
+    /// Made at the start, for a stop may find no descriptor left.
+    private let writerStopped = Mailbox<Bool>()
     private let alarm: Alarm
     private let recovery: Recovery
     private let signals: CInt
@@ -243,9 +245,8 @@ struct Assembly {
     }
 
     private func stopWriter() {
-        let done = Mailbox<Bool>()
-        staff.writer.put(.stop { done.put(true) })
-        _ = done.wait()
+        staff.writer.put(.stop { [writerStopped] in writerStopped.put(true) })
+        _ = writerStopped.wait()
     }
 
     /// The thread that looks after the jobs directory. What ended while nobody looked comes first.
