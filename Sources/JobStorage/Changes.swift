@@ -37,12 +37,13 @@ enum Changes: Int, StatementList {
             INSERT INTO jobs
                 (id, state, ready_at, created_at, kind, queue, priority, timeout_ms, max_attempts,
                  first_ms, longest_ms, parts, writes, salt, sort, name, tags, keep_ms, key,
-                 fingerprint, parent_id, part, file_id, frames, body, owner, checksum)
+                 fingerprint, parent_id, part, file_id, frames, body, owner, checksum, turns)
             VALUES
                 (:id, 'queued', :ready_at, :created_at, :kind, :queue, :priority, :timeout_ms,
                  :max_attempts, :first_ms, :longest_ms, :parts, :writes, :salt, :sort, :name,
                  :tags, :keep_ms, :key, :fingerprint, :parent_id, :part, :file_id, :frames, :body,
-                 ifnull((SELECT owner FROM jobs WHERE id = :parent_id), :owner), :checksum)
+                 ifnull((SELECT owner FROM jobs WHERE id = :parent_id), :owner), :checksum,
+                 ifnull('w' || :writes, ''))
             """
         case .insertInput: "INSERT INTO inputs VALUES (:job_id, :number, :bytes)"
         case .jobByKey:
@@ -59,7 +60,9 @@ enum Changes: Int, StatementList {
                SET state = :state, attempt = :attempt, failures = :failures, losses = :losses,
                    ready_at = :ready_at, waits_for = :waits_for, is_split = :is_split,
                    cancel_requested = :cancel_requested, started_at = :started_at,
-                   finished_at = :finished_at, worker = :worker
+                   finished_at = :finished_at, worker = :worker,
+                   turns = CASE WHEN :losses > 0 THEN 's' || ifnull(writes, '')
+                                ELSE ifnull('w' || writes, '') END
              WHERE id = :id
                AND state = :expected_state AND attempt = :expected_attempt
             """

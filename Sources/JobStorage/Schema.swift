@@ -196,11 +196,13 @@ enum Schema {
         """
 
     /// Ready jobs stand apart by the turns that they need, see `Turns`: what waits for a turn is
-    /// not walked through to find what does not.
+    /// not walked through to find what does not. It is no generated column, for `VACUUM` fails on
+    /// those in tables with such checks.
     private static let fourth = """
-        ALTER TABLE jobs ADD COLUMN turns TEXT AS (
-            CASE WHEN losses > 0 THEN 's' || ifnull(writes, '') ELSE ifnull('w' || writes, '') END
-        ) VIRTUAL;
+        ALTER TABLE jobs ADD COLUMN turns TEXT NOT NULL DEFAULT '';
+        UPDATE jobs
+           SET turns = CASE WHEN losses > 0 THEN 's' || ifnull(writes, '') ELSE 'w' || writes END
+         WHERE losses > 0 OR writes IS NOT NULL;
         DROP INDEX jobs_ready;
         CREATE INDEX jobs_ready ON jobs (queue, turns, priority DESC, ready_at, id)
             WHERE state = 'queued' AND waits_for = 0;
