@@ -88,6 +88,18 @@ import Testing
     }
 
     @Test(arguments: versions)
+    func `a store of an earlier version is looked at, and found sound`(version: Int) throws {
+        let directory = try TemporaryDirectory()
+        try make(version, at: directory.store)
+        let found = try StoreCheckup(path: directory.store).findings(whole: true)
+        #expect(found.filter { !$0.faults.isEmpty } == [])
+        #expect(found.filter { $0.excuse != nil }.map(\.subject) == ["sums"])
+        _ = try JobStore(path: directory.store)
+        let now = try StoreCheckup(path: directory.store).findings(whole: true)
+        #expect(now.allSatisfy { $0.faults.isEmpty && $0.excuse == nil })
+    }
+
+    @Test(arguments: versions)
     func `a migration for which there is no room changes nothing`(version: Int) throws {
         let directory = try TemporaryDirectory()
         try make(version, at: directory.store)

@@ -124,7 +124,7 @@ public struct Doctor {
         do throws(StoreError) {
             return try StoreCheckup(path: store).findings(whole: whole).map { finding in
                 finding.faults.isEmpty
-                    ? good(finding.subject, "Nothing is wrong.")
+                    ? good(finding.subject, finding.excuse ?? "Nothing is wrong.")
                     : bad(finding.subject, finding.faults.joined(separator: "; "))
             }
         } catch {
