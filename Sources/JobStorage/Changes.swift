@@ -123,9 +123,10 @@ enum Changes: Int, StatementList {
         case .insertFile:
             """
             INSERT INTO spool_files
-                (name, taken_as, bytes, digest, taken_at, first_id, jobs, open_jobs)
+                (id, name, taken_as, bytes, digest, taken_at, first_id, jobs, open_jobs)
             VALUES
-                (:name, :taken_as, :bytes, :digest, :taken_at, :first_id, :jobs, :open_jobs)
+                (max(:first_id, (SELECT ifnull(max(id), 0) + 1 FROM spool_files)),
+                 :name, :taken_as, :bytes, :digest, :taken_at, :first_id, :jobs, :open_jobs)
             """
         case .countFile:
             """

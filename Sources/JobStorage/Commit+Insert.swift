@@ -173,12 +173,14 @@ extension Commit {
     ) throws(SQLiteError) -> FileID? {
         guard let file = insertion.file else { return nil }
         var values = Parameters(of: changes[.insertFile])
+        // Its number, too, unless that is taken: no file of this run ever had it. What is said of a
+        // file that is gone must not be taken for another's.
+        try values.add(insertion.ids.lowerBound)
         try values.add(file.name)
         try values.add(file.takenAs)
         try values.add(file.bytes)
         try values.add(file.digest)
         try values.add(now)
-        try values.add(insertion.ids.lowerBound)
         try values.add(insertion.jobs.count)
         try values.add(openJobs)
         try values.statement.run()

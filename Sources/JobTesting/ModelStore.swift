@@ -184,7 +184,8 @@ public struct ModelStore: Store {
 
     private mutating func insertFile(of insertion: Insertion) -> FileID? {
         guard let row = insertion.file else { return nil }
-        let id = FileID(rawValue: (files.keys.map(\.rawValue).max() ?? 0) + 1)
+        let above = (files.keys.map(\.rawValue).max() ?? 0) + 1
+        let id = FileID(rawValue: max(insertion.ids.lowerBound, above))
         files[id] = File(takenAs: row.takenAs, firstID: insertion.ids.lowerBound)
         touchedFiles.insert(id)
         return id

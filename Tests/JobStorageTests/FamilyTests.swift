@@ -134,6 +134,22 @@ import Testing
     }
 
     @Test(arguments: Kind.allCases)
+    func `no file gets the number of one that is gone`(kind: Kind) throws {
+        let store = try StoreUnderTest(kind)
+        var numbers: [FileID] = []
+        for _ in 1...3 {
+            let facts = try store.commit(.insert(store.insertion([makeJob()], file: row)))
+            guard case .inserted(_, let accepted, let file?)? = facts.first else { return }
+            #expect(!numbers.contains(file))
+            numbers.append(file)
+            _ = try store.commit(.settle(makeReport(accepted[0].id, 1, success())))
+            _ = try store.commit(.closeFile(file))
+            _ = try store.commit(.delete([accepted[0].id], store.ticket()))
+        }
+        #expect(numbers.count == 3)
+    }
+
+    @Test(arguments: Kind.allCases)
     func `a file ends with its last job, and again after a retry`(kind: Kind) throws {
         let store = try StoreUnderTest(kind)
         let insertion = store.insertion([makeJob(), makeJob()], file: row)
@@ -158,7 +174,10 @@ import Testing
         try store.insert(makeJob(key: "k"))
         let insertion = store.insertion([makeJob(key: "k")], file: row)
         let facts = try store.commit(.insert(insertion))
-        #expect(facts.count == 2)
-        #expect(facts.last == .fileEnded(FileID(rawValue: 1)))
+        guard case .inserted(_, _, let file?)? = facts.first else {
+            Issue.record("\(facts)")
+            return
+        }
+        #expect(facts.dropFirst() == [.fileEnded(file)])
     }
 }
