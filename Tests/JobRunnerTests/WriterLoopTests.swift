@@ -15,6 +15,7 @@ import Testing
         var commitFailures: [StoreError]
         var stopFailure: StoreError?
         var written: [Change] = []
+        var commits = 0
         var isStopped = false
         private let whenFull: () -> Void
 
@@ -30,6 +31,7 @@ import Testing
                 throw commitFailures.removeFirst()
             }
             written += changes
+            commits += 1
             return []
         }
 
@@ -130,6 +132,32 @@ import Testing
         store.logBytes = 1 << 30
         store.shrinkFailures = [.notAStore(path: "jobs.db")]
         #expect(throws: StoreError.notAStore(path: "jobs.db")) { try work(on: store) }
+    }
+
+    @Test func `a commit is bounded in what jobs and parts bring with them`() throws {
+        let frame = Spec.Frame(number: 2, bytes: [UInt8](repeating: 1, count: 3 << 20))
+        var spec = Spec(kind: .compute, body: [], timeoutMs: 1)
+        spec.frames = [frame]
+        let insertion = Insertion(
+            jobs: [Submission(spec: spec, fingerprint: 1)],
+            ids: 1...1,
+            ticket: Ticket(rawValue: 1)
+        )
+        let parts = [Part(body: [], frames: [frame])]
+        let report = Report(
+            job: JobID(rawValue: 1),
+            attempt: Attempt(rawValue: 1),
+            worker: WorkerID(rawValue: 1),
+            ending: .split(parts),
+            startedAt: Timestamp(rawValue: 1),
+            durationMicros: 1
+        )
+        let split = Change.split(report, parts: parts, ids: 2...2)
+        let store = makeStore([])
+        inbox.put(.changes([.insert(insertion), split, .insert(insertion)]))
+        inbox.put(.stop {})
+        try makeLoop(store, RunID(rawValue: 1)).work()
+        #expect(store.commits == 3)
     }
 
     @Test func `after a stop all is in the database itself`() throws {

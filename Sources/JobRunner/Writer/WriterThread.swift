@@ -192,7 +192,9 @@ extension Change {
 
     fileprivate var bytes: Int {
         switch self {
-        case .insert(let insertion): insertion.jobs.reduce(0) { $0 + $1.spec.body.count }
+        case .insert(let insertion):
+            insertion.jobs.reduce(0) { $0 + $1.spec.body.count + $1.spec.frames.bytes }
+        case .split(_, let parts, _): parts.reduce(0) { $0 + $1.body.count + $1.frames.bytes }
         case .settle(let report):
             if case .succeeded(let outcome) = report.ending { outcome.bytes.count } else { 0 }
         default: 0
@@ -209,6 +211,10 @@ extension Change {
         case .start, .settle, .split, .lose, .reserve, .closeFile: nil
         }
     }
+}
+
+extension [Spec.Frame] {
+    fileprivate var bytes: Int { reduce(0) { $0 + $1.bytes.count } }
 }
 
 extension Refusal {
