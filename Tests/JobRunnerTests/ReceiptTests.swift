@@ -109,6 +109,25 @@ import Testing
         #expect(left == [["one", 3], ["one", 5], ["two", 2]])
     }
 
+    @Test func `a run that only answers removes receipts too`() throws {
+        let worker = stage.worker()
+        for job in Int64(1)...3 { _ = try worker.run(writeOrder(job: job)) }
+        var order = writeOrder(job: 3, attempt: 2)
+        order.removable = [1...1]
+        _ = try worker.run(order)
+        #expect(try stage.rows("SELECT job FROM millrace_receipts ORDER BY 1") == [[2], [3]])
+        #expect(try stage.effects == 3)
+    }
+
+    @Test func `a burial keeps back what earlier starts have left for a run that tells`() throws {
+        _ = try stage.worker(run: 1).run(writeOrder(job: 1))
+        let worker = stage.worker(run: 2)
+        #expect(worker.bury(writeOrder(job: 2, phase: .bury)) == .brokenOff)
+        #expect(worker.databases.takeLeftovers().isEmpty)
+        _ = try worker.run(writeOrder(job: 3))
+        #expect(worker.databases.takeLeftovers() == [JobID(rawValue: 1)])
+    }
+
     @Test func `receipts of earlier starts are named once`() throws {
         for job in Int64(1)...3 { _ = try stage.worker(run: 1).run(writeOrder(job: job)) }
         _ = try stage.worker(store: "two").run(writeOrder(job: 9))

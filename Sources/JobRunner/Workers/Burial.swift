@@ -18,7 +18,12 @@ struct Burial {
             let (connection, receipts) = try databases.connection(to: database, .write)
             guard let receipts else { return .putBack }
             connection.setBusyTimeout(milliseconds: Self.patienceMs)
-            defer { connection.rollBack() }
+            defer {
+                connection.rollBack()
+                // Opening has found the receipts of earlier runs, of which the report of a burial
+                // says nothing: the next run that writes finds them again.
+                databases.forget(database, .write)
+            }
             return ending(connection, receipts)
         } catch {
             // A database that the settings do not name any more is not there for anybody.

@@ -70,6 +70,7 @@ struct SQLRun {
         }
         do throws(Problem) {
             if let outcome = try begin(connection, receipts) {
+                if let (book, _) = receipts { removeLeft(book, connection) }
                 connection.rollBack()
                 return outcome
             }
@@ -136,6 +137,18 @@ struct SQLRun {
             throw .sqlite(error, at: 0)
         }
         return nil
+    }
+
+    /// A success says that the receipts are gone that the run was told to remove: so they go, if
+    /// they can, also when nothing is to run.
+    private func removeLeft(_ book: ReceiptBook, _ connection: Connection) {
+        guard connection.isInTransaction, !order.removable.isEmpty else { return }
+        do throws(SQLiteError) {
+            try book.remove(order.removable)
+            try connection.commit()
+        } catch {
+            // They are found and named again by the next start.
+        }
     }
 
     private func write(
