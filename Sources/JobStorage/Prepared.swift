@@ -90,28 +90,39 @@ struct Row {
         guard isSound else { throw .damage("a value of the wrong type") }
     }
 
-    /// Steps on, and notes what stands there.
-    private mutating func next(_ allowed: ValueType...) -> Int {
+    /// Steps on, and notes whether what stands there may.
+    ///
+    /// - Returns: Whether it is of the first type.
+    @discardableResult
+    private mutating func next(_ type: ValueType, or other: ValueType? = nil) -> Bool {
         column += 1
-        isSound = isSound && allowed.contains(statement.type(column))
-        return column
+        let found = statement.type(column)
+        isSound = isSound && (found == type || found == other)
+        return found == type
     }
 
-    mutating func integer() -> Int64 { statement.integer(next(.integer)) }
+    mutating func integer() -> Int64 {
+        next(.integer)
+        return statement.integer(column)
+    }
 
     mutating func optionalInteger() -> Int64? {
-        let column = next(.integer, .null)
-        return statement.isNull(column) ? nil : statement.integer(column)
+        next(.integer, or: .null) ? statement.integer(column) : nil
     }
 
-    mutating func text() -> String { statement.text(next(.text)) }
+    mutating func text() -> String {
+        next(.text)
+        return statement.text(column)
+    }
 
     mutating func optionalText() -> String? {
-        let column = next(.text, .null)
-        return statement.isNull(column) ? nil : statement.text(column)
+        next(.text, or: .null) ? statement.text(column) : nil
     }
 
-    mutating func bytes() -> [UInt8] { statement.bytes(next(.text, .blob)) }
+    mutating func bytes() -> [UInt8] {
+        next(.text, or: .blob)
+        return statement.bytes(column)
+    }
 
     mutating func int() -> Int { Int(clamping: integer()) }
     mutating func flag() -> Bool { integer() != 0 }

@@ -160,6 +160,7 @@ enum StoreFile {
         try connection.execute(
             script: """
                 PRAGMA cell_size_check = ON;
+                PRAGMA secure_delete = OFF;
                 PRAGMA journal_mode = WAL;
                 PRAGMA synchronous = \(sync.rawValue);
                 PRAGMA wal_autocheckpoint = \(checkpointPages);
