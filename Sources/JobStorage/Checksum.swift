@@ -15,7 +15,10 @@ struct Checksum {
 
     mutating func add(_ word: Int64) { mix(UInt64(bitPattern: word)) }
 
-    mutating func add(_ text: String) { add(Array(text.utf8)) }
+    mutating func add(_ text: String) {
+        var text = text
+        text.withUTF8 { add(UnsafeRawBufferPointer($0)) }
+    }
 
     mutating func add(_ bytes: [UInt8]) { bytes.withUnsafeBytes { add($0) } }
 
@@ -51,7 +54,16 @@ extension Checksum {
             checksum.add(Int64(frame.number))
             checksum.add(frame.bytes)
         }
+        if let salt = spec.salt { checksum.add(salt) }
         return checksum.value
+    }
+
+    /// Whether this is the sum of a job's work. Rows of schema 3 have it without the salt.
+    static func isSum(_ value: Int64, of spec: Spec, job id: JobID) -> Bool {
+        if value == of(spec, job: id) { return true }
+        var older = spec
+        older.salt = nil
+        return spec.salt != nil && value == of(older, job: id)
     }
 
     /// Of a result's head, and of its bytes where they lie in the same row.

@@ -190,6 +190,35 @@ import Testing
         }
     }
 
+    @Test func `a job whose salt was changed does not run: it would not find its receipt`() throws {
+        let store = try JobStore(path: directory.store)
+        var spec = makeSpec(writes: "shop")
+        spec.salt = 77
+        let insertion = Insertion(
+            jobs: [makeJob(spec)],
+            ids: 1...1,
+            ticket: Ticket(rawValue: 1)
+        )
+        _ = try store.commit([.insert(insertion)], at: now)
+        let query = Query.load(.standard, limit: 9, now: now)
+        func load() throws -> Spec? {
+            guard case .loaded(_, let jobs, _) = try store.answer(query) else { return nil }
+            return jobs.first?.spec
+        }
+        #expect(try load() == spec)
+        let hand = try Connection(path: directory.store, mode: .readWrite)
+        for change in ["salt = 76", "salt = NULL"] {
+            try hand.run("UPDATE jobs SET \(change)")
+            #expect((try? load()) == nil)
+        }
+        // As schema 3 has written it.
+        var unsalted = spec
+        unsalted.salt = nil
+        let sum = Checksum.of(unsalted, job: JobID(rawValue: 1))
+        try hand.run("UPDATE jobs SET salt = 77, checksum = ?", .integer(sum))
+        #expect(try load() == spec)
+    }
+
     @Test func `a sum notices every change within eight bytes`() {
         var random = SeededGenerator(seed: 1)
         let bytes = (0..<100).map { _ in UInt8.random(in: 0...255, using: &random) }
