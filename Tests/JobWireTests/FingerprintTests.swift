@@ -50,7 +50,12 @@ struct FingerprintTests {
             #"{"kernel":"sum"}"#, #"{"kernel":"echo"}"#, #"{"kernel":"sum","input":null}"#,
             #"{"kernel":"sum","input":[[],[1]]}"#, #"{"kernel":"sum","input":[[1],[]]}"#,
             #"{"kernel":"sum","input":{"a":{"b":1}}}"#, #"{"kernel":"sum","input":{"b":{"a":1}}}"#,
-            #"{"kernel":"sum","parts":2}"#,
+            #"{"kernel":"sum","parts":2}"#, #"{"kernel":"sum","input":[{"\t":1},{"b":2}]}"#,
+            #"{"kernel":"sum","input":[{"\t":1,"\nb":2}]}"#,
+            #"{"kernel":"sum","input":[{"a":1},{"b":2}]}"#,
+            #"{"kernel":"sum","input":[{"a":1,"\nb":2}]}"#,
+            #"{"kernel":"sum","input":[{"a":1,"\u000bb":2}]}"#,
+            #"{"kernel":"sum","input":[{"a":1,"":2}]}"#,
         ]
         let found = Set(try variants.map { try fingerprint($0) })
         #expect(found.count == variants.count)

@@ -64,12 +64,15 @@ extension Digest {
                 add(byte: 9)
                 add(try frames.use(number))
             } else {
-                add(byte: 10)
-                add(
-                    members: try object.members.map { (member) throws(Refusal) in
-                        (member.key, try Digest.of(member.value, &frames))
-                    }
-                )
+                let members = try object.members.map { (member) throws(Refusal) in
+                    (key: member.key, digest: try Digest.of(member.value, &frames))
+                }
+                // No mark ends an object. A key that begins like a value, with one of these
+                // bytes, could be what follows it in an array; so then the members are counted.
+                let isOdd = members.contains { ($0.key.utf8.first ?? .max) <= 11 }
+                add(byte: isOdd ? 11 : 10)
+                if isOdd { add(UInt64(members.count)) }
+                add(members: members)
             }
         }
     }
