@@ -102,10 +102,10 @@ extension Commit {
     ) throws(SQLiteError) -> Result<[Int: Accepted], Refusal> {
         let jobs = insertion.jobs
         var known: [Int: Accepted] = [:]
-        var keys: Set<String> = []
+        var keys: Set<[UInt8]> = []
         for (place, job) in jobs.enumerated() {
             guard let key = job.key else { continue }
-            guard keys.insert(key).inserted else {
+            guard keys.insert(Array(key.utf8)).inserted else {
                 return .failure(.duplicateKey(key, at: place))
             }
         }

@@ -147,9 +147,9 @@ public struct ModelStore: Store {
 
     private func refusal(of insertion: Insertion) -> Refusal? {
         let jobs = insertion.jobs
-        var keys: Set<String> = []
+        var keys: Set<[UInt8]> = []
         for (place, job) in jobs.enumerated() {
-            if let key = job.key, !keys.insert(key).inserted {
+            if let key = job.key, !keys.insert(Array(key.utf8)).inserted {
                 return .duplicateKey(key, at: place)
             }
         }

@@ -39,6 +39,14 @@ import Testing
         )
     }
 
+    /// As in two submissions: the bytes count, not what they look like.
+    @Test(arguments: Kind.allCases)
+    func `two spellings of a letter are two keys`(kind: Kind) throws {
+        let store = try StoreUnderTest(kind)
+        let ids = try store.insert(makeJob(key: "\u{E9}"), makeJob(key: "e\u{301}"))
+        #expect(ids.count == 2)
+    }
+
     @Test(arguments: Kind.allCases)
     func `a full store refuses new jobs, not known ones`(kind: Kind) throws {
         var limits = Limits()

@@ -162,10 +162,6 @@ struct SubmissionTests {
         (#"{"jobs":[{"sql":"a"}],"wait_ms":5}"#, "422 conflicting_fields wait_ms"),
         (#"{"jobs":[{"sql":"a"}],"queue":"q"}"#, "422 conflicting_fields queue"),
         (#"{"note":1,"jobs":[{"sql":"a"}],"request":"r"}"#, "ok"),
-        (
-            #"{"jobs":[{"sql":"a","key":"k"},{"sql":"b","key":"k"}]}"#,
-            "422 duplicate_key jobs[1].key"
-        ),
         (#"{"sql":"a","sql":"b"}"#, "400 malformed_json -"),
     ])
     func `a submission is taken whole or refused by the name of its field`(

@@ -58,7 +58,7 @@ struct SubmissionScan {
             default: try take(key, into: &draft)
             }
         }
-        if let list { try checkBatch(list, waitMs: waitMs, beside: draft) }
+        if list != nil { try checkBatch(waitMs: waitMs, beside: draft) }
         var found = Found(jobs: list ?? [], isBatch: list != nil, waitMs: waitMs, request: request)
         if !found.isBatch { found.jobs = [try finished(draft, start: start)] }
         try finish()
@@ -110,26 +110,12 @@ struct SubmissionScan {
         return try draft.finished(frames: frames.take(), catalog: catalog)
     }
 
-    private func checkBatch(
-        _ jobs: [Submission],
-        waitMs: Int64?,
-        beside draft: JobDraft
-    ) throws(Refusal) {
+    private func checkBatch(waitMs: Int64?, beside draft: JobDraft) throws(Refusal) {
         if let field = draft.given.first?.field.rawValue {
             throw .conflict(field, "\(field) belongs into each of the jobs, not beside them.")
         }
         if waitMs != nil {
             throw .conflict("wait_ms", "wait_ms can be said of one job only; use job.wait.")
-        }
-        var keys: Set<[UInt8]> = []
-        for (place, job) in jobs.enumerated() {
-            guard let key = job.key, !keys.insert(Array(key.utf8)).inserted else { continue }
-            throw Refusal(
-                422,
-                "duplicate_key",
-                "The key \(quoted(key)) stands twice in one submission.",
-                field: "jobs[\(place)].key"
-            )
         }
     }
 }
