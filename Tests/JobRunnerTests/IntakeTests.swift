@@ -70,19 +70,67 @@ import Testing
         #expect(Decision(name: "a.csv") != .ignore && Decision(name: "a.csv") != nil)
     }
 
+    /// What is decided of a file that was first seen at 5.
+    private func decide(
+        _ entry: Entry,
+        _ now: Int64,
+        _ arrival: Arrival = .found,
+        last: Sighting? = Sighting(entry: entry, since: 5),
+        isBeingWritten: Bool? = false
+    ) -> Decision {
+        Decision(
+            Look(
+                entry: entry,
+                arrival: arrival,
+                last: last,
+                now: now,
+                stillness: 10,
+                isBeingWritten: { isBeingWritten }
+            )
+        )
+    }
+
     @Test func `a change begins the wait anew`() {
         let sighting = Sighting(entry: Self.entry, since: 5)
-        func decide(_ entry: Entry, _ now: Int64) -> Decision {
-            Decision(entry, .found, last: sighting, now: now, stillness: 10)
-        }
         #expect(decide(Self.entry, 14) == .watch(sighting))
         #expect(decide(Self.entry, 15) == .take)
+        #expect(decide(Self.entry, 5, .movedIn, last: nil) == .take)
         for other in [
             Entry(kind: .regular, size: 2, changed: 1), Entry(kind: .regular, size: 1, changed: 2),
         ] {
             #expect(decide(other, 15) == .watch(Sighting(entry: other, since: 15)))
         }
         #expect(decide(Entry(kind: .directory, size: 1, changed: 1), 15) == .ignore)
+    }
+
+    @Test func `a file that is being written is waited for, however it came`() {
+        for arrival in [Arrival.found, .closed, .movedIn] {
+            let decision = decide(Self.entry, 15, arrival, isBeingWritten: true)
+            #expect(decision == .watch(Sighting(entry: Self.entry, since: 15)))
+        }
+    }
+
+    /// As of another user's file, for a runner that is not root.
+    @Test func `where nobody can tell, a file is waited for until it was closed, or for a minute`()
+        throws
+    {
+        #expect(decide(Self.entry, 15, .movedIn, isBeingWritten: nil) == .take)
+        var sighting = Sighting(entry: Self.entry, since: 5, isBlind: true)
+        #expect(decide(Self.entry, 15, isBeingWritten: nil) == .watch(sighting))
+        #expect(sighting.due(after: 10) == 60_005)
+        #expect(decide(Self.entry, 60_004, last: sighting, isBeingWritten: nil) == .watch(sighting))
+        #expect(decide(Self.entry, 60_005, last: sighting, isBeingWritten: nil) == .take)
+
+        // Closed while it was waited for, and then: first it must stay so for the usual time.
+        let soon = decide(Self.entry, 14, .closed, last: sighting, isBeingWritten: nil)
+        sighting.isBlind = false
+        sighting.isClosed = true
+        #expect(soon == .watch(sighting))
+        #expect(decide(Self.entry, 15, last: sighting, isBeingWritten: nil) == .take)
+        // What is written afterwards makes it a file that nobody has closed.
+        let other = Entry(kind: .regular, size: 2, changed: 2)
+        let again = decide(other, 15, last: sighting, isBeingWritten: nil)
+        #expect(again == .watch(Sighting(entry: other, since: 15)))
     }
 }
 

@@ -2,7 +2,9 @@
 enum Arrival: Equatable {
     /// It was renamed into the directory: its producer has finished it.
     case movedIn
-    /// It was written in place and closed, or was found by looking.
+    /// Somebody who could write to it has closed it.
+    case closed
+    /// It was found by looking.
     case found
 }
 
@@ -11,6 +13,30 @@ struct Sighting: Equatable {
     var entry: Entry
     /// On the monotonic clock, in ms.
     var since: Int64
+    /// A writer has closed it, and it has not changed since.
+    var isClosed = false
+    /// Nobody can tell whether it is being written, and no writer was seen to close it.
+    var isBlind = false
+
+    /// How long a file must stay unchanged of which nobody can tell more, in ms.
+    private static let blindMs: Int64 = 60_000
+
+    /// From when on it has been unchanged for long enough.
+    func due(after stillness: Int64) -> Int64 { since + (isBlind ? Self.blindMs : stillness) }
+}
+
+/// One look at a file whose name says that it has jobs.
+struct Look {
+    var entry: Entry
+    var arrival: Arrival
+    /// What was seen of it last.
+    var last: Sighting?
+    /// On the monotonic clock, in ms.
+    var now: Int64
+    /// How long a file that was not renamed in must stay unchanged, in ms.
+    var stillness: Int64
+    /// Whether somebody has it open for writing; nil when nobody can tell.
+    var isBeingWritten: () -> Bool?
 }
 
 /// What to do about a name in the jobs directory.
@@ -21,8 +47,7 @@ enum Decision: Equatable {
     case list(String)
     /// Look again once it was still for long enough.
     case watch(Sighting)
-    /// Take it, if nobody has it open for writing. What is no regular file is taken too, and
-    /// refused.
+    /// What is no regular file is taken too, and refused.
     case take
 }
 
@@ -46,19 +71,30 @@ extension Decision {
         }
     }
 
-    /// By what it looks like `now`, and did when it was seen `last`. A file written in place must
-    /// have stayed unchanged for `stillness` ms.
-    init(_ entry: Entry, _ arrival: Arrival, last: Sighting?, now: Int64, stillness: Int64) {
-        switch (entry.kind, arrival) {
-        case (.directory, _): self = .ignore
-        case (.other, _), (.regular, .movedIn): self = .take
-        case (.regular, .found):
-            let sighting = last?.entry == entry ? last : nil
-            if let sighting, now - sighting.since >= stillness {
-                self = .take
-            } else {
-                self = .watch(sighting ?? Sighting(entry: entry, since: now))
-            }
+    /// A file that is finished is taken: it was renamed in or has stayed unchanged, and nobody has
+    /// it open for writing. Where that cannot be known, a writer must have closed it, or it must
+    /// have stayed unchanged for much longer.
+    init(_ look: Look) {
+        guard look.entry.kind == .regular else {
+            self = look.entry.kind == .directory ? .ignore : .take
+            return
+        }
+        let seenNow = Sighting(entry: look.entry, since: look.now)
+        var sighting = seenNow
+        if let last = look.last, last.entry == look.entry { sighting = last }
+        if look.arrival == .closed { sighting.isClosed = true }
+        sighting.isBlind = false
+        let isMovedIn = look.arrival == .movedIn
+        guard isMovedIn || look.now >= sighting.due(after: look.stillness) else {
+            self = .watch(sighting)
+            return
+        }
+        switch look.isBeingWritten() {
+        case true?: self = .watch(seenNow)
+        case nil where !isMovedIn && !sighting.isClosed:
+            sighting.isBlind = true
+            self = look.now >= sighting.due(after: look.stillness) ? .take : .watch(sighting)
+        default: self = .take
         }
     }
 }

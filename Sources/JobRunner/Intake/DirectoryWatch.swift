@@ -55,7 +55,7 @@ extension DirectoryWatch.Events {
             } else if mask & UInt32(IN_ISDIR) == 0, !name.isEmpty,
                 let name = String(validating: name, as: UTF8.self)
             {
-                arrivals.append((name, mask & UInt32(IN_MOVED_TO) != 0 ? .movedIn : .found))
+                arrivals.append((name, mask & UInt32(IN_MOVED_TO) != 0 ? .movedIn : .closed))
             }
             rest = UnsafeRawBufferPointer(rebasing: rest[(head + length)...])
         }

@@ -188,20 +188,20 @@ extension Folder {
         return .bytes(bytes)
     }
 
-    /// True while somebody has the file open for writing. False also where the file system cannot
-    /// tell, or the file is another user's.
+    /// True while somebody has the file open for writing. Nil where the file system cannot tell,
+    /// and of another user's file, about which only a process with CAP_LEASE may ask.
     ///
     /// A lease that is broken sends a signal, which would end the process; SIGURG is ignored.
-    func isBeingWritten(_ name: String) -> Bool {
+    func isBeingWritten(_ name: String) -> Bool? {
         let opened = openat(descriptor, name, readingFlags)
-        guard opened >= 0 else { return false }
+        guard opened >= 0 else { return nil }
         let file = OpenFile(opened)
-        guard clinux_set_lease_signal(file.descriptor, SIGURG) == 0 else { return false }
+        guard clinux_set_lease_signal(file.descriptor, SIGURG) == 0 else { return nil }
         if clinux_take_read_lease(file.descriptor) == 0 {
             _ = clinux_release_lease(file.descriptor)
             return false
         }
-        return errno == EAGAIN
+        return errno == EAGAIN ? true : nil
     }
 }
 

@@ -113,7 +113,7 @@ final class IntakeLoop {
         var next = needsRest && hasRoom ? now : nextLook
         if hasRoom {
             for sighting in sightings.values {
-                next = min(next, sighting.since + settings.stillnessMs)
+                next = min(next, sighting.due(after: settings.stillnessMs))
             }
         }
         return min(max(next, pausedUntil), retryAt)
@@ -208,7 +208,7 @@ extension IntakeLoop {
     /// Files that may have been still for long enough.
     private func recall(now: Int64) {
         guard arrivals.isEmpty else { return }
-        for (name, sighting) in sightings where now - sighting.since >= settings.stillnessMs {
+        for (name, sighting) in sightings where now >= sighting.due(after: settings.stillnessMs) {
             arrivals.append((name, .found))
         }
     }
@@ -236,14 +236,18 @@ extension IntakeLoop {
     ) throws(SpoolError) {
         let last = sightings.removeValue(forKey: name)
         guard let entry = try directory.entry(name) else { return }
-        let still = settings.stillnessMs
-        switch Decision(entry, arrival, last: last, now: now, stillness: still) {
+        let look = Look(
+            entry: entry,
+            arrival: arrival,
+            last: last,
+            now: now,
+            stillness: settings.stillnessMs,
+            isBeingWritten: { [directory] in directory.isBeingWritten(name) }
+        )
+        switch Decision(look) {
         case .ignore, .list: break
         case .watch(let sighting): sightings[name] = sighting
-        case .take where entry.kind == .regular && directory.isBeingWritten(name):
-            sightings[name] = Sighting(entry: entry, since: now)
-        case .take:
-            if let file = try directory.claim(name) { inHand[file] = .waiting }
+        case .take: if let file = try directory.claim(name) { inHand[file] = .waiting }
         }
     }
 

@@ -77,7 +77,7 @@ final class SpoolDirectory {
 
     func entry(_ name: String) throws(SpoolError) -> Entry? { try root.entry(name) }
 
-    func isBeingWritten(_ name: String) -> Bool { root.isBeingWritten(name) }
+    func isBeingWritten(_ name: String) -> Bool? { root.isBeingWritten(name) }
 
     /// What lies in `taken/`, the oldest first: after a start, what the last run did not finish.
     func leftovers() throws(SpoolError) -> [Taken] {
