@@ -40,6 +40,34 @@ import Testing
         }
     }
 
+    @Test func `a directory that takes the place of ours is watched in its stead`() throws {
+        let scratch = try Scratch()
+        let place = scratch.path + "/jobs"
+        #expect(mkdir(place, 0o755) == 0)
+        let ledger = Ledger()
+        var settings = ledger.settings(place)
+        settings.stillnessMs = 3_600_000  // So that only the watch can tell.
+        settings.scanMs = 20
+        try withIntake(settings, ledger) {
+            for round in 1...3 {
+                if round > 1 {
+                    try scratch.rename("jobs", to: "jobs.old.\(round)")
+                    #expect(mkdir(place, 0o755) == 0)
+                    #expect(ledger.wait { $0.log.count { $0.hasPrefix("Another") } == round - 1 })
+                    try FileManager.default.removeItem(atPath: "\(place).old.\(round)")
+                }
+                try scratch.write("select \(round)", "jobs/.a.sql")
+                try scratch.rename("jobs/.a.sql", to: "jobs/a.sql")
+                #expect(ledger.wait { $0.closed.count == round })
+                #expect(scratch.text("jobs/results/a.sql.json") != nil)
+            }
+            // A folder in it alone.
+            try scratch.rename("jobs/results", to: "results.old")
+            #expect(ledger.wait { $0.log.count { $0.hasPrefix("Another") } == 3 })
+            #expect(try scratch.names(in: "jobs/results") == [])
+        }
+    }
+
     private func withIntake(
         _ settings: IntakeSettings,
         _ ledger: Ledger,

@@ -17,6 +17,11 @@ final class DirectoryWatch: Sendable {
         guard descriptor >= 0 else {
             throw .system(call: "inotify_init1", path: path, code: errno)
         }
+        try follow(path)
+    }
+
+    /// Watches the directory that is in this place now; changes nothing when it is the same one.
+    func follow(_ path: String) throws(SpoolError) {
         let wanted =
             UInt32(IN_MOVED_TO) | UInt32(IN_CLOSE_WRITE) | UInt32(IN_ONLYDIR)
             | UInt32(IN_DONT_FOLLOW)

@@ -49,6 +49,19 @@ final class Folder {
         return (found.st_mode, found.st_uid)
     }
 
+    /// Whether its path still leads to it.
+    func isInPlace() throws(SpoolError) -> Bool {
+        var own = stat()
+        var found = stat()
+        try call("fstat", "") { fstat(descriptor, &own) }
+        do {
+            try call("stat", "") { fstatat(AT_FDCWD, path, &found, AT_SYMLINK_NOFOLLOW) }
+        } catch  where error.isMissing {
+            return false
+        }
+        return own.st_dev == found.st_dev && own.st_ino == found.st_ino
+    }
+
     /// What stands in it, dot names left out, in the order of the names.
     func list() throws(SpoolError) -> Listing {
         // A second description, because reading moves its position.

@@ -44,7 +44,9 @@ final class Intake: Sendable {
 
     private func run() throws(SpoolError) {
         let directory = try SpoolDirectory(path: settings.path, run: settings.run)
-        let loop = IntakeLoop(directory: directory, settings: settings)
+        let loop = IntakeLoop(directory: directory, settings: settings) { [watch, settings] in
+            try? watch?.follow(settings.path)
+        }
         let start = SuspendingClock.now
         func now() -> Int64 { Int64((SuspendingClock.now - start) / .milliseconds(1)) }
         while true {

@@ -26,11 +26,14 @@ final class IntakeLoop {
 
     private let directory: SpoolDirectory
     private let settings: IntakeSettings
+    private let follow: () -> Void
     private var arrivals: [(name: String, arrival: Arrival)] = []
     private var sightings: [String: Sighting] = [:]
     private var inHand: [SpoolDirectory.Taken: Stage] = [:]
     /// Files whose jobs have ended and whose results are to be written.
     private var ended: [FileID] = []
+    /// Files whose results are written, and how they were called in `taken/`.
+    private var published: [FileID: String] = [:]
     /// The next look at the whole directory.
     private var nextLook = Int64.min
     /// The last one left something out.
@@ -52,9 +55,15 @@ final class IntakeLoop {
     /// Bounds of the pause after a refusal for want of room, in ms.
     private static let pauses: ClosedRange<Int64> = 1_000...60_000
 
-    init(directory: SpoolDirectory, settings: IntakeSettings) {
+    /// `follow` is called before each look at the directory, for it may be another one by now.
+    init(
+        directory: SpoolDirectory,
+        settings: IntakeSettings,
+        follow: @escaping () -> Void = {}
+    ) {
         self.directory = directory
         self.settings = settings
+        self.follow = follow
     }
 
     // MARK: Hearing
@@ -170,6 +179,12 @@ extension IntakeLoop {
         // What was left out is no reason to look again at once, should this look fail.
         lookWasPartial = false
         attempt(.look, now: now) { () throws(SpoolError) in
+            if try directory.reopen() {
+                settings.log(
+                    "Another directory is in the place of the jobs directory, and is used."
+                )
+            }
+            follow()
             for file in try directory.leftovers() where inHand[file] == nil {
                 inHand[file] = .waiting
             }

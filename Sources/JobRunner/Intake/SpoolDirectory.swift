@@ -41,11 +41,35 @@ final class SpoolDirectory {
         }
     }
 
-    private let root: Folder
-    private let taken: Folder
-    private let done: Folder
-    private let refused: Folder
-    private let results: Folder
+    /// The directory and what is in it, as they were opened.
+    private struct Folders {
+        let root: Folder
+        let taken: Folder
+        let done: Folder
+        let refused: Folder
+        let results: Folder
+
+        init(path: String, afterCall: @escaping Folder.CallHook) throws(SpoolError) {
+            root = try Folder(path: path, afterCall: afterCall)
+            let mode = try root.owner().mode
+            guard mode & S_IWOTH == 0 || mode & S_ISVTX != 0 else {
+                throw .worldWritable(path: path)
+            }
+            taken = try ourFolder("taken", in: root)
+            done = try ourFolder("done", in: root)
+            refused = try ourFolder("refused", in: root)
+            results = try ourFolder("results", in: root)
+        }
+    }
+
+    private let path: String
+    private let afterCall: Folder.CallHook
+    private var folders: Folders
+    private var root: Folder { folders.root }
+    private var taken: Folder { folders.taken }
+    private var done: Folder { folders.done }
+    private var refused: Folder { folders.refused }
+    private var results: Folder { folders.results }
     private let run: RunID
     private var claims: Int64 = 0
     /// The first id of the newest drop of a name, so that an older one that ends later does not
@@ -59,16 +83,22 @@ final class SpoolDirectory {
         run: RunID,
         afterCall: @escaping Folder.CallHook = { _ in }
     ) throws(SpoolError) {
-        root = try Folder(path: path, afterCall: afterCall)
-        let mode = try root.owner().mode
-        guard mode & S_IWOTH == 0 || mode & S_ISVTX != 0 else {
-            throw .worldWritable(path: path)
-        }
+        folders = try Folders(path: path, afterCall: afterCall)
+        self.path = path
+        self.afterCall = afterCall
         self.run = run
-        taken = try ourFolder("taken", in: root)
-        done = try ourFolder("done", in: root)
-        refused = try ourFolder("refused", in: root)
-        results = try ourFolder("results", in: root)
+    }
+
+    /// Somebody may have removed or moved the directory, or a folder in it, and made another: that
+    /// one counts then.
+    ///
+    /// - Returns: False when all of them are where they were.
+    func reopen() throws(SpoolError) -> Bool {
+        for folder in [root, taken, done, refused, results] where try !folder.isInPlace() {
+            folders = try Folders(path: path, afterCall: afterCall)
+            return true
+        }
+        return false
     }
 
     // MARK: Looking
