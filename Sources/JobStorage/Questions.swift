@@ -153,7 +153,7 @@ enum Questions: Int, StatementList {
              WHERE is_closed = 0 AND open_jobs = 0 AND id > 0
              ORDER BY id
             """
-        case .file: "SELECT name, first_id, jobs FROM spool_files WHERE id = :id"
+        case .file: "SELECT name, taken_as, first_id, jobs FROM spool_files WHERE id = :id"
         default:
             """
             SELECT id, name FROM jobs

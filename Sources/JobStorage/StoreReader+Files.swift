@@ -6,6 +6,7 @@ extension StoreReader {
     /// A file of the spool, and how the jobs that it brought have ended, in its order.
     public struct FileReport: Equatable, Sendable {
         public var name: String
+        public var takenAs: String
         public var jobs: [Job]
 
         public struct Job: Equatable, Sendable {
@@ -36,7 +37,10 @@ extension StoreReader {
     func report(on file: FileID, holding mostBytes: Int) throws(StoreError) -> FileReport? {
         try reading { () throws(SQLiteError) in
             let row = try questions.with(.file, file.rawValue).first {
-                (name: $0.text(0), first: $0.integer(1), count: $0.integer(2))
+                (
+                    name: $0.text(0), takenAs: $0.text(1), first: $0.integer(2),
+                    count: $0.integer(3)
+                )
             }
             guard let row else { return nil }
             let last = row.first &+ row.count &- 1  // Neither, in a damaged file, finds nothing.
@@ -50,7 +54,7 @@ extension StoreReader {
                 room -= result.bytes.count
                 jobs.append(.init(result: result, name: job.name))
             }
-            return FileReport(name: row.name, jobs: jobs)
+            return FileReport(name: row.name, takenAs: row.takenAs, jobs: jobs)
         }
     }
 

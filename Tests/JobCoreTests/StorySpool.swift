@@ -123,9 +123,14 @@ extension StoryWorld {
     }
 
     private mutating func writeResults() throws(Violation) {
-        guard let file = spool.ended.first else { return }
+        // The store may forget a file only when nobody can take it for new.
+        let next = spool.ended.firstIndex { file in
+            let takenAs = spool.written.first { $0.value.id == file }?.key
+            return takenAs.flatMap(spool.place) == nil
+        }
+        guard let next else { return }
+        let file = spool.ended.remove(at: next)
         note("the results of file row \(file.rawValue) are written")
-        spool.ended.removeFirst()
         spool.results.insert(file)
         try hear(.fileClosed(file))
     }
@@ -138,11 +143,8 @@ extension StoryWorld {
         _ accepted: [Accepted],
         _ file: FileID?
     ) throws(Violation) {
-        // A row goes with its last job once the file is closed, though it may have been closed by a
-        // run that could not put the file away before it ended.
-        guard let before = spool.written[row.takenAs],
-            before.jobs.contains(where: { $0.created && details($0.id) != nil })
-        else {
+        // One that brought nothing new has no row.
+        guard let before = spool.written[row.takenAs], before.id != nil else {
             spool.written[row.takenAs] = StorySpool.Written(id: file, jobs: accepted)
             return
         }

@@ -135,8 +135,8 @@ final class Ledger: Sendable {
     private func results(of file: FileID) -> FileResults? {
         state.withLock { state in
             guard let name = state.names[file],
-                let ids = state.ids.values.first(where: {
-                    $0.first?.rawValue == file.rawValue
+                let (takenAs, ids) = state.ids.first(where: {
+                    $0.value.first?.rawValue == file.rawValue
                 })
             else { return nil }
             let jobs = ids.map { id in
@@ -150,7 +150,7 @@ final class Ledger: Sendable {
                 let head = ResultHead(format: .csv, totalBytes: Int64(bytes.count), rows: 1)
                 return FileResults.Job(JobResult(end: end, head: head, bytes: bytes))
             }
-            return FileResults(name: name, jobs: jobs)
+            return FileResults(name: name, takenAs: takenAs, jobs: jobs)
         }
     }
 }

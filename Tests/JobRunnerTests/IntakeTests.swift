@@ -187,7 +187,8 @@ import Testing
             job(4, .json, Array("{broken".utf8)),
             job(5, .csv, [], total: 1 << 30),
         ]
-        let text = FileResults(name: "a.jsonl", jobs: jobs).encoded(as: "a.jsonl")
+        let text = FileResults(name: "a.jsonl", takenAs: "1-1-a.jsonl", jobs: jobs)
+            .encoded(as: "a.jsonl")
         let found = try #require(try JSON(parsing: text)["jobs"]?.arrayValue)
         #expect(found[0]["result"]?["rows"] == [[9_007_199_254_740_993]])
         #expect(found[1]["result"] == "a,b\r\n")
@@ -201,10 +202,13 @@ import Testing
     }
 
     @Test func `the result of an only job lies beside, unless it is JSON`() throws {
-        let csv = FileResults(name: "a.sql", jobs: [job(1, .csv, Array("a\n".utf8))])
+        func results(_ job: FileResults.Job) -> FileResults {
+            FileResults(name: "a.sql", takenAs: "1-1-a.sql", jobs: [job])
+        }
+        let csv = results(job(1, .csv, Array("a\n".utf8)))
         #expect(csv.sibling?.format == "csv")
         let text = try JSON(parsing: csv.encoded(as: "a.sql"))
         #expect(text["jobs"]?.arrayValue?[0]["result_file"] == "a.sql.csv")
-        #expect(FileResults(name: "a.sql", jobs: [job(1, .json, [0x31])]).sibling == nil)
+        #expect(results(job(1, .json, [0x31])).sibling == nil)
     }
 }

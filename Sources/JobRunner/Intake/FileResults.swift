@@ -24,13 +24,10 @@ struct FileResults: Equatable, Sendable {
 
     /// As the file was dropped.
     var name: String
+    /// As it was called in `taken/`.
+    var takenAs: String
     /// In the order of the file.
     var jobs: [Job]
-
-    init(name: String, jobs: [Job]) {
-        self.name = name
-        self.jobs = jobs
-    }
 
     /// The only job's result as it came, and the extension for it; nil when it is JSON.
     var sibling: (format: String, bytes: [UInt8])? {

@@ -115,6 +115,7 @@ final class IntakeLoop {
         }
         putAway(now: now)
         publish(now: now)
+        close(now: now)
     }
 
     /// When the next turn is due, if nothing is heard before.
@@ -318,24 +319,43 @@ extension IntakeLoop {
     }
 
     private func publish(now: Int64) {
-        var published: [FileID] = []
+        var written: [FileID: String] = [:]
         for file in ended where !failing.contains(.results(file)) {
             guard let results = settings.results(file) else {
                 fail(.results(file), now: now)
                 continue
             }
-            let isWritten = attempt(.results(file), now: now) { () throws(SpoolError) in
+            attempt(.results(file), now: now) { () throws(SpoolError) in
                 try directory.publish(results)
+                written[file] = results.takenAs
             }
-            if isWritten { published.append(file) }
         }
-        guard !published.isEmpty else { return }
+        guard !written.isEmpty else { return }
         let areSure = attempt(.sync, now: now) { () throws(SpoolError) in
             try directory.syncResults()
         }
         guard areSure else { return }
-        ended.removeAll(where: Set(published).contains)
-        for file in published { settings.say(.fileClosed(file)) }
+        ended.removeAll { written[$0] != nil }
+        published.merge(written) { $1 }
+    }
+
+    /// Lets the store forget files, with the last of their jobs: not before nobody can find them in
+    /// `taken/` and submit them again.
+    private func close(now: Int64) {
+        var gone: [FileID] = []
+        for (file, takenAs) in published {
+            attempt(.results(file), now: now) { () throws(SpoolError) in
+                if try !directory.isTaken(as: takenAs) { gone.append(file) }
+            }
+        }
+        guard !gone.isEmpty else { return }
+        let areSure = attempt(.sync, now: now) { () throws(SpoolError) in
+            try directory.syncPutAway()
+        }
+        for file in gone where areSure {
+            published[file] = nil
+            settings.say(.fileClosed(file))
+        }
     }
 }
 

@@ -241,6 +241,15 @@ final class SpoolDirectory {
 
     func syncResults() throws(SpoolError) { try results.sync() }
 
+    /// Whether a file still lies in `taken/`, and would be submitted again by the next start.
+    func isTaken(as name: String) throws(SpoolError) -> Bool { try taken.entry(name) != nil }
+
+    /// Makes sure that what was put away stays so.
+    func syncPutAway() throws(SpoolError) {
+        try taken.sync()
+        try done.sync()
+    }
+
     private func isNewest(_ name: String, _ first: JobID) -> Bool {
         if let known = newest[name], known > first { return false }
         if newest.count >= Self.newestMax { newest.removeAll() }

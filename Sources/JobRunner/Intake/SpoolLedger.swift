@@ -26,6 +26,7 @@ struct SpoolLedger: Sendable {
         guard let report = report ?? nil else { return nil }
         return FileResults(
             name: report.name,
+            takenAs: report.takenAs,
             jobs: report.jobs.map { FileResults.Job($0.result, name: $0.name) }
         )
     }
