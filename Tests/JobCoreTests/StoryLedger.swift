@@ -24,6 +24,8 @@ struct StoryLedger {
         let request: String
         let jobs: Int
         let at: Timestamp
+        /// When the submission was refused after all.
+        var backAt: Timestamp?
     }
 
     /// A job's key is its owner's alone.

@@ -58,8 +58,9 @@ extension StoryWorld {
     }
 
     /// Who is told to have used up its share has done so.
-    func checkQuota(_ refusal: Refusal, _ asking: StoryLedger.Asking) throws(Violation) {
+    mutating func checkQuota(_ refusal: Refusal, _ asking: StoryLedger.Asking) throws(Violation) {
         let caller = asking.caller
+        payBack(caller)
         let others = open(of: caller.account)
         switch refusal.code {
         case "forbidden":
@@ -79,6 +80,8 @@ extension StoryWorld {
                     || all >= limits.waits,
                 "a client may wait \(limits.waitsPerClient) times"
             )
+        case "too_many_jobs":
+            try check(hasSpentAll(caller.account), "what was refused is not counted")
         default: break
         }
     }
@@ -98,16 +101,40 @@ extension StoryWorld {
         try checkRate(of: account)
     }
 
-    /// A second's worth at once, and the last batch whole.
+    private mutating func payBack(_ caller: Caller) {
+        for place in ledger.paid[caller.account, default: []].indices
+        where ledger.paid[caller.account]?[place].request == caller.request {
+            ledger.paid[caller.account]?[place].backAt = now
+        }
+    }
+
+    /// A second's worth at once, the last batch whole, and what is given back.
     private func checkRate(of account: Account) throws(Violation) {
         let rate = limits.jobsPerSecondPerClient
         guard rate > 0 else { return }
-        var jobs: Int64 = 0
-        for payment in ledger.paid[account, default: []].reversed() {
-            jobs += Int64(payment.jobs)
-            let allowed = rate * (1_000 + now.ms(since: payment.at)) / 1_000
-            try check(jobs <= allowed + Self.batch, "jobs a second are bounded")
+        let paid = ledger.paid[account, default: []]
+        for (place, first) in paid.enumerated() {
+            let spent = paid[place...].reduce(0) { $0 + ($1.backAt == nil ? $1.jobs : 0) }
+            let back = paid[..<place].reduce(0) {
+                $0 + ($1.backAt.map { $0 >= first.at } == true ? $1.jobs : 0)
+            }
+            let earned = rate * (1_000 + now.ms(since: first.at)) / 1_000
+            try check(
+                Int64(spent - back) <= earned + Self.batch,
+                "jobs a second are bounded"
+            )
         }
+    }
+
+    /// Whether the client has submitted as many jobs as it may, from some moment until now.
+    private func hasSpentAll(_ account: Account) -> Bool {
+        var jobs: Int64 = 0
+        for payment in ledger.paid[account, default: []].reversed() where payment.backAt == nil {
+            jobs += Int64(payment.jobs)
+            let earned = limits.jobsPerSecondPerClient * (1_000 + now.ms(since: payment.at))
+            if jobs * 1_000 >= earned { return true }
+        }
+        return false
     }
 
     /// Jobs in one submission.
