@@ -187,6 +187,19 @@ import Testing
         #expect(last.orders.first?.order.outputs == outputs)
     }
 
+    @Test func `a divided job that a load has shown before its fact is put together once`() {
+        var stage = Stage()
+        stage.submit()
+        var parent = waiting(2)
+        parent.isSplit = true
+        stage.dispatcher.lanes.markIncomplete(Lane(.standard))
+        let load = stage.hear()
+        let loaded = Answer.loaded(Lane(.standard), [parent], isAll: true)
+        let gather = stage.hear(.answered(ticket(load), loaded))
+        stage.hear(.answered(ticket(gather), .gathered(parent.id, [[7]])))
+        #expect(stage.hear(.wrote([.queued(parent)])).queries.isEmpty)
+    }
+
     @Test func `what children made is asked for again when it could not be read`() {
         var stage = Stage()
         var parent = waiting(1)

@@ -50,9 +50,9 @@ extension Dispatcher {
     /// Takes in a ready job, unless a load has shown it before its fact, it is being called off, or
     /// its last run has not stopped.
     mutating func admit(_ job: Waiting) {
-        guard active[job.id] == nil, leaving[job.id] == nil, stopping[job.id] == nil else {
-            return
-        }
+        guard active[job.id] == nil, leaving[job.id] == nil, stopping[job.id] == nil,
+            !lanes.contains(job.id)
+        else { return }
         if job.lacksOutputs { gather(job) } else { lanes.add(job) }
     }
 
