@@ -29,7 +29,7 @@ extension ExitCode {
         case RunnerError.storeNotReady: self = .tryAgain
         case is SystemError: self = .systemFault
         case is NoJobs: self = .unknownJob
-        case is SettingsError, is BackupError: self = .failure
+        case is SettingsError, is BackupError, is BenchError: self = .failure
         case RunnerError.alreadyRunning: self = .stateTaken
         default: self = .usage
         }

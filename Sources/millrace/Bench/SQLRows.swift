@@ -17,7 +17,7 @@ extension BenchStage {
             kept.perSecond
         )
         book.note(
-            .init(row: .ranges, name: "kept", unit: "MB/s"),
+            .init(row: .ranges, name: "kept, bytes of results", unit: "MB/s"),
             kept.perSecond * kept.meanBytes / 1e6
         )
         let passed = try passThrough(jobs, load)
