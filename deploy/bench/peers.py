@@ -8,6 +8,7 @@ import json
 import pathlib
 import platform
 import re
+import signal
 import statistics
 import subprocess
 import sys
@@ -213,6 +214,8 @@ def main():
     parser.add_argument("--article")
     options = parser.parse_args()
 
+    # A plain end, so that nothing stays behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     queues.MillraceByPython.program = options.binary
     figures = Figures()
     with tempfile.TemporaryDirectory(prefix="millrace-peers-", dir=options.directory) as place:

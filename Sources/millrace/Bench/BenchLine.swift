@@ -10,7 +10,7 @@ final class BenchLine {
     private let stop: StopSignals
 
     /// How long nothing at all may come.
-    private static let patienceNs: UInt64 = 60_000_000_000
+    static let patienceNs: UInt64 = 60_000_000_000
     private static let limits = MessageLimits(frames: 16, bytes: 256 << 20)
     private static let version = Array("MDPC01".utf8)
     private static let good = Array("200".utf8)

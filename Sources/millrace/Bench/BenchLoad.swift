@@ -13,11 +13,20 @@ struct BenchLoad {
     /// One result in a hundred is read back.
     private static let checkedShare = 100
 
-    /// What a submission came to: seconds, and the ids of the jobs by their numbers.
+    /// What a submission came to.
     struct Submitted {
         let seconds: Double
         let startedAt: UInt64
-        let ids: [(number: Int, id: Int64)]
+        /// Replies as they came: nobody reads them while jobs still run.
+        fileprivate let heads: [[UInt8]]
+
+        /// The ids of jobs by their numbers.
+        func ids() throws -> [(number: Int, id: Int64)] {
+            try heads.flatMap { head in
+                let (first, ids) = try BenchJobs.ids(head)
+                return ids.enumerated().map { (first + $0.offset, $0.element) }
+            }
+        }
     }
 
     /// From the first byte sent until all jobs have succeeded; then some results are read back.
@@ -35,7 +44,7 @@ struct BenchLoad {
         let submitted = try submit(jobs, batch: batch)
         try target.waitUntil(before + jobs.count, by: line)
         let time = seconds(since: submitted.startedAt)
-        return (Double(jobs.count) / time, try check(jobs, submitted.ids))
+        return (Double(jobs.count) / time, try check(jobs, submitted.ids()))
     }
 
     /// Submits all of them; the replies come when they are safe on the disk.
@@ -57,11 +66,7 @@ struct BenchLoad {
             if isKept || heads.isEmpty { heads.append(reply.head) }
         }
         let time = seconds(since: start)
-        let ids = try heads.flatMap { head in
-            let (first, ids) = try BenchJobs.ids(head)
-            return ids.enumerated().map { (first + $0.offset, $0.element) }
-        }
-        return Submitted(seconds: time, startedAt: start, ids: ids)
+        return Submitted(seconds: time, startedAt: start, heads: heads)
     }
 
     /// Reads a random share of the results back and compares them.

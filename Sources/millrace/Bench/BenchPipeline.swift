@@ -47,7 +47,7 @@ struct BenchPipeline {
             }
             if heardAny {
                 silentSince = nanoseconds()
-            } else if nanoseconds() - silentSince > 60_000_000_000 {
+            } else if nanoseconds() - silentSince > BenchLine.patienceNs {
                 throw BenchError.silence(endpoint: lines[0].endpoint)
             }
             if open > 0 {

@@ -55,9 +55,11 @@ struct BenchReport {
         var settings: JSON = [
             "batch": .integer(Int64(plan.batch)), "clients": .integer(Int64(plan.clients)),
             "repeat": .integer(Int64(plan.repeats)), "scale": .real(plan.scale),
-            "runner": .array(BenchProcess.settingsText.map(JSON.string)),
         ]
         guard var object = settings.objectValue else { return settings }
+        if directory != nil {
+            _ = object.append("runner", .array(BenchProcess.settingsText.map(JSON.string)))
+        }
         if let jobs = plan.jobs { _ = object.append("jobs", .integer(Int64(jobs))) }
         if let waiting = plan.waiting { _ = object.append("waiting", .integer(Int64(waiting))) }
         settings = .object(object)

@@ -8,7 +8,11 @@ extension BenchStage {
         let messages = (0..<count).map { jobs.single($0, #","wait_ms":10000"#) }
         for (name, endpoint) in load.target.endpoints {
             let pipeline = try load.target.pipeline(plan.clients, window: 1, to: endpoint)
-            for line in pipeline.lines { _ = try line.ask("sys.ping") }
+            // One goes before: connected, and everything loaded that the first job needs.
+            for line in pipeline.lines {
+                try line.send(messages[0])
+                _ = try line.next()
+            }
             var latencies = Latencies()
             var right = 0
             // The reply does not say which job's it is without being read, so results are summed
