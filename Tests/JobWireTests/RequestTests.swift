@@ -157,6 +157,8 @@ struct RequestTests {
             [address, [], [], service],
         ]
         for frames in strays { #expect(ear.hear(frames) == .dropped) }
+        let endless = message(String(repeating: "x", count: 256), Array("{}".utf8))
+        #expect(ear.hear(endless) == .dropped, "Every reply would repeat it.")
     }
 
     @Test func `another version of the protocol is refused`() {

@@ -14,13 +14,16 @@ public struct Envelope: Equatable, Sendable {
     public let byteCount: Int
     private let frameCount: Int
 
+    /// The longest name of a service: every reply repeats it.
+    static let serviceBytes = 255
+
     /// Takes apart the frames as a ROUTER gives them: the routing id, an empty delimiter, the
     /// protocol, the service, the body.
     ///
     /// - Returns: Nil when no address and no service can be made out. Such messages are dropped.
     public init?(_ frames: [[UInt8]], from peer: Peer) {
         guard frames.count >= 4, !frames[0].isEmpty, frames[1].isEmpty,
-            frames[2].starts(with: clientProtocol.prefix(4))
+            frames[2].starts(with: clientProtocol.prefix(4)), frames[3].count <= Self.serviceBytes
         else { return nil }
         client = ClientID(rawValue: frames[0])
         self.peer = peer
