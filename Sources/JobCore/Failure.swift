@@ -36,7 +36,7 @@ public struct Failure: Error, Equatable, Sendable {
         self.isPermanent = isPermanent
     }
 
-    /// Characters of a sentence that are kept: what SQL and kernels say may be as long as they like.
+    /// Characters of a sentence that are kept: what SQL and kernels say may be of any length.
     public static let sentenceLength = 1_000
 
     /// As it is kept with the job, once for each attempt.

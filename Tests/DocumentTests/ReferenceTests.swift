@@ -48,6 +48,17 @@ internal import Testing
         for row in rows { #expect(page.contains(row), "\(row)") }
     }
 
+    @Test func `what the unit forbids is said where the service is explained`() throws {
+        let unit = try String(
+            contentsOfFile: Document.root + "/deploy/millrace.service",
+            encoding: .utf8
+        )
+        let page = try page("Operations")
+        for setting in ["IPAddressDeny=any", "MemoryMax"] {
+            #expect(unit.contains(setting) && page.contains(setting), "\(setting)")
+        }
+    }
+
     @Test func `every service, kernel, field and code is named`() throws {
         let page = try page("Protocol")
         let names =
