@@ -70,7 +70,9 @@ static inline int clinux_take_read_lease(int fd) { return fcntl(fd, F_SETLEASE, 
 static inline int clinux_release_lease(int fd) { return fcntl(fd, F_SETLEASE, F_UNLCK); }
 
 // Which signal tells that somebody wants the file: the default one would end the process.
-static inline int clinux_set_lease_signal(int fd, int signal) { return fcntl(fd, F_SETSIG, signal); }
+static inline int clinux_set_lease_signal(int fd, int signal) {
+    return fcntl(fd, F_SETSIG, signal);
+}
 
 static inline int clinux_thread_id(void) { return (int)syscall(SYS_gettid); }
 

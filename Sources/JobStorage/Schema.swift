@@ -199,8 +199,8 @@ enum Schema {
     /// not walked through to find what does not. It is no generated column, for `VACUUM` fails on
     /// those in tables with such checks.
     ///
-    /// From here on the sum of a job that writes is of its salt, too: an older program would take new
-    /// rows for damaged.
+    /// From here on the sum of a job that writes is of its salt, too: an older program would take
+    /// new rows for damaged.
     private static let fourth = """
         ALTER TABLE jobs ADD COLUMN turns TEXT NOT NULL DEFAULT '';
         UPDATE jobs

@@ -200,7 +200,7 @@ import Testing
             ticket: Ticket(rawValue: 1)
         )
         _ = try store.commit([.insert(insertion)], at: now)
-        let query = Query.load(.standard, limit: 9, now: now)
+        let query = Query.load(Lane(.standard, Turns(writes: "shop")), limit: 9, now: now)
         func load() throws -> Spec? {
             guard case .loaded(_, let jobs, _) = try store.answer(query) else { return nil }
             return jobs.first?.spec
