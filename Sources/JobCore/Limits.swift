@@ -15,6 +15,8 @@ public struct Limits: Equatable, Sendable {
     public var requestIDs = 10_000
     /// Jobs that have not ended, in all queues.
     public var waitingJobs: Int64 = 10_000_000
+    /// Names of queues that have jobs or are paused. A look for work asks for each of them.
+    public var queues = 1_000
     /// One result, in bytes.
     public var resultBytes = 64 << 20
     /// Rows of one SQL result.

@@ -54,6 +54,16 @@ extension Refusal {
         return refusal
     }
 
+    /// `limit` is how many queues there may be.
+    public static func tooManyQueues(limit: Int) -> Refusal {
+        Refusal(
+            429,
+            "too_many_queues",
+            "There are \(limit) queues, and these jobs would need another one.",
+            hint: "Use a queue that is there; one that has no jobs left makes room."
+        )
+    }
+
     private static func keyField(_ place: Int?) -> String {
         place.map { "jobs[\($0)].key" } ?? "key"
     }

@@ -33,6 +33,7 @@ extension Limits {
         Settable("unwritten_bytes", \.unwrittenBytes, 1_024...mostBytes),
         Settable("request_ids", \.requestIDs, 1...100_000),
         Settable("waiting_jobs", \.waitingJobs, 1...1_000_000_000),
+        Settable("queues", \.queues, 1...100_000),
         Settable("result_bytes", \.resultBytes, 1_024...mostBytes),
         Settable("result_rows", \.resultRows, 1...1_000_000_000),
         Settable("value_bytes", \.valueBytes, 1_024...mostBytes),

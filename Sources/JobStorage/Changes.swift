@@ -11,7 +11,7 @@ enum Changes: Int, StatementList {
     case fileByName, insertFile, countFile, closeFile
     case countQueue, insertQueue, pauseQueue, pauseAll, saveMarks
     case marks, openJobs, newestRun, newestJob, insertRun, stopRun, runningJobs, deleteIdleQueues
-    case readyAgain, renewIdentity, identity
+    case queueNames, readyAgain, renewIdentity, identity
 
     var sql: String {
         switch self {
@@ -25,7 +25,7 @@ enum Changes: Int, StatementList {
         case .fileByName, .insertFile, .countFile, .closeFile, .fileIsClosed, .deleteFile: fileText
         case .countQueue, .insertQueue, .pauseQueue, .pauseAll, .saveMarks: tallyText
         case .marks, .openJobs, .newestRun, .newestJob, .insertRun, .stopRun, .runningJobs,
-            .deleteIdleQueues, .readyAgain, .renewIdentity, .identity:
+            .deleteIdleQueues, .queueNames, .readyAgain, .renewIdentity, .identity:
             startText
         }
     }
@@ -179,6 +179,7 @@ enum Changes: Int, StatementList {
         switch self {
         case .marks: "SELECT highest_id, reserved_up_to FROM marks"
         case .openJobs: "SELECT total(queued + running) FROM queues"
+        case .queueNames: "SELECT name FROM queues"
         case .newestRun: "SELECT id, stopped_at, started_at FROM runs ORDER BY id DESC LIMIT 1"
         case .newestJob:
             """

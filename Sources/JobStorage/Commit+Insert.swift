@@ -21,10 +21,33 @@ extension Commit {
                 facts.append(.refused(insertion.ticket, refusal))
                 return
             }
+            guard try makeQueues(of: insertion, known: known) else {
+                let refusal = Refusal.tooManyQueues(limit: limits.queues)
+                facts.append(.refused(insertion.ticket, refusal))
+                return
+            }
             let file = try insertFile(of: insertion, openJobs: created)
             let accepted = try insertJobs(of: insertion, known: known, file: file)
             facts.append(.inserted(insertion.ticket, accepted, file))
         }
+    }
+
+    /// - Returns: False when there would be too many. The standard queue is always to be had.
+    private mutating func makeQueues(
+        of insertion: Insertion,
+        known: [Int: Accepted]
+    ) throws(SQLiteError) -> Bool {
+        var new: Set<QueueName> = []
+        for (place, job) in insertion.jobs.enumerated() where known[place] == nil {
+            if !marks.queues.contains(job.spec.queue) { new.insert(job.spec.queue) }
+        }
+        guard !new.isEmpty else { return true }
+        if marks.queues.count + new.count > limits.queues { try forgetIdleQueues() }
+        guard marks.queues.count + new.count <= limits.queues || new == [.standard] else {
+            return false
+        }
+        marks.queues.formUnion(new)
+        return true
     }
 
     private mutating func insertJobs(

@@ -22,8 +22,7 @@ extension Commit {
         let free = isClean ? marks.highestID : max(marks.highestID, marks.reservedUpTo)
         let reserved = (free + 1)...(free + JobStore.firstReservation)
         marks.reservedUpTo = max(marks.reservedUpTo, reserved.upperBound)
-        try writeCounts()
-        try changes[.deleteIdleQueues].run()
+        try forgetIdleQueues()
         let store = try identify()
         var recovery = Recovery(
             run: run,

@@ -124,6 +124,7 @@ extension Commit {
             try values.add(paused)
             try values.statement.run()
             names = [queue]
+            marks.queues.insert(queue)
         } else {
             let statement = try changes.with(.pauseAll, paused ? 1 : 0)
             names = try statement.all { statement throws(SQLiteError) in

@@ -146,6 +146,13 @@ struct Commit {
         for file in leftFiles { try changes.with(.deleteFile, file.rawValue).run() }
     }
 
+    /// Queues without jobs are forgotten, unless they are paused.
+    mutating func forgetIdleQueues() throws(SQLiteError) {
+        try writeCounts()
+        try changes[.deleteIdleQueues].run()
+        marks.queues = try Marks.queues(by: changes)
+    }
+
     mutating func writeCounts() throws(SQLiteError) {
         for (queue, counts) in counts {
             if try write(counts, of: queue, by: .countQueue) == 0 {

@@ -134,6 +134,7 @@ struct Marks: Equatable {
     var reservedUpTo: Int64
     /// Jobs that have not ended, in all queues, children apart.
     var openJobs: Int64
+    var queues: Set<QueueName>
 
     /// Numbers that can have come about by counting.
     static let possible: ClosedRange<Int64> = 0...(1 << 53)
@@ -145,5 +146,15 @@ struct Marks: Equatable {
             Self.possible.contains(openJobs)
         else { throw .damage("the ids that are taken are not known") }
         (highestID, reservedUpTo) = ids
+        queues = try Self.queues(by: changes)
+    }
+
+    static func queues(by changes: Prepared<Changes>) throws(SQLiteError) -> Set<QueueName> {
+        Set(
+            try changes[.queueNames].all { statement throws(SQLiteError) in
+                var row = Row(of: statement)
+                return try row.word()
+            }
+        )
     }
 }

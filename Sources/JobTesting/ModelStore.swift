@@ -164,7 +164,21 @@ public struct ModelStore: Store {
             }
         }
         let open = counts(of: nil).open + Int64(created)
-        return open > limits.waitingJobs ? .queueFull(limit: limits.waitingJobs) : nil
+        if open > limits.waitingJobs { return .queueFull(limit: limits.waitingJobs) }
+        return tooManyQueues(insertion)
+    }
+
+    private func tooManyQueues(_ insertion: Insertion) -> Refusal? {
+        let jobs = insertion.jobs.filter {
+            $0.key.map { holder(of: $0, insertion.owner) } ?? nil == nil
+        }
+        let new = Set(jobs.map(\.spec.queue)).subtracting(queueNames)
+        let idle = queueNames.filter { queue in
+            !pausedQueues.contains(queue) && !entries.values.contains { $0.spec.queue == queue }
+        }
+        let isTooMuch = queueNames.count - idle.count + new.count > limits.queues
+        return isTooMuch && !new.isSubset(of: [.standard])
+            ? .tooManyQueues(limit: limits.queues) : nil
     }
 
     private func holder(of key: String, _ owner: Owner) -> (JobID, Entry)? {

@@ -6,6 +6,27 @@ import Testing
     // MARK: - Keys and limits
 
     @Test(arguments: Kind.allCases)
+    func `queues are bounded, and one without jobs makes room`(kind: Kind) throws {
+        var limits = Limits()
+        limits.queues = 2
+        let store = try StoreUnderTest(kind, limits: limits)
+        let (a, b) = (makeJob(makeSpec(queue: late)), makeJob(makeSpec(queue: other)))
+        let jobs = try store.insert(a, makeJob())
+        let refused = store.insertion([b])
+        #expect(
+            try store.commit(.insert(refused))
+                == [.refused(refused.ticket, .tooManyQueues(limit: 2))]
+        )
+        try store.insert(a, makeJob())
+        _ = try store.commit(
+            .cancel([Target(jobs[1]), Target(JobID(rawValue: 5))], store.ticket())
+        )
+        _ = try store.commit(.delete([jobs[1], JobID(rawValue: 5)], store.ticket()))
+        try store.insert(b)
+        try store.insert(makeJob())  // The standard queue is always to be had.
+    }
+
+    @Test(arguments: Kind.allCases)
     func `the same job under the same key is accepted once`(kind: Kind) throws {
         let store = try StoreUnderTest(kind)
         let first = try store.insert(makeJob(key: "a"))[0]

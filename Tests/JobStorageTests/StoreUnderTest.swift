@@ -121,6 +121,7 @@ final class TemporaryDirectory {
 
 let worker = WorkerID(rawValue: 3)
 let late = QueueName(rawValue: "late") ?? .standard
+let other = QueueName(rawValue: "other") ?? .standard
 
 func makeSpec(
     _ body: String = "{}",
