@@ -13,6 +13,8 @@ public struct Failure: Error, Equatable, Sendable {
         case noReceipt = "no_receipt"
         /// The database holds a receipt of the job for another work: nothing ran.
         case receiptConflict = "receipt_conflict"
+        /// The store is damaged: the work is not as it was submitted. Nothing ran.
+        case damaged
         case dependencyFailed = "dependency_failed"
         case cancelled
     }

@@ -89,6 +89,7 @@ public struct Job: Equatable, Sendable {
             if state == .queued { try begin(run, event) }
             try endRun(event, run, at: now)
         case .childSucceeded, .childFailed: try childEnded(event, at: now)
+        case .spoiled: try spoil(event)
         case .cancel: try cancel(event)
         case .retry: try again(event, at: now)
         }
@@ -153,6 +154,11 @@ public struct Job: Equatable, Sendable {
         } else {
             finish(.failed)
         }
+    }
+
+    private mutating func spoil(_ event: JobEvent) throws(IllegalTransition) {
+        guard !state.isFinal, waitsFor == 0 else { throw illegal(event) }
+        finish(.failed)
     }
 
     private mutating func cancel(_ event: JobEvent) throws(IllegalTransition) {

@@ -21,6 +21,8 @@ public enum JobEvent: Equatable, Sendable {
     case childSucceeded
     /// A child has failed or was cancelled, and the whole with it.
     case childFailed
+    /// What is stored of its work is damaged: nobody can run it.
+    case spoiled
     /// A client calls the job off.
     case cancel
     /// A client has an ended job run again.

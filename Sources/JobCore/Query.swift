@@ -22,8 +22,9 @@ public enum Query: Equatable, Sendable {
 
 /// What the store answers to a query, as of one moment between two commits.
 public enum Answer: Equatable, Sendable {
-    /// `isAll` is false when more jobs are ready than were asked for.
-    case loaded(Lane, [Waiting], isAll: Bool)
+    /// `isAll` is false when more jobs are ready than were asked for. Nobody can run those that are
+    /// damaged.
+    case loaded(Lane, [Waiting], isAll: Bool, damaged: [JobID] = [])
     case surveyed(Survey)
     case gathered(JobID, [[UInt8]])
     case shown([JobDetails?], isIssued: [Bool])

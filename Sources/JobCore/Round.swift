@@ -55,6 +55,8 @@ public enum Change: Equatable, Sendable {
     case split(Report, parts: [Part], ids: ClosedRange<Int64>)
     /// A run of which nothing will come back.
     case lose(JobID, Attempt, WorkerID, reason: String)
+    /// Fail those of these jobs whose work is damaged, as the reader found.
+    case spoil([JobID])
     case cancel([Target], Ticket)
     case retry([JobID], Ticket)
     case delete([JobID], Ticket)

@@ -11,6 +11,13 @@ extension Failure {
         isPermanent: true
     )
 
+    public static let damaged = Failure(
+        .damaged,
+        "What is stored of the job is not as it was submitted.",
+        hint: "Ask `millrace doctor` about the store, and submit the job again.",
+        isPermanent: true
+    )
+
     /// The failure of a divided job, by that of one of its parts, counted from 1.
     public func ofPart(_ part: Int) -> Failure {
         var failure = self

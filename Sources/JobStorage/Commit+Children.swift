@@ -11,12 +11,11 @@ extension Commit {
         precondition(ids.count == parts.count, "each child has an id")
 
         let event = JobEvent.split(report.attempt, children: parts.count)
-        guard let before = try fetch(report.job), let after = before.after(event, at: now),
-            let spec = try reader.waiting(report.job)?.spec
-        else {
+        guard let before = try fetch(report.job), let after = before.after(event, at: now) else {
             facts.append(.cameLate(report.job, report.attempt))
             return
         }
+        guard let spec = try work(of: report.job)?.spec else { return try spoil(before) }
         var children: [Waiting] = []
         for (place, part) in parts.enumerated() {
             let id = JobID(rawValue: ids.lowerBound + Int64(place))

@@ -71,7 +71,11 @@ extension Commit {
         var calledOff: [Waiting] = []
         for id in try changes[.runningJobs].all({ JobID(rawValue: $0.integer(0)) }) {
             guard let before = try fetch(id) else { continue }
-            if before.job.cancelRequested, var waiting = try reader.waiting(id) {
+            if before.job.cancelRequested {
+                guard var waiting = try work(of: id) else {
+                    try spoil(before)
+                    continue
+                }
                 waiting.next = before.job.attempt
                 calledOff.append(waiting)
             } else if let after = before.after(.putBack(before.job.attempt), at: now) {

@@ -72,15 +72,47 @@ extension Commit {
             after.startedAt = nil
             after.worker = nil
             try update(before, to: after)
-            if job.waitsFor == 0, let waiting = try reader.waiting(job.id) {
-                facts.append(.queued(waiting))
-            }
+            guard job.waitsFor == 0 else { return }
+            guard let waiting = try work(of: job.id) else { return try spoil(after) }
+            facts.append(.queued(waiting))
         case .running:
             try update(before, to: after)
             if job.cancelRequested { facts.append(.cancelRequested(job.id, job.attempt)) }
         case .succeeded, .failed, .cancelled:
             try update(before, to: after)
             try end(after, failure: failure, outcome: outcome)
+        }
+    }
+
+    // MARK: - Damage
+
+    /// Nil when it is damaged.
+    func work(of id: JobID) throws(SQLiteError) -> Waiting? {
+        do {
+            return try reader.waiting(id)
+        } catch {
+            guard error.isDamage else { throw error }
+            return nil
+        }
+    }
+
+    /// A job whose work is damaged fails, and nobody else with it.
+    mutating func spoil(_ stored: Stored) throws(SQLiteError) {
+        guard let after = stored.after(.spoiled, at: now) else { return }
+        try conclude(stored.job, after, failure: .damaged)
+    }
+
+    /// What the reader has found is looked at once more.
+    mutating func spoil(_ jobs: [JobID]) throws(SQLiteError) {
+        for id in jobs {
+            guard let stored = try fetch(id), stored.job.state == .queued,
+                stored.job.waitsFor == 0
+            else { continue }
+            if let waiting = try work(of: id) {
+                facts.append(.queued(waiting))
+            } else {
+                try spoil(stored)
+            }
         }
     }
 

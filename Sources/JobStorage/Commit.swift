@@ -44,6 +44,7 @@ struct Commit {
         case .split(let report, let parts, let ids): try split(report, parts, ids)
         case .lose(let job, let attempt, let worker, let reason):
             try lose(job, attempt, worker, reason)
+        case .spoil(let jobs): try spoil(jobs)
         case .cancel(let targets, let ticket): try cancel(targets, ticket)
         case .retry(let jobs, let ticket): try retry(jobs, ticket)
         case .delete(let jobs, let ticket): try delete(jobs, ticket)
@@ -71,7 +72,17 @@ struct Commit {
         var worker: WorkerID?
     }
 
+    /// Nil for a row that makes no sense: nothing can be said of the job, and the others go on.
     func fetch(_ id: JobID) throws(SQLiteError) -> Stored? {
+        do {
+            return try stored(id)
+        } catch {
+            guard error.isDamage else { throw error }
+            return nil
+        }
+    }
+
+    private func stored(_ id: JobID) throws(SQLiteError) -> Stored? {
         try changes.with(.job, id.rawValue).first { statement throws(SQLiteError) in
             var row = Row(of: statement)
             let stored = Stored(

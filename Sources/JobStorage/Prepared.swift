@@ -143,11 +143,14 @@ struct Row {
 }
 
 extension SQLiteError {
-    /// SQLITE_CORRUPT: what was read cannot have been written by us.
-    private static let corruptCode: Int32 = 11
+    /// SQLITE_CORRUPT with details that SQLite has not: one row is damaged, as far as we know.
+    private static let damageCode: Int32 = 11 | 0x7F00
 
     /// What was found cannot have been written by us.
     static func damage(_ what: String) -> SQLiteError {
-        SQLiteError(extendedCode: corruptCode, message: what)
+        SQLiteError(extendedCode: damageCode, message: what)
     }
+
+    /// True when SQLite could read what makes no sense: others may be sound.
+    var isDamage: Bool { extendedCode == Self.damageCode }
 }

@@ -16,6 +16,7 @@ extension StoreReader {
         except known: Set<JobID>
     ) throws(SQLiteError) -> Answer {
         var loaded: [Waiting] = []
+        var damaged: [JobID] = []
         var bytes = 0
         var isAll = true
         try eachPriority(of: lane) { priority throws(SQLiteError) in
@@ -23,20 +24,26 @@ extension StoreReader {
             defer { statement.reset() }
             var isFirst = true
             while try statement.step() {
-                if known.contains(JobID(rawValue: statement.integer(0))) { continue }
-                let isFull = loaded.count >= limit || bytes >= Self.loadBytes
+                let id = JobID(rawValue: statement.integer(0))
+                if known.contains(id) { continue }
+                let isFull = loaded.count + damaged.count >= limit || bytes >= Self.loadBytes
                 guard !isFull || isFirst else {
                     isAll = false
                     break
                 }
                 isFirst = false
-                var row = Row(of: statement)
-                let waiting = try row.waiting(frames: frames)
-                bytes += waiting.spec.bytes
-                loaded.append(waiting)
+                do throws(SQLiteError) {
+                    var row = Row(of: statement)
+                    let waiting = try row.waiting(frames: frames)
+                    bytes += waiting.spec.bytes
+                    loaded.append(waiting)
+                } catch {
+                    guard error.isDamage else { throw error }
+                    damaged.append(id)
+                }
             }
         }
-        return .loaded(lane, loaded, isAll: isAll)
+        return .loaded(lane, loaded, isAll: isAll, damaged: damaged)
     }
 
     func survey(now: Timestamp) throws(SQLiteError) -> Survey {

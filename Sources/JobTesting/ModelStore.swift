@@ -86,6 +86,7 @@ public struct ModelStore: Store {
         case .split(let report, let parts, let ids): split(report, parts, ids)
         case .lose(let job, let attempt, let worker, let reason):
             lose(job, attempt, worker, reason)
+        case .spoil(let jobs): facts += jobs.compactMap(soundWork)
         case .cancel(let targets, let ticket): cancel(targets, ticket)
         case .retry(let jobs, let ticket): retry(jobs, ticket)
         case .delete(let jobs, let ticket): delete(jobs, ticket)

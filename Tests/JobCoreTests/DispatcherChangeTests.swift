@@ -200,6 +200,25 @@ import Testing
         #expect(stage.hear(.wrote([.queued(parent)])).queries.isEmpty)
     }
 
+    @Test func `a damaged job fails, and no load need show it until it has`() {
+        var stage = Stage()
+        stage.dispatcher.lanes.markIncomplete(Lane(.standard))
+        let load = stage.hear()
+        let answer = Answer.loaded(Lane(.standard), [waiting(2)], isAll: false, damaged: [one])
+        let heard = stage.hear(.answered(ticket(load), answer))
+        #expect(heard.changes == [.spoil([one])])
+        #expect(heard.orders.count == 1)
+        guard case .load(_, _, _, let known)? = heard.queries.first?.query else { return }
+        #expect(known == [one, JobID(rawValue: 2)])
+        let asked = stage.ask(.statistics)
+        let told = stage.hear(.answered(ticket(asked), .statistics(Statistics())))
+        guard case .statistics(let statistics)? = told.messages.first?.reply else { return }
+        #expect(statistics.alarms == ["The work of 1 jobs in the store is damaged."])
+        let end = JobEnd(id: one, state: .failed, attempt: .none, failure: .damaged)
+        stage.hear(.wrote([.ended(Ended(end: end))]))
+        #expect(stage.dispatcher.damaged.isEmpty)
+    }
+
     @Test func `what children made is asked for again when it could not be read`() {
         var stage = Stage()
         var parent = waiting(1)

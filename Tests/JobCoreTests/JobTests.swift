@@ -7,7 +7,7 @@ import Testing
     static let events: [JobEvent] = [
         .started(two), .succeeded(two), .failed(two, permanent: false),
         .failed(two, permanent: true), .lost(two), .putBack(two), .brokenOff(two),
-        .split(two, children: 3), .childSucceeded, .childFailed, .cancel, .retry,
+        .split(two, children: 3), .childSucceeded, .childFailed, .cancel, .retry, .spoiled,
     ]
     /// The states as they are met, the attempt being 1, or 2 where one runs.
     static let situations = [
@@ -17,24 +17,26 @@ import Testing
     static let table: [String: [String]] = [
         "queued": [
             "running", "succeeded", "queued", "failed", "queued", "queued", "cancelled", "queued",
-            "-", "-", "cancelled", "-",
+            "-", "-", "cancelled", "-", "failed",
         ],
-        "waits": ["-", "-", "-", "-", "-", "-", "-", "-", "queued", "failed", "cancelled", "-"],
+        "waits": [
+            "-", "-", "-", "-", "-", "-", "-", "-", "queued", "failed", "cancelled", "-", "-",
+        ],
         "running": [
             "-", "succeeded", "queued", "failed", "queued", "queued", "cancelled", "queued", "-",
-            "-", "cancelled", "-",
+            "-", "cancelled", "-", "failed",
         ],
         "writing": [
             "-", "succeeded", "queued", "failed", "queued", "queued", "cancelled", "queued", "-",
-            "-", "running", "-",
+            "-", "running", "-", "failed",
         ],
         "called off": [
             "-", "succeeded", "cancelled", "cancelled", "cancelled", "cancelled", "cancelled", "-",
-            "-", "-", "running", "-",
+            "-", "-", "running", "-", "failed",
         ],
-        "succeeded": Array(repeating: "-", count: 12),
-        "failed": Array(repeating: "-", count: 11) + ["queued"],
-        "cancelled": Array(repeating: "-", count: 11) + ["queued"],
+        "succeeded": Array(repeating: "-", count: 13),
+        "failed": Array(repeating: "-", count: 11) + ["queued", "-"],
+        "cancelled": Array(repeating: "-", count: 11) + ["queued", "-"],
     ]
 
     @Test(arguments: situations)

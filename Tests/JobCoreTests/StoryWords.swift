@@ -12,7 +12,7 @@ func words(_ event: Event) -> String {
 
 func words(_ answer: Answer) -> String {
     switch answer {
-    case .loaded(let lane, let jobs, let isAll):
+    case .loaded(let lane, let jobs, let isAll, _):
         "\(words(lane)) has \(jobs.map(\.id.rawValue))\(isAll ? "" : " and more")"
     case .surveyed(let survey):
         "ready \(survey.ready.map(words)), paused \(survey.paused.map(\.rawValue))"
@@ -59,6 +59,7 @@ func words(_ change: Change) -> String {
         "\(isPaused ? "pause" : "resume") \(queue?.rawValue ?? "all")"
     case .reserve(let id): "reserve \(id)"
     case .closeFile(let file): "close file \(file.rawValue)"
+    case .spoil(let jobs): "spoil \(jobs.map(\.rawValue))"
     case .expire(let jobs, _, _): "expire \(jobs.map(\.rawValue))"
     }
 }

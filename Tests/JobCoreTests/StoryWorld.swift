@@ -372,7 +372,7 @@ extension Change {
         case .cancel(_, let ticket), .retry(_, let ticket), .delete(_, let ticket),
             .setPaused(_, _, let ticket), .expire(_, _, let ticket):
             ticket
-        case .start, .settle, .split, .lose, .reserve, .closeFile: nil
+        case .start, .settle, .split, .lose, .spoil, .reserve, .closeFile: nil
         }
     }
 }

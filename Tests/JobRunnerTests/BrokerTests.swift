@@ -98,6 +98,7 @@ import ZeroMQ
         Broker.Desk(
             inbox: others.inbox,
             staff: others.staff,
+            shelf: ReportShelf(),
             ear: Ear(Catalog()),
             peers: Peers(nil),
             limits: MessageLimits(frames: 16, bytes: 1 << 20),

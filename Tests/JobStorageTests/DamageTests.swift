@@ -71,7 +71,7 @@ import Testing
             if (try? reader.answer(.show([id]))) == nil { errors += 1 }
         }
         let loading = Query.load(Lane(.standard), limit: 100, now: now)
-        if case .loaded(_, let jobs, _)? = try? reader.answer(loading) {
+        if case .loaded(_, let jobs, _, _)? = try? reader.answer(loading) {
             for job in jobs where ledger.waiting[job.id]?.body != job.spec.body {
                 Issue.record("job \(job.id.rawValue) is loaded with other work")
             }
@@ -121,6 +121,108 @@ import Testing
             if errors > 0 { noticed += 1 }
         }
         print("Damage, seeds from \(first): noticed in \(noticed) of \(count) files")
+    }
+
+    // MARK: One damaged job
+
+    /// Changes one byte of the work of these jobs, behind the store's back.
+    private func spoil(_ ids: Int64...) throws {
+        let connection = try Connection(path: directory.store, mode: .readWrite)
+        for id in ids {
+            let body = "replace(body, 'select', 'delete')"
+            try connection.run("UPDATE jobs SET body = \(body) WHERE id = \(id)")
+        }
+    }
+
+    private func insert(_ count: Int64, into store: JobStore, parts: Int = 1) throws {
+        let specs = (1...count).map { makeSpec(#"{"sql":"select \#($0)"}"#, parts: parts) }
+        let jobs = specs.map { makeJob($0) }
+        let insertion = Insertion(jobs: jobs, ids: 1...count, ticket: Ticket(rawValue: 1))
+        _ = try store.commit([.insert(insertion)], at: now)
+    }
+
+    private func ends(_ facts: [Fact]) -> [JobEnd] {
+        facts.compactMap { fact in
+            guard case .ended(let ended) = fact else { return nil }
+            return ended.end
+        }
+    }
+
+    @Test func `a damaged job holds up nobody, and fails as soon as it is met`() throws {
+        let store = try JobStore(path: directory.store)
+        try insert(4, into: store)
+        try spoil(2)
+        let ids = (1...Int64(4)).map(JobID.init)
+        let loading = Query.load(Lane(.standard), limit: 9, now: now)
+        guard case .loaded(_, let jobs, let isAll, let damaged) = try store.answer(loading) else {
+            return
+        }
+        #expect(jobs.map(\.id) == [ids[0], ids[2], ids[3]])
+        #expect(isAll)
+        #expect(damaged == [ids[1]])
+        // What the reader takes to be damaged is looked at once more.
+        let facts = try store.commit([.spoil([ids[1], ids[2], JobID(rawValue: 9)])], at: now)
+        #expect(ends(facts).map(\.id) == [ids[1]])
+        #expect(ends(facts).first?.failure == .damaged)
+        #expect(facts.last == .queued(jobs[1]))
+    }
+
+    @Test func `a run whose job is damaged meanwhile ends its job alone`() throws {
+        let store = try JobStore(path: directory.store)
+        try insert(4, into: store, parts: 2)
+        try spoil(1, 2, 3)
+        let ids = (1...Int64(4)).map(JobID.init)
+        let parts = [Part(body: []), Part(body: [])]
+        let facts = try store.commit(
+            [
+                .settle(makeReport(ids[0], 1, .failed(glitch))),
+                .lose(ids[1], Attempt(rawValue: 1), worker, reason: "It is gone."),
+                .split(makeReport(ids[2], 1, .split(parts)), parts: parts, ids: 10...11),
+                .settle(makeReport(ids[3], 1, .putBack)),
+            ],
+            at: now
+        )
+        #expect(ends(facts).map(\.id) == Array(ids.prefix(3)))
+        #expect(ends(facts).allSatisfy { $0.failure == .damaged })
+        #expect(facts.count == 4)
+    }
+
+    @Test func `a job that was running and is damaged does not keep a start from succeeding`()
+        throws
+    {
+        let store = try JobStore(path: directory.store)
+        try insert(3, into: store)
+        let ids = (1...Int64(3)).map(JobID.init)
+        for id in ids {
+            let start = Change.start(id, Attempt(rawValue: 1), worker, at: now)
+            _ = try store.commit([start], at: now)
+        }
+        try spoil(1)
+        let connection = try Connection(path: directory.store, mode: .readWrite)
+        try connection.run("UPDATE jobs SET losses = 1 << 40 WHERE id = 2")
+        let recovery = try store.recover(inFlight: [], at: now)
+        #expect(recovery.lost.isEmpty)
+        #expect(
+            try store.answer(.ends([ids[0]]))
+                == .ends(
+                    [
+                        JobEnd(
+                            id: ids[0],
+                            state: .failed,
+                            attempt: Attempt(rawValue: 1),
+                            failure: .damaged
+                        )
+                    ],
+                    isIssued: [true]
+                )
+        )
+        let loading = Query.load(Lane(.standard), limit: 9, now: now)
+        guard case .loaded(_, let jobs, _, _) = try store.answer(loading) else { return }
+        #expect(jobs.map(\.id) == [ids[2]])
+        // Of the one whose row makes no sense nothing can be said: it stays as it is.
+        let report = makeReport(ids[1], 1, success())
+        let late = Fact.cameLate(ids[1], Attempt(rawValue: 1))
+        #expect(try store.commit([.settle(report)], at: now) == [late])
     }
 
     @Test(arguments: [1, 2, 3, 5, 8, 13, 30])

@@ -68,7 +68,7 @@ import Testing
         #expect(refusal.code == "key_conflict")
         let late = QueueName(rawValue: "late") ?? .standard
         guard
-            case .loaded(_, let waiting, _) = try store.answer(
+            case .loaded(_, let waiting, _, _) = try store.answer(
                 .load(Lane(late), limit: 9, now: now)
             )
         else { return }

@@ -153,7 +153,7 @@ import Testing
 
         _ = try store.recover(inFlight: [], at: early)
         guard
-            case .loaded(_, let jobs, let isAll) = try store.answer(
+            case .loaded(_, let jobs, let isAll, _) = try store.answer(
                 .load(Lane(.standard), limit: 10, now: early)
             )
         else { throw StoreUnderTest.Missing() }

@@ -97,7 +97,7 @@ final class StoreUnderTest {
         except known: Set<JobID> = []
     ) throws -> (jobs: [Waiting], isAll: Bool) {
         let query = Query.load(Lane(queue, turns), limit: limit, now: now, except: known)
-        guard case .loaded(_, let jobs, let isAll) = try ask(query) else { throw Missing() }
+        guard case .loaded(_, let jobs, let isAll, _) = try ask(query) else { throw Missing() }
         return (jobs, isAll)
     }
 

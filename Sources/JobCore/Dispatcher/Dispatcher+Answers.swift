@@ -8,7 +8,8 @@ extension Dispatcher {
         }
 
         switch (purpose, answer) {
-        case (.load(let lane), .loaded(_, let jobs, let isAll)):
+        case (.load(let lane), .loaded(_, let jobs, let isAll, let damaged)):
+            spoil(damaged)
             let divided = lanes.loaded(jobs, of: lane, isAll: isAll) {
                 [active, leaving, returning, stopping] in
                 active[$0] != nil || leaving[$0] != nil || returning[$0] != nil
@@ -60,10 +61,22 @@ extension Dispatcher {
         guard !wanted.isEmpty else { return }
         // Else large jobs that run, and that the store still takes to be queued, would be all that
         // a load has room for.
-        let known = Set(active.keys).union(leaving.keys).union(returning.keys).union(stopping.keys)
+        let known = Set(active.keys).union(leaving.keys).union(returning.keys)
+            .union(stopping.keys).union(damaged)
         for (lane, limit) in wanted {
             ask(.load(lane, limit: limit, now: now, except: known), for: .load(lane))
         }
+    }
+
+    /// Has these jobs fail, so that whoever waits for them hears it. One that is known here can run
+    /// all the same.
+    mutating func spoil(_ jobs: [JobID]) {
+        let found = jobs.filter {
+            active[$0] == nil && !lanes.contains($0) && damaged.insert($0).inserted
+        }
+        guard !found.isEmpty else { return }
+        damageCount += found.count
+        decisions.changes.append(.spoil(found))
     }
 
     /// Pause before an unreadable store is asked again, in ms.
@@ -257,6 +270,9 @@ extension Dispatcher {
         if lacksWorkers {
             let (missing, all) = (missingWorkers, plan.about.workers)
             found.alarms.append("\(missing) of \(all) workers cannot be started.")
+        }
+        if damageCount > 0 {
+            found.alarms.append("The work of \(damageCount) jobs in the store is damaged.")
         }
         if !abandoned.isEmpty {
             found.alarms.append("\(abandoned.count) workers do not stop and were replaced.")

@@ -25,7 +25,9 @@ extension Dispatcher {
             if active[job] == nil { settleUnbegun(job, attempt, at: now) }
         case .cameLate(let job, let attempt):
             unsettled.remove(job)
-            if active[job] == attempt { settled(job) }
+            guard active[job] == attempt else { return }
+            settled(job)
+            spoil([job])  // No other run was heard of: the store cannot read the job's row.
         case .changed(let ticket, let count, let unfit): changed(ticket, count, unfit, at: now)
         case .paused(let isPaused, let queues, let ticket): paused(isPaused, queues, ticket)
         case .reserved(let last):
@@ -44,6 +46,7 @@ extension Dispatcher {
         active[job] = nil
         gathering[job] = nil
         unsettled.remove(job)
+        damaged.remove(job)
         lanes.ended(job)
     }
 

@@ -73,6 +73,10 @@ public struct Dispatcher: Sendable {
     /// Jobs to be retried, likewise: until then no load may bring them, whose end is perhaps not
     /// heard of yet.
     var returning: [JobID: Int] = [:]
+    /// Ready jobs that are damaged and have not failed yet: no load need show them.
+    var damaged: Set<JobID> = []
+    /// Damaged jobs that were met.
+    var damageCount = 0
     /// Bytes of the jobs that were taken in and are not written yet.
     var unwrittenBytes = 0
     var unsettled = Unsettled()

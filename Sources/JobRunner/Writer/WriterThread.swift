@@ -185,7 +185,8 @@ extension Change {
         case .insert(let insertion): insertion.jobs.count
         case .split(_, let parts, _): parts.count
         case .cancel(let targets, _): targets.count
-        case .retry(let jobs, _), .delete(let jobs, _), .expire(let jobs, _, _): jobs.count
+        case .retry(let jobs, _), .delete(let jobs, _), .expire(let jobs, _, _), .spoil(let jobs):
+            jobs.count
         case .start, .settle, .lose, .setPaused, .reserve, .closeFile: 1
         }
     }
@@ -208,7 +209,7 @@ extension Change {
         case .cancel(_, let ticket), .retry(_, let ticket), .delete(_, let ticket),
             .setPaused(_, _, let ticket), .expire(_, _, let ticket):
             ticket
-        case .start, .settle, .split, .lose, .reserve, .closeFile: nil
+        case .start, .settle, .split, .lose, .spoil, .reserve, .closeFile: nil
         }
     }
 }
