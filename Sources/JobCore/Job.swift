@@ -27,6 +27,13 @@ public struct Job: Equatable, Sendable {
     /// looks for its receipt and does nothing else.
     public static let lossesMax = 3
 
+    /// Pause before a job is divided for which there are too many parts, in ms.
+    public static let crowdedMs: Int64 = 1_000
+
+    /// When the parts of a job are ready that is divided now: before it was, so that they come
+    /// before all that came later, and no more jobs are divided than there are workers.
+    public func partsReadyAt(now: Timestamp) -> Timestamp { min(readyAt, now).adding(ms: -1) }
+
     public init(id: JobID, readyAt: Timestamp, writes: Bool = false, retry: RetryPolicy = .standard)
     {
         self.init(
@@ -85,7 +92,7 @@ public struct Job: Equatable, Sendable {
         switch event {
         case .started(let run): try begin(run, event)
         case .succeeded(let run), .failed(let run, _), .lost(let run), .putBack(let run),
-            .brokenOff(let run), .split(let run, _):
+            .brokenOff(let run), .split(let run, _), .crowded(let run):
             if state == .queued { try begin(run, event) }
             try endRun(event, run, at: now)
         case .childSucceeded, .childFailed: try childEnded(event, at: now)
@@ -122,6 +129,7 @@ public struct Job: Equatable, Sendable {
             losses += 1
             queueAgain(at: losses < Self.lossesMax + (writes ? 1 : 0) ? now : nil)
         case .putBack: queueAgain(at: readyAt)
+        case .crowded: queueAgain(at: now.adding(ms: Self.crowdedMs))
         case .split(_, let children) where children > 0 && !isSplit && !cancelRequested:
             state = .queued
             isSplit = true

@@ -17,6 +17,9 @@ public enum JobEvent: Equatable, Sendable {
     case brokenOff(Attempt)
     /// The run divided the job into this many children, which it waits for from now on.
     case split(Attempt, children: Int)
+    /// The run divided the job, and there are as many parts as there may be: it is divided again
+    /// later.
+    case crowded(Attempt)
     /// One child has succeeded.
     case childSucceeded
     /// A child has failed or was cancelled, and the whole with it.

@@ -13,7 +13,7 @@ public struct Limits: Equatable, Sendable {
     public var unwrittenBytes = 128 << 20
     /// Ids in one request.
     public var requestIDs = 10_000
-    /// Jobs that have not ended, in all queues.
+    /// Jobs that have not ended, in all queues; and as many parts of divided jobs beside them.
     public var waitingJobs: Int64 = 10_000_000
     /// Names of queues that have jobs or are paused. A look for work asks for each of them.
     public var queues = 1_000

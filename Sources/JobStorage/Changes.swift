@@ -171,13 +171,18 @@ enum Changes: Int, StatementList {
             ON CONFLICT (name) DO UPDATE SET is_paused = excluded.is_paused
             """
         case .pauseAll: "UPDATE queues SET is_paused = :is_paused RETURNING name"
-        default: "UPDATE marks SET highest_id = :highest_id, reserved_up_to = :reserved_up_to"
+        default:
+            """
+            UPDATE marks
+               SET highest_id = :highest_id, reserved_up_to = :reserved_up_to,
+                   open_parts = :open_parts
+            """
         }
     }
 
     private var startText: String {
         switch self {
-        case .marks: "SELECT highest_id, reserved_up_to FROM marks"
+        case .marks: "SELECT highest_id, reserved_up_to, open_parts FROM marks"
         case .openJobs: "SELECT total(queued + running) FROM queues"
         case .queueNames: "SELECT name FROM queues"
         case .newestRun: "SELECT id, stopped_at, started_at FROM runs ORDER BY id DESC LIMIT 1"

@@ -15,6 +15,10 @@ extension Commit {
             facts.append(.cameLate(report.job, report.attempt))
             return
         }
+        guard hasRoom(for: parts.count) else {
+            guard let crowded = before.after(.crowded(report.attempt), at: now) else { return }
+            return try conclude(before.job, crowded)
+        }
         guard let spec = try work(of: report.job)?.spec else { return try spoil(before) }
         var children: [Waiting] = []
         for (place, part) in parts.enumerated() {
@@ -23,13 +27,22 @@ extension Commit {
             try insert(
                 Submission(spec: child, fingerprint: 0),
                 as: id,
-                of: .child(of: report.job, part: place + 1),
+                of: .child(of: before.job, part: place + 1),
                 file: nil
             )
-            children.append(Waiting(id: id, next: Attempt.none.next, readyAt: now, spec: child))
+            let readyAt = before.job.partsReadyAt(now: now)
+            children.append(
+                Waiting(id: id, next: Attempt.none.next, readyAt: readyAt, spec: child)
+            )
         }
+        marks.openParts += Int64(parts.count)
         try conclude(before.job, after)
         facts.append(.split(report.job, children: children))
+    }
+
+    /// There may be as many parts as jobs; and whatever its parts, one job can always be divided.
+    private func hasRoom(for parts: Int) -> Bool {
+        marks.openParts <= 0 || marks.openParts + Int64(parts) <= limits.waitingJobs
     }
 
     /// `failure` is why the parent fails with this child; nil when the child succeeded.

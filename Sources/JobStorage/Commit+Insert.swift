@@ -74,7 +74,7 @@ extension Commit {
     /// Whose job a new one is, or whose child, and which.
     enum Descent {
         case client(Owner)
-        case child(of: JobID, part: Int)
+        case child(of: Job, part: Int)
     }
 
     mutating func insert(
@@ -86,7 +86,11 @@ extension Commit {
         let spec = submission.spec
         var values = Parameters(of: changes[.insertJob])
         try values.add(id)
-        try values.add(submission.readyAt(now: now))
+        if case .child(let parent, _) = descent {
+            try values.add(parent.partsReadyAt(now: now))
+        } else {
+            try values.add(submission.readyAt(now: now))
+        }
         try values.add(now)
         try values.add(spec)
         try values.add(submission.key)
@@ -96,7 +100,7 @@ extension Commit {
             try values.add(Int64?.none)
             try values.add(Int64?.none)
         case .child(let parent, let part):
-            try values.add(parent)
+            try values.add(parent.id)
             try values.add(part)
         }
         try values.add(file?.rawValue)

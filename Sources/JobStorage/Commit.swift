@@ -126,10 +126,14 @@ struct Commit {
 
     // MARK: - Counting
 
-    /// Children are hidden: they count for their parent.
+    /// Children are hidden: they count for their parent, and as parts.
     private mutating func count(_ stored: Stored, from before: JobState) {
         let state = stored.job.state
-        guard stored.parent == nil, state != before else { return }
+        guard state != before else { return }
+        guard stored.parent == nil else {
+            if state.isFinal != before.isFinal { marks.openParts += state.isFinal ? -1 : 1 }
+            return
+        }
         add(-1, in: before, of: stored.queue, stored.file)
         add(1, in: state, of: stored.queue, stored.file)
     }
@@ -146,8 +150,10 @@ struct Commit {
         try writeCounts()
         if marks.highestID != marksBefore.highestID
             || marks.reservedUpTo != marksBefore.reservedUpTo
+            || marks.openParts != marksBefore.openParts
         {
-            try changes.with(.saveMarks, marks.highestID, marks.reservedUpTo).run()
+            let marks = [marks.highestID, marks.reservedUpTo, marks.openParts]
+            try changes.with(.saveMarks, marks[0], marks[1], marks[2]).run()
         }
         for (file, difference) in openOfFiles.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
             let open = try changes.with(.countFile, difference, file.rawValue)

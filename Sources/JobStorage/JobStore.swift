@@ -134,18 +134,20 @@ struct Marks: Equatable {
     var reservedUpTo: Int64
     /// Jobs that have not ended, in all queues, children apart.
     var openJobs: Int64
+    /// Parts of divided jobs that have not ended.
+    var openParts: Int64
     var queues: Set<QueueName>
 
     /// Numbers that can have come about by counting.
     static let possible: ClosedRange<Int64> = 0...(1 << 53)
 
     init(by changes: Prepared<Changes>) throws(SQLiteError) {
-        let ids = try changes[.marks].first { ($0.integer(0), $0.integer(1)) }
+        let ids = try changes[.marks].first { ($0.integer(0), $0.integer(1), $0.integer(2)) }
         openJobs = try changes[.openJobs].first { $0.integer(0) } ?? 0
         guard let ids, Self.possible.contains(ids.0), Self.possible.contains(ids.1),
             Self.possible.contains(openJobs)
         else { throw .damage("the ids that are taken are not known") }
-        (highestID, reservedUpTo) = ids
+        (highestID, reservedUpTo, openParts) = ids
         queues = try Self.queues(by: changes)
     }
 

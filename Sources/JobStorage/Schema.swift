@@ -195,6 +195,8 @@ enum Schema {
         ALTER TABLE result_parts ADD COLUMN checksum INTEGER;   -- of the row
         """
 
+    /// Parts of divided jobs are counted.
+    ///
     /// Ready jobs stand apart by the turns that they need, see `Turns`: what waits for a turn is
     /// not walked through to find what does not. It is no generated column, for `VACUUM` fails on
     /// those in tables with such checks.
@@ -209,5 +211,10 @@ enum Schema {
         DROP INDEX jobs_ready;
         CREATE INDEX jobs_ready ON jobs (queue, turns, priority DESC, ready_at, id)
             WHERE state = 'queued' AND waits_for = 0;
+
+        ALTER TABLE marks ADD COLUMN open_parts INTEGER NOT NULL DEFAULT 0;  -- that have not ended
+        UPDATE marks SET open_parts = (
+            SELECT count(*) FROM jobs
+             WHERE parent_id IS NOT NULL AND (state = 'queued' OR state = 'running'));
         """
 }

@@ -35,7 +35,7 @@ public struct StoreCheckup {
             }
         ]
         found.append(look(at: "rows", by: Self.strays))
-        found.append(look(at: "counters", by: [Self.counters, Self.openOfFiles]))
+        found.append(look(at: "counters", by: [Self.counters, Self.openParts, Self.openOfFiles]))
         if whole { found.append(isOlder ? Self.noSums : look(at: "sums", sums)) }
         return found
     }
@@ -132,6 +132,14 @@ public struct StoreCheckup {
                || 'says ' || kept
           FROM both
          WHERE kept <> counted
+        """
+
+    private static let openParts = """
+        SELECT found || ' parts have not ended, and their counter says ' || open_parts
+          FROM marks
+          JOIN (SELECT count(*) AS found FROM jobs
+                 WHERE parent_id IS NOT NULL AND (state = 'queued' OR state = 'running'))
+         WHERE open_parts <> found
         """
 
     private static let openOfFiles = """

@@ -55,6 +55,14 @@ extension ModelStore {
             facts.append(.cameLate(report.job, report.attempt))
             return
         }
+        let open = entries.values.count { $0.parent != nil && !$0.job.state.isFinal }
+        guard open == 0 || Int64(open + parts.count) <= limits.waitingJobs else {
+            if let crowded = entry(report.job, after: .crowded(report.attempt)) {
+                conclude(crowded)
+            }
+            return
+        }
+        let readyAt = entries[report.job]?.job.partsReadyAt(now: now) ?? now
         var children: [Waiting] = []
         for (place, (part, id)) in zip(parts, ids).enumerated() {
             var spec = parent.spec
@@ -67,10 +75,13 @@ extension ModelStore {
             spec.keepMs = nil
             let id = JobID(rawValue: id)
             insert(Submission(spec: spec, fingerprint: 0), as: id)
+            entries[id]?.job = Job(id: id, readyAt: readyAt, retry: spec.retry)
             entries[id]?.parent = report.job
             entries[id]?.part = place + 1
             entries[id]?.owner = parent.owner
-            children.append(Waiting(id: id, next: Attempt(rawValue: 1), readyAt: now, spec: spec))
+            children.append(
+                Waiting(id: id, next: Attempt(rawValue: 1), readyAt: readyAt, spec: spec)
+            )
         }
         conclude(parent)
         facts.append(.split(report.job, children: children))

@@ -8,6 +8,7 @@ import Testing
         .started(two), .succeeded(two), .failed(two, permanent: false),
         .failed(two, permanent: true), .lost(two), .putBack(two), .brokenOff(two),
         .split(two, children: 3), .childSucceeded, .childFailed, .cancel, .retry, .spoiled,
+        .crowded(two),
     ]
     /// The states as they are met, the attempt being 1, or 2 where one runs.
     static let situations = [
@@ -17,26 +18,27 @@ import Testing
     static let table: [String: [String]] = [
         "queued": [
             "running", "succeeded", "queued", "failed", "queued", "queued", "cancelled", "queued",
-            "-", "-", "cancelled", "-", "failed",
+            "-", "-", "cancelled", "-", "failed", "queued",
         ],
         "waits": [
             "-", "-", "-", "-", "-", "-", "-", "-", "queued", "failed", "cancelled", "-", "-",
+            "-",
         ],
         "running": [
             "-", "succeeded", "queued", "failed", "queued", "queued", "cancelled", "queued", "-",
-            "-", "cancelled", "-", "failed",
+            "-", "cancelled", "-", "failed", "queued",
         ],
         "writing": [
             "-", "succeeded", "queued", "failed", "queued", "queued", "cancelled", "queued", "-",
-            "-", "running", "-", "failed",
+            "-", "running", "-", "failed", "queued",
         ],
         "called off": [
             "-", "succeeded", "cancelled", "cancelled", "cancelled", "cancelled", "cancelled", "-",
-            "-", "-", "running", "-", "failed",
+            "-", "-", "running", "-", "failed", "cancelled",
         ],
-        "succeeded": Array(repeating: "-", count: 13),
-        "failed": Array(repeating: "-", count: 11) + ["queued", "-"],
-        "cancelled": Array(repeating: "-", count: 11) + ["queued", "-"],
+        "succeeded": Array(repeating: "-", count: 14),
+        "failed": Array(repeating: "-", count: 11) + ["queued", "-", "-"],
+        "cancelled": Array(repeating: "-", count: 11) + ["queued", "-", "-"],
     ]
 
     @Test(arguments: situations)
@@ -63,7 +65,7 @@ import Testing
         let other = Attempt(rawValue: attempt)
         let events: [JobEvent] = [
             .started(other), .succeeded(other), .failed(other, permanent: false), .lost(other),
-            .putBack(other), .brokenOff(other), .split(other, children: 2),
+            .putBack(other), .brokenOff(other), .split(other, children: 2), .crowded(other),
         ]
         for event in events {
             var job = makeJob(situation)

@@ -101,6 +101,63 @@ import Testing
     }
 
     @Test(arguments: Kind.allCases)
+    func `parts are bounded as jobs are, and one job can always be divided`(kind: Kind) throws {
+        var limits = Limits()
+        limits.waitingJobs = 4
+        let store = try StoreUnderTest(kind, limits: limits)
+        let (first, children, _) = try divide(store)
+        let second = try store.insert(makeJob(makeSpec(queue: late, parts: 2)))[0]
+        let parts = [Part(body: []), Part(body: [])]
+        let split = Change.split(
+            makeReport(second, 1, .split(parts)),
+            parts: parts,
+            ids: store.ids(2)
+        )
+        let crowded = try store.commit(split)
+        guard case .queued(let waiting)? = crowded.first else {
+            Issue.record("\(crowded)")
+            return
+        }
+        #expect(waiting.readyAt == store.now.adding(ms: Job.crowdedMs))
+        #expect(waiting.next == Attempt(rawValue: 2))
+        _ = try store.commit(.settle(makeReport(children[0], 1, success())))
+        let again = Change.split(
+            makeReport(second, 2, .split(parts)),
+            parts: parts,
+            ids: store.ids(2)
+        )
+        #expect(
+            try store.commit(again).last
+                == .split(second, children: try store.load(late).jobs.filter { $0.id > second })
+        )
+        _ = try store.commit(.cancel([Target(first), Target(second)], store.ticket()))
+        let (whole, many) = (
+            try store.insert(makeJob(makeSpec(queue: late, parts: 6)))[0],
+            (0..<6).map { _ in Part(body: []) }
+        )
+        let large = Change.split(makeReport(whole, 1, .split(many)), parts: many, ids: store.ids(6))
+        guard case .split? = try store.commit(large).last else {
+            Issue.record("A job of many parts is never divided.")
+            return
+        }
+        #expect(try store.counts().open == 1)
+    }
+
+    @Test(arguments: Kind.allCases)
+    func `parts come before all that came after their parent`(kind: Kind) throws {
+        let store = try StoreUnderTest(kind)
+        let jobs = try store.insert(
+            makeJob(makeSpec(queue: late, parts: 2)),
+            makeJob(makeSpec(queue: late, parts: 2))
+        )
+        let parts = [Part(body: []), Part(body: [])]
+        let report = makeReport(jobs[0], 1, .split(parts))
+        store.now = store.now.adding(ms: 50)
+        _ = try store.commit(.split(report, parts: parts, ids: store.ids(2)))
+        #expect(try store.load(late).jobs.map(\.id.rawValue) == [3, 4, 2])
+    }
+
+    @Test(arguments: Kind.allCases)
     func `a job is divided once`(kind: Kind) throws {
         let store = try StoreUnderTest(kind)
         let (parent, _, _) = try divide(store)

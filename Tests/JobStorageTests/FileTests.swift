@@ -192,7 +192,7 @@ import Testing
         "UPDATE jobs SET part = 1",
         "UPDATE queues SET queued = -1",
         "UPDATE queues SET is_paused = 2",
-        "INSERT INTO marks VALUES (2, 0, 0)",
+        "INSERT INTO marks VALUES (2, 0, 0, 0)",
         "INSERT INTO results VALUES (1, 1, 'json', NULL, 7, 0, x'00', NULL)",
         "INSERT INTO spool_files VALUES (1, 'a', 'a', 1, 'a', 0, 1, 1, 2, 0)",
     ])
