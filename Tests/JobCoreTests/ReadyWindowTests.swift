@@ -53,6 +53,17 @@ import Testing
         #expect(takeAll(&window) == [5_000])
     }
 
+    @Test func `jobs that come and go behind one that waits cost no memory`() {
+        var window = ReadyWindow()
+        window.add(waiting(1))
+        for id in Int64(2)...20_000 {
+            window.add(waiting(id, readyAt: id))
+            remove(waiting(id, readyAt: id).place, from: &window, expecting: true)
+            #expect(window.places <= 1_024)
+        }
+        #expect(takeAll(&window) == [1])
+    }
+
     @Test(arguments: UInt64(1)...50)
     func `it does what a plain list does`(seed: UInt64) {
         var chance = SeededGenerator(seed: seed)

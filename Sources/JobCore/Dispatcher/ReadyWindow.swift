@@ -2,7 +2,7 @@
 ///
 /// A place in it is known by what orders it, so a cancelled job goes at once, wherever it stands.
 struct ReadyWindow {
-    /// One priority's jobs. Those before `first` were taken; an empty slot was removed.
+    /// One priority's jobs. Those before `first` are gone; so is any with an empty slot.
     fileprivate struct Lane {
         struct Slot {
             let readyAt: Timestamp
@@ -13,6 +13,8 @@ struct ReadyWindow {
         let priority: Int
         var slots: [Slot] = []
         var first = 0
+        /// Slots that are not empty.
+        var count = 0
     }
 
     /// Highest priority first; none is empty, and each begins with a job.
@@ -20,6 +22,8 @@ struct ReadyWindow {
     private(set) var count = 0
 
     var isEmpty: Bool { count == 0 }
+    /// Places in memory, those of jobs that are gone among them.
+    var places: Int { lanes.reduce(0) { $0 + $1.slots.count } }
 
     /// The job that starts next by priority.
     var best: Waiting? { lanes.first?.head }
@@ -55,13 +59,14 @@ struct ReadyWindow {
 }
 
 extension ReadyWindow.Lane {
-    var isEmpty: Bool { first == slots.count }
+    var isEmpty: Bool { count == 0 }
     /// Nil only when the lane is empty: it begins with a job.
     var tail: Waiting? { slots[first...].last { $0.job != nil }?.job }
     var head: Waiting? { isEmpty ? nil : slots[first].job }
 
     mutating func insert(_ job: Waiting) {
         let slot = Slot(readyAt: job.readyAt, id: job.id, job: job)
+        defer { count += 1 }
         // Nearly always at the end: jobs come in the order in which they are ready.
         guard let last = slots.last, (slot.readyAt, slot.id) <= (last.readyAt, last.id), !isEmpty
         else {
@@ -81,9 +86,11 @@ extension ReadyWindow.Lane {
             return false
         }
         slots[place].job = nil
+        count -= 1
         while first < slots.count, slots[first].job == nil { first += 1 }
-        if first >= 1_024 && first * 2 >= slots.count {
-            slots.removeFirst(first)
+        // Half of them are empty, wherever they stand: before the first, or behind one that waits.
+        if slots.count >= 1_024 && count * 2 <= slots.count {
+            slots.removeAll { $0.job == nil }
             first = 0
         }
         return true
