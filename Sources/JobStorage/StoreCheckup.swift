@@ -35,7 +35,8 @@ public struct StoreCheckup {
             }
         ]
         found.append(look(at: "rows", by: Self.strays))
-        found.append(look(at: "counters", by: [Self.counters, Self.openParts, Self.openOfFiles]))
+        let counters = [Self.counters, Self.openOfFiles] + (isOlder ? [] : [Self.openParts])
+        found.append(look(at: "counters", by: counters))
         if whole { found.append(isOlder ? Self.noSums : look(at: "sums", sums)) }
         return found
     }

@@ -304,7 +304,7 @@ import Testing
         _ = try store.commit([.insert(insertion)], at: now)
         let query = Query.load(Lane(.standard, Turns(writes: "shop")), limit: 9, now: now)
         func load() throws -> Spec? {
-            guard case .loaded(_, let jobs, _) = try store.answer(query) else { return nil }
+            guard case .loaded(_, let jobs, _, _) = try store.answer(query) else { return nil }
             return jobs.first?.spec
         }
         #expect(try load() == spec)
