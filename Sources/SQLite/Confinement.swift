@@ -87,30 +87,23 @@ extension Connection {
     /// SQLITE_MAX_PAGE_COUNT of all versions that have at least 3.33's.
     private static let mostPages: Int64 = 1_073_741_823
 
-    /// Numbers that move with every change of a schema, and back when the change is undone.
-    public struct SchemaMark: Equatable, Sendable {
-        let file: Value?
-        /// Of temporary tables, views and triggers. These live as long as the connection and
-        /// shadow those of the file: when this has moved, do not give it to somebody else.
-        public let temporary: Value?
+    /// Moves with every change of the file's schema, and back when the change is undone.
+    public var schemaVersion: Int64 {
+        get throws(SQLiteError) { try number("PRAGMA main.schema_version") }
     }
 
-    public var schemaMark: SchemaMark {
-        get throws(SQLiteError) {
-            try unconfined { () throws(SQLiteError) in
-                SchemaMark(
-                    file: try row("PRAGMA main.schema_version")?.first,
-                    temporary: try row("PRAGMA temp.schema_version")?.first
-                )
-            }
-        }
+    /// True once temporary tables, views or triggers were made. They live as long as the connection
+    /// and shadow those of the file: do not give it to somebody else.
+    public var hadTemporaryObjects: Bool {
+        get throws(SQLiteError) { try number("PRAGMA temp.schema_version") != 0 }
     }
 
     /// Looks for what the authorizer is not told of: the new name of a table that is renamed, and
     /// the table that REFERENCES names. Such a child can keep rows of ours from being removed, and
     /// run its triggers with them.
     ///
-    /// Call it when the schema has moved, before SQL of ours writes and before the commit.
+    /// Call it when there is something new in a schema, before SQL of ours writes and before the
+    /// commit.
     ///
     /// - Parameter ours: The table whose name is reserved for good reason.
     /// - Throws: `isAuthorization`.
@@ -122,7 +115,7 @@ extension Connection {
         guard case .text(let name)? = name else { return }
         throw SQLiteError(
             extendedCode: SQLITE_AUTH,
-            message: "\(name) has or REFERENCES a name with \(prefix), which is reserved"
+            message: "\(name) bears, or REFERENCES, a name with \(prefix), which is reserved"
         )
     }
 

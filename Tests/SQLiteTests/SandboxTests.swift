@@ -278,14 +278,22 @@ import Testing
         #expect(try refusal(of: sql, on: early).contains("reserved"))
     }
 
-    @Test func `temporary objects are noticed`() throws {
+    @Test func `changes of the schema and temporary objects are noticed`() throws {
         let connection = try confined(.write)
-        let before = try connection.schemaMark
-        try connection.run("CREATE TABLE x (a)")
-        let between = try connection.schemaMark
-        #expect(between != before && between.temporary == before.temporary)
+        let before = try connection.schemaVersion
+        #expect(throws: SQLiteError.self) {
+            try connection.transaction { () throws(SQLiteError) in
+                try connection.run("CREATE TABLE x (a)")
+                try connection.run("CREATE TEMP TABLE y (a)")
+                #expect(try connection.schemaVersion != before)
+                try connection.run("SELECT missing")
+            }
+        }
+        #expect(try connection.schemaVersion == before)
+        #expect(try !connection.hadTemporaryObjects)
         try connection.run("CREATE TEMP VIEW t AS SELECT 'not the real one' AS b")
-        #expect(try connection.schemaMark.temporary != before.temporary)
+        #expect(try connection.hadTemporaryObjects)
+        #expect(try connection.schemaVersion == before)
     }
 
     @Test func `an error that is no refusal keeps its own code`() throws {

@@ -54,7 +54,7 @@ final class ReceiptBook {
     private let author: Author
     private var statements: Statements?
     /// As the last look found it.
-    private var schema: Connection.SchemaMark?
+    private var schemaVersion: Int64?
     /// Jobs with receipts of earlier runs of the program, until they were taken.
     private var leftovers: [JobID] = []
 
@@ -74,7 +74,7 @@ final class ReceiptBook {
     /// Makes the table when there is none, and looks.
     func look(for key: Key) throws(Problem) -> Entry {
         let entry = try found(key)
-        schema = try sqlite { () throws(SQLiteError) in try connection.schemaMark }
+        schemaVersion = try sqlite { () throws(SQLiteError) in try connection.schemaVersion }
         return entry
     }
 
@@ -131,8 +131,9 @@ final class ReceiptBook {
 
     /// Refuses what the job has made of the schema since the look, when it concerns this table.
     func checkSchema() throws(SQLiteError) {
-        guard try connection.schemaMark != schema else { return }
-        try connection.checkReservedNames(but: Self.name)
+        let hasMoved = try connection.schemaVersion != schemaVersion
+        let hasTemporary = try connection.hadTemporaryObjects
+        if hasMoved || hasTemporary { try connection.checkReservedNames(but: Self.name) }
     }
 
     /// A receipt of this outcome; without one, a tombstone.

@@ -34,12 +34,9 @@ struct SQLRun {
             try databases.connection(to: alias, work.mode)
         }
         guard let book else { return try outcome(on: connection, nil) }
-        let before = try? connection.schemaMark
         defer {
-            let after = try? connection.schemaMark
-            if after == nil || after?.temporary != before?.temporary {
-                databases.forget(alias, work.mode)
-            }
+            let isUsedUp = (try? connection.hadTemporaryObjects) != false
+            if isUsedUp { databases.forget(alias, work.mode) }
         }
         return try outcome(on: connection, (book, ReceiptBook.Key(order)))
     }
