@@ -125,6 +125,30 @@ import Testing
         try expectSameProcess()
     }
 
+    @Test func `a process that cannot be started is no fault of the job`() throws {
+        // The runner keeps what it has open, this connection too, and gets nothing new.
+        try client.ask("sys.ping")
+        try limitDescriptors(to: 16)
+        let id = try client.submit(#"{"kernel":"echo","input":1,"max_attempts":1}"#)
+        try eventually("the log says so") { () -> Void? in
+            runner.process.errors.contains("A process for kernels") ? () : nil
+        }
+        try limitDescriptors(to: 1_024)
+        let said = try client.result(id)
+        #expect(said.text == "1", "\(said.head)")
+        try expectSameProcess()
+    }
+
+    private func limitDescriptors(to count: Int) throws {
+        let child = try ChildProcess(
+            "/usr/bin/prlimit",
+            ["--pid", "\(process)", "--nofile=\(count):"],
+            environment: RunnerProcess.environment,
+            directory: runner.directory.path
+        )
+        try #require(try child.waitForEnd() == 0, "\(child.errors)")
+    }
+
     @Test func `a process that has nothing to do sleeps`() throws {
         _ = try client.result(client.submit(#"{"kernel":"echo","input":1}"#))
         let before = try wakes

@@ -37,14 +37,11 @@ final class KernelProcess {
 
     deinit { end() }
 
-    /// Has the order run in the process.
+    /// Has the order run in the process, which `start` has started.
     ///
     /// - Throws: `Lost` when the process has ended although nobody told it to.
     func ending(of order: Order, _ run: KernelRun) throws(Lost) -> Report.Ending {
-        let child: Child
-        do throws(SystemError) { child = try readyChild() } catch {
-            return .failed(Failure(.kernelError, error.summary, hint: error.hint))
-        }
+        guard let child else { throw Lost() }
         let stop = StopOfRun(run, child.process, child.channel, plan.patience)
         do {
             try child.channel.send(Order.frames(for: [order]), stop.insist)
@@ -56,10 +53,11 @@ final class KernelProcess {
         return .failed(Failure(.kernelError, "The run did not stop and was killed."))
     }
 
-    private func readyChild() throws(SystemError) -> Child {
+    /// Has a process ready for the next order.
+    func start() throws(SystemError) {
         if let child {
             // It may have ended since its last run, by a thread that a kernel left behind.
-            if waitpid(child.process, nil, WNOHANG) == 0 { return child }
+            if waitpid(child.process, nil, WNOHANG) == 0 { return }
             close(child.channel.descriptor)
             self.child = nil
         }
@@ -74,9 +72,7 @@ final class KernelProcess {
                 blocking: [SIGTERM, SIGINT, SIGHUP],
                 to: "start a process for kernels"
             )
-            let child = Child(process: process, channel: FrameChannel(descriptor: ours))
-            self.child = child
-            return child
+            child = Child(process: process, channel: FrameChannel(descriptor: ours))
         } catch {
             close(ours)
             throw error

@@ -29,6 +29,8 @@ final class WorkerLoop {
     /// Reports are sent when this many wait, or when the oldest has waited this long.
     private static let reportsTogether = 64
     private static let reportsWaitMicros: Int64 = 500
+    /// Before another process for kernels is tried.
+    private static let startPause = Duration.seconds(1)
 
     private let kit: WorkerKit
     private let post: WorkerPost
@@ -130,7 +132,7 @@ final class WorkerLoop {
         -> Report.Ending
     {
         if order.kind == .compute, !run.isCancelled, let process {
-            return try process.ending(of: order, run)
+            return isStarted(process, run) ? try process.ending(of: order, run) : .putBack
         }
         do {
             // Called off before it began: another attempt may be under way by now. One that writes
@@ -170,6 +172,22 @@ final class WorkerLoop {
             return .failed(failure)
         } catch {
             return .failed(.unreadable(error))
+        }
+    }
+
+    /// Whether there is a process to run it in. That there is none is no fault of the job, which
+    /// goes back to the queue, not too soon.
+    private func isStarted(_ process: KernelProcess, _ run: KernelRun) -> Bool {
+        do throws(SystemError) {
+            try process.start()
+            return true
+        } catch {
+            kit.log.error(
+                "A process for kernels cannot be started.",
+                metadata: ["reason": "\(error.summary)"]
+            )
+            try? run.sleep(for: Self.startPause)
+            return false
         }
     }
 
