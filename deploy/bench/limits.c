@@ -1,7 +1,7 @@
 /* What the machine allows at most, beside which deploy/bench-limits and deploy/bench-peers set the
  * figures of a runner: its writes alone, the disk alone, libzmq alone.
  *
- *   limits writes STORE GROUP JOBS    jobs/s with GROUP jobs a commit, in a store that a runner made
+ *   limits writes STORE GROUP JOBS    jobs/s, GROUP jobs a commit, in a store that a runner made
  *   limits disk DIRECTORY             how much, and how fast, can be synced
  *   limits echo ENDPOINT COUNT [FILE] round trips to another process; with FILE, each synced there
  *
@@ -69,7 +69,8 @@ static void run(const char *script) {
 
 static sqlite3_stmt *prepare(const char *sql) {
     sqlite3_stmt *statement = NULL;
-    if (sqlite3_prepare_v3(store, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, NULL) != SQLITE_OK)
+    const unsigned kept = SQLITE_PREPARE_PERSISTENT;
+    if (sqlite3_prepare_v3(store, sql, -1, kept, &statement, NULL) != SQLITE_OK)
         give_up(sql, sqlite3_errmsg(store));
     return statement;
 }
@@ -106,8 +107,8 @@ static struct statements prepare_all(void) {
             " ready_at = ?2, waits_for = 0, is_split = 0, cancel_requested = 0, started_at = ?2,"
             " finished_at = ?2, worker = 1 WHERE id = ?1 AND state = 'queued' AND attempt = 0"),
         .result = prepare(
-            "INSERT INTO results (job_id, attempt, format, total_bytes, duration_us, body, checksum)"
-            " VALUES (?1, 1, 'json', length(?3), 7, ?3, ?2)"),
+            "INSERT INTO results (job_id, attempt, format, total_bytes, duration_us, body,"
+            " checksum) VALUES (?1, 1, 'json', length(?3), 7, ?3, ?2)"),
         .count = prepare(
             "UPDATE queues SET queued = queued + ?1, running = running + 0,"
             " succeeded = succeeded + ?2, failed = failed + 0, cancelled = cancelled + 0"
@@ -280,7 +281,8 @@ static void measure_echo(const char *endpoint, int count, const char *synced) {
     const char *const names[] = {"p50", "p90", "p99", "max"};
     for (int n = 0; n < 4; n++) {
         char name[64];
-        snprintf(name, sizeof name, "%s round trip%s %s", strncmp(endpoint, "ipc", 3) ? "tcp" : "ipc",
+        const char *way = strncmp(endpoint, "ipc", 3) ? "tcp" : "ipc";
+        snprintf(name, sizeof name, "%s round trip%s %s", way,
                  synced ? " and one sync" : "", names[n]);
         tell(name, "ms", milliseconds(times, count, shares[n]));
     }

@@ -297,12 +297,18 @@ class Postgres(Queue):
 
     def wait(self, count):
         while True:
+            self.line.notifies.clear()
             self.asks.execute("SELECT 1 FROM jobs WHERE state = 'queued' LIMIT 1")
             if not self.asks.fetchone():
                 return
-            select.select([self.line], [], [], 0.1)
-            self.line.poll()
-            self.line.notifies.clear()
+            self.rest(self.line)
+
+    @staticmethod
+    def rest(line):
+        """Waits for news, unless they came with the answer to the last query."""
+        if not line.notifies:
+            select.select([line], [], [], 0.1)
+            line.poll()
 
     def work(self):
         import psycopg2
@@ -312,6 +318,7 @@ class Postgres(Queue):
         asks.execute("LISTEN added")
         line.commit()
         while True:
+            line.notifies.clear()
             asks.execute("SELECT id, payload FROM jobs WHERE state = 'queued' ORDER BY id"
                          " LIMIT %s FOR UPDATE SKIP LOCKED", (BATCH,))
             jobs = asks.fetchall()
@@ -323,9 +330,7 @@ class Postgres(Queue):
                     ([job[0] for job in jobs], [job[1] for job in jobs]))
             line.commit()
             if not jobs:
-                select.select([line], [], [], 0.1)
-                line.poll()
-                line.notifies.clear()
+                self.rest(line)
 
 
 class Huey(Queue):

@@ -73,17 +73,14 @@ struct ProcessUse {
 
     init(of processes: [pid_t]) {
         for process in processes {
-            let stat = ProcessFiles.text("/proc/\(process)/stat")
-            // The 14th and 15th of all fields, in ticks; the name was the second.
-            let fields = stat.split(separator: ")").last?.split(separator: " ") ?? []
-            if fields.count > 12, let own = Int(fields[11]), let kernel = Int(fields[12]) {
-                cpuSeconds += Double(own + kernel) / Double(sysconf(CInt(_SC_CLK_TCK)))
-            }
             let kib = Self.number("RssAnon:", in: "/proc/\(process)/status")
             anonymousMiB += Double(kib) / 1_024
             for thread in ProcessFiles.names(in: "/proc/\(process)/task") {
-                let path = "/proc/\(process)/task/\(thread)/status"
-                wakeUps += Self.number("voluntary_ctxt_switches:", in: path)
+                let path = "/proc/\(process)/task/\(thread)"
+                wakeUps += Self.number("voluntary_ctxt_switches:", in: path + "/status")
+                // In ns; ticks would be too coarse for what hardly ever runs.
+                let times = ProcessFiles.text(path + "/schedstat").split(separator: " ")
+                cpuSeconds += (times.first.flatMap { Double($0) } ?? 0) / 1e9
             }
         }
     }
