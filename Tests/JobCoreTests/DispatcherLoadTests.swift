@@ -90,6 +90,15 @@ import Testing
         #expect(stage.dispatcher.unsettled.isEmpty && stage.dispatcher.unsettled.bytes == 0)
     }
 
+    @Test func `parts without ids count as what is not written`() throws {
+        var stage = Stage(ids: 1...1)
+        let order = try #require(stage.submit(makeSpec(parts: 2)).orders.first?.order)
+        var report = makeReport(order)
+        report.ending = .split([Part(body: [1])])
+        #expect(stage.hear(.reported([report])).changes.count == 1)
+        #expect(!stage.dispatcher.unsettled.isEmpty)
+    }
+
     @Test func `while the store cannot be written nothing follows on what was reported`() throws {
         var stage = Stage()
         let full = Refusal(503, "disk_full", "The disk is full.")

@@ -41,7 +41,7 @@ extension Dispatcher {
         meter.count(report, readyAt: job.readyAt, at: now)
         guard case .split(let parts) = report.ending else { return settle(report, of: job) }
         guard let ids = ids.take(parts.count) else {
-            return decisions.changes.append(.settle(report.putBack))  // More ids are on their way.
+            return settle(report.putBack, of: job)  // More ids are on their way.
         }
         unsettled.add(report)
         decisions.changes.append(.split(report, parts: parts, ids: ids))
