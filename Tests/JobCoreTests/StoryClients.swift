@@ -173,7 +173,7 @@ extension StoryWorld {
             ids: ids,
             calledOff,
             retention: retention,
-            lanes: temper.lanes
+            temper: temper
         )
         dispatcher.begin(at: now)
         try carryOut(dispatcher.decide(at: now))

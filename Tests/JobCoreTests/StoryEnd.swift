@@ -32,6 +32,10 @@ extension StoryWorld {
         var lanes = dispatcher.lanes
         try check(lanes.take() == nil, "no lane is left with a job")
         try check(lanes.present.isEmpty, "no job is left in memory")
+        try check(lanes.isUnused, "no byte, no turn and no load is left counted in the lanes")
+        let unsettled = dispatcher.unsettled
+        try check(unsettled.isEmpty && unsettled.bytes == 0, "no report is left unsettled")
+        try check(dispatcher.stopping.isEmpty, "nothing is left stopping")
     }
 
     private func checkClientBooks() throws(Violation) {

@@ -51,6 +51,8 @@ struct StoryLedger {
     /// How many jobs each change has changed.
     var heardCounts: [Ticket: Int] = [:]
     var heardRefused: Set<Ticket> = []
+    /// True while the last that was heard of the store is that it cannot be written.
+    var hasHeardUnwritable = false
     var heardInserted: [Ticket: [Accepted]] = [:]
     var heardAccepted: Set<JobID> = []
     var heardFinal: Set<JobID> = []
@@ -76,6 +78,11 @@ struct StoryLedger {
     var kept: [JobID] { specs.keys.filter { !deleted.contains($0) }.sorted() }
 
     mutating func delivered(_ fact: Fact) {
+        switch fact {
+        case .refused: break
+        case .unwritable: hasHeardUnwritable = true
+        default: hasHeardUnwritable = false
+        }
         switch fact {
         case .inserted(let ticket, let accepted, _):
             heardTickets.insert(ticket)
@@ -130,6 +137,7 @@ struct StoryLedger {
         heardTickets = []
         heardCounts = [:]
         heardRefused = []
+        hasHeardUnwritable = false
         heardInserted = [:]
         paid = [:]
     }

@@ -6,7 +6,7 @@ import JobTesting
 struct StoryTemper {
     enum Act: CaseIterable {
         case ask, write, deliverFacts, read, deliverAnswer, work, look, whisper, moveFiles, passTime
-        case change, leap, disturb
+        case change, leap, disturb, last
 
         /// How often it happens in a usual world.
         var weight: Int {
@@ -20,6 +20,7 @@ struct StoryTemper {
             case .whisper, .moveFiles: 16
             case .change, .leap: 4
             case .disturb: 3
+            case .last: 1
             }
         }
     }
@@ -28,12 +29,19 @@ struct StoryTemper {
     private var sum = 0
     /// Small bounds make the dispatcher leave jobs to the store and load them all the time.
     var lanes = Lanes.Bounds()
+    /// Results are large in some worlds, and few of them may wait to be written.
+    var resultBytes = 0
+    var unsettledBytes = 128 << 20
 
     init(using chance: inout SeededGenerator) {
         for act in Act.allCases {
             let factor = [1, 2, 4, 4, 4, 8].randomElement(using: &chance) ?? 4
             sum += act.weight * factor
             acts.append((act, sum))
+        }
+        if Int.random(in: 0..<4, using: &chance) == 0 {
+            resultBytes = 1_000
+            unsettledBytes = Int.random(in: 2...6, using: &chance) * 1_000
         }
         guard Bool.random(using: &chance) else { return }
         lanes.laneJobs = Int.random(in: 1...6, using: &chance)
@@ -161,6 +169,16 @@ extension StoryWorld {
 
     // MARK: Bounds
 
+    /// Nothing starts while too much of what was reported is not written, or nothing can be.
+    func checkUnsettled(_ orders: [Decisions.Given]) throws(Violation) {
+        guard orders.contains(where: { $0.order.phase != .bury }) else { return }
+        let reports = unwritten.compactMap(\.report)
+        let bytes = reports.reduce(0) { $0 + $1.ending.bytes }
+        try check(bytes <= temper.unsettledBytes, "unwritten results are bounded: \(bytes) bytes")
+        let isKept = ledger.hasHeardUnwritable && !reports.isEmpty
+        try check(!isKept, "what cannot be written does not pile up")
+    }
+
     func checkBounds(_ decisions: Decisions) throws(Violation) {
         try checkWaits()
         try check(dispatcher.unwrittenBytes >= 0, "what is unwritten is counted")
@@ -174,5 +192,26 @@ extension StoryWorld {
             reads <= dispatcher.plan.lanes.loads + 1,
             "an event is no reason to look for jobs \(reads) times"
         )
+    }
+}
+
+extension Change {
+    /// What a worker has reported.
+    fileprivate var report: Report? {
+        switch self {
+        case .settle(let report), .split(let report, _, _):
+            report.worker.rawValue > 0 ? report : nil
+        default: nil
+        }
+    }
+}
+
+extension Report.Ending {
+    fileprivate var bytes: Int {
+        switch self {
+        case .succeeded(let outcome): outcome.bytes.count
+        case .split(let parts): parts.reduce(0) { $0 + $1.body.count }
+        case .failed, .brokenOff, .putBack: 0
+        }
     }
 }

@@ -12,6 +12,10 @@ struct StoryWhims {
     var answersStall = 0
     /// Workers that do nothing for so many steps.
     var idleWorkers: [WorkerID: Int] = [:]
+    /// Workers whose runs last, while all others do what they can.
+    var lasting: Set<WorkerID> = []
+    /// Jobs that could start beside an idle worker, and for how many rounds in a row.
+    var overlooked: [JobID: Int] = [:]
 
     mutating func stepPasses() {
         factsStall = max(0, factsStall - 1)

@@ -89,10 +89,14 @@ extension StoryWorld {
         let able = workers.filter { id, actor in
             (actor.step == .born || actor.isBusy || actor.isOut)
                 && (!weather.faults || whims.idleWorkers[id] == nil)
+                && !whims.lasting.contains(id)
         }.keys.sorted()
         guard let worker = able.randomElement(using: &chance) else { return }
         guard var actor = workers[worker] else { return }
         if actor.step == .born {
+            if weather.faults, Int.random(in: 0..<6, using: &chance) == 0 {
+                return try die(worker)
+            }
             workers[worker]?.step = .working
             return try hear(.ready(worker))
         }
@@ -200,7 +204,8 @@ extension StoryWorld {
 
     func outcome(of order: Order) -> Outcome {
         let text = "\(order.job.rawValue)/\(order.attempt.rawValue) in run \(run)"
-        return Outcome(format: .bytes, bytes: Array(text.utf8))
+        let rest = [UInt8](repeating: 32, count: temper.resultBytes)
+        return Outcome(format: .bytes, bytes: Array(text.utf8) + rest)
     }
 
     mutating func end(

@@ -94,7 +94,7 @@ struct StoryWorld {
         ids: ClosedRange<Int64>,
         _ calledOff: [Waiting] = [],
         retention: Retention? = nil,
-        lanes: Lanes.Bounds = .init()
+        temper: StoryTemper? = nil
     ) -> Dispatcher {
         let about = About(
             run: RunID(rawValue: run),
@@ -113,7 +113,10 @@ struct StoryWorld {
         )
         plan.calledOff = calledOff
         plan.retention = retention
-        plan.lanes = lanes
+        if let temper {
+            plan.lanes = temper.lanes
+            plan.unsettledBytes = temper.unsettledBytes
+        }
         return Dispatcher(plan)
     }
 
@@ -142,6 +145,7 @@ struct StoryWorld {
         case .passTime: try passTime(ms: Int64.random(in: 0...60, using: &chance))
         case .change: try change()
         case .leap: try passTime(ms: Int64.random(in: 0...3_000, using: &chance))
+        case .last: try letRunsLast()
         case .disturb: try disturb()
         }
     }
@@ -171,43 +175,6 @@ struct StoryWorld {
         try hear(.stop)
     }
 
-    private mutating func calmDown() throws(Violation) {
-        note("the world calms down")
-        weather = Weather(faults: false)
-        if isDraining || hasExited {
-            for _ in 0..<300 where !hasExited { try turn() }
-            try check(hasExited, "a stop ends within reasonable time")
-            try recover(cleanly: true)
-        }
-        for round in 0..<3_000 {
-            if hasExited { try recover(cleanly: true) }
-            try turn()
-            if round % 8 == 7 { try askForTheRest() }
-            guard isQuiet, !hasExited, ledger.paused.isEmpty, unanswered.isEmpty else { continue }
-            if try allHaveEnded() { return try checkTheEnd() }
-            try leap()
-        }
-        try check(false, "every accepted job ends: \(unended()) did not")
-    }
-
-    /// A round in which everybody does all that they can.
-    private mutating func turn() throws(Violation) {
-        try write()
-        try deliverFacts()
-        try answerAll()
-        if !hasWriters { for _ in 0..<4 { try moveFiles() } }
-        for _ in 0..<6 { try letAWorkerAct() }
-        try look()
-        try deliverWhispers()
-        try passTime(ms: 100)
-    }
-
-    private var isQuiet: Bool {
-        unwritten.isEmpty && facts.isEmpty && questions.isEmpty && answers.isEmpty
-            && whispers.isEmpty && !spool.isBusy && dispatcher.retryLoadsAt == nil
-            && workers.values.allSatisfy { $0.isGivenUp || $0.step != .born && !$0.isBusy }
-    }
-
     // MARK: The dispatcher's rounds
 
     /// One round: events are heard, and all that was decided is carried out.
@@ -221,6 +188,9 @@ struct StoryWorld {
         try carryOut(dispatcher.decide(at: now))
         if dispatcher.stop.isDraining { stoppedAt = stoppedAt ?? now }
         if wasDraining, event == .stop { try checkHurry() }
+        if event == .timePassed, let wake = dispatcher.nextWake() {
+            try check(wake > now, "nobody is woken again and again")
+        }
     }
 
     mutating func carryOut(_ decisions: Decisions) throws(Violation) {
@@ -238,6 +208,7 @@ struct StoryWorld {
         for case .abandon(let worker) in decisions.signals { ledger.gone(worker) }
         if !hasWriters { try checkTurns(decisions.orders) }
         try checkBounds(decisions)
+        try checkUnsettled(decisions.orders)
         for given in decisions.orders { try give(given) }
         for signal in decisions.signals { try carryOut(signal) }
     }

@@ -303,6 +303,14 @@ struct Lanes {
     }
 }
 
+extension Lanes {
+    /// True when nothing is counted as taken or under way.
+    var isUnused: Bool {
+        taken.isEmpty && blocked.isEmpty && loading.isEmpty && failed.isEmpty
+            && shares.values.allSatisfy { $0.jobs == 0 && $0.bytes == 0 }
+    }
+}
+
 extension Waiting {
     /// True before the last run of a divided job until its children's results were gathered.
     var lacksOutputs: Bool { isSplit && outputs.isEmpty }

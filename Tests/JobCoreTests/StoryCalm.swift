@@ -1,0 +1,92 @@
+import JobTesting
+
+@testable import JobCore
+
+/// Times in which nothing goes wrong: the end of every story, and while some runs last.
+extension StoryWorld {
+    mutating func calmDown() throws(Violation) {
+        note("the world calms down")
+        weather = Weather(faults: false)
+        if isDraining || hasExited {
+            for _ in 0..<300 where !hasExited { try turn() }
+            try check(hasExited, "a stop ends within reasonable time")
+            try recover(cleanly: true)
+        }
+        for round in 0..<3_000 {
+            if hasExited { try recover(cleanly: true) }
+            try turn()
+            if round % 8 == 7 { try askForTheRest() }
+            guard isQuiet, !hasExited, ledger.paused.isEmpty, unanswered.isEmpty else { continue }
+            if try allHaveEnded() { return try checkTheEnd() }
+            try leap()
+        }
+        try check(false, "every accepted job ends: \(unended()) did not")
+    }
+
+    /// For three seconds some runs do not end, those that write first of all, and everybody else
+    /// does what they can.
+    mutating func letRunsLast() throws(Violation) {
+        guard !isDraining, !hasExited else { return }
+        let before = weather
+        weather = Weather(faults: false)
+        for (worker, actor) in workers.sorted(by: { $0.key < $1.key }) {
+            guard let order = actor.current?.order else { continue }
+            let writes = ledger.specs[order.job]?.writes != nil
+            if writes || Bool.random(using: &chance) { whims.lasting.insert(worker) }
+        }
+        note("the runs of workers \(whims.lasting.map(\.rawValue).sorted()) last")
+        for _ in 0..<30 where !isDraining && !hasExited { try turn() }
+        whims.lasting = []
+        weather = before
+    }
+
+    /// A round in which everybody does all that they can.
+    private mutating func turn() throws(Violation) {
+        try write()
+        while !facts.isEmpty && !hasExited { try deliverFacts() }
+        try answerAll()
+        if !hasWriters { for _ in 0..<4 { try moveFiles() } }
+        for _ in 0..<6 { try letAWorkerAct() }
+        try look()
+        try deliverWhispers()
+        try passTime(ms: 100)
+        try checkOverlooked()
+    }
+
+    private var isQuiet: Bool {
+        unwritten.isEmpty && facts.isEmpty && questions.isEmpty && answers.isEmpty
+            && whispers.isEmpty && !spool.isBusy && dispatcher.retryLoadsAt == nil
+            && dispatcher.startWorkersAt == nil
+            && workers.values.allSatisfy { $0.isGivenUp || $0.step != .born && !$0.isBusy }
+    }
+
+    // MARK: Liveness
+
+    /// A job that waits for nothing but a worker starts soon when there is one.
+    ///
+    /// What could not be read or started is tried again after a second, or ten rounds.
+    private mutating func checkOverlooked() throws(Violation) {
+        let isIdle = workers.values.contains {
+            $0.step == .working && !$0.isGivenUp && !$0.isBusy
+        }
+        guard isIdle, !isDraining, !hasExited else { return whims.overlooked = [:] }
+        let before = whims.overlooked
+        whims.overlooked = [:]
+        for job in startable() {
+            let rounds = before[job, default: 0] + 1
+            try check(rounds < 24, "job \(job.rawValue) starts when a worker is idle")
+            whims.overlooked[job] = rounds
+        }
+    }
+
+    /// Jobs that need no turn and no moment, and that no worker has.
+    private func startable() -> [JobID] {
+        guard case .shown(let shown, _) = store.answer(.show(ledger.kept)) else { return [] }
+        return shown.compactMap(\.self).filter { details in
+            let job = details.job
+            return job.state == .queued && job.waitsFor == 0 && job.readyAt <= now
+                && turns(of: job.id).isEmpty && !ledger.paused.contains(details.queue)
+                && ledger.holders[job.id, default: []].isEmpty
+        }.map(\.job.id)
+    }
+}
