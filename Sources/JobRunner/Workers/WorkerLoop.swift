@@ -50,7 +50,9 @@ final class WorkerLoop {
 
     /// The body of the worker's thread. It returns when the context is shut down.
     static func live(_ kit: WorkerKit, post: WorkerPost) {
-        guard let slot = kit.ledger.claim() else { return }
+        guard let slot = kit.ledger.claim() else {
+            return kit.log.error("There is no slot for a worker.")
+        }
         defer { kit.ledger.release(slot) }
         let signalStack = makeSignalStack()
         defer { signalStack.deallocate() }
