@@ -9,6 +9,13 @@ func nanoseconds() -> UInt64 {
 
 func seconds(since start: UInt64) -> Double { Double(nanoseconds() - start) / 1e9 }
 
+/// Processor time of this process, in all of its threads.
+func clientCPUSeconds() -> Double {
+    var time = timespec()
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+}
+
 /// Lets others work; a signal may cut it short.
 func pause(ms: CInt) { poll(nil, 0, ms) }
 

@@ -17,6 +17,8 @@ struct BenchLoad {
     struct Submitted {
         let seconds: Double
         let startedAt: UInt64
+        /// Processor time of the bench until then, in seconds.
+        fileprivate let clientCPU: Double
         /// Replies as they came: nobody reads them while jobs still run.
         fileprivate let heads: [[UInt8]]
 
@@ -29,22 +31,41 @@ struct BenchLoad {
         }
     }
 
+    /// What all of it came to.
+    struct Ended {
+        let perSecond: Double
+        /// Of the results that were read, in bytes.
+        let meanBytes: Double
+        /// Processor time for each job, in µs; the runner's is unknown when it is not ours.
+        let clientMicros: Double
+        let runnerMicros: Double?
+    }
+
     /// From the first byte sent until all jobs have succeeded; then some results are read back.
     ///
     /// - Parameters:
     ///   - jobs: What they are and come to.
     ///   - batch: Jobs in one message; nil for one a message, without a list around it.
-    /// - Returns: Jobs a second, and the mean size of the results that were read, in bytes.
+    /// - Returns: How fast that was, and at what cost.
     /// - Throws: When a result is wrong, or jobs do not succeed.
-    func endToEnd(_ jobs: BenchJobs, batch: Int?) throws -> (perSecond: Double, meanBytes: Double) {
+    func endToEnd(_ jobs: BenchJobs, batch: Int?) throws -> Ended {
         var jobs = jobs
         jobs.terms += target.terms
         let line = try target.line()
         let before = try target.count("succeeded", by: line)
+        let runner = target.process.map { ProcessUse(of: $0.processes) }
         let submitted = try submit(jobs, batch: batch)
         try target.waitUntil(before + jobs.count, by: line)
         let time = seconds(since: submitted.startedAt)
-        return (Double(jobs.count) / time, try check(jobs, submitted.ids()))
+        let client = clientCPUSeconds() - submitted.clientCPU
+        let used = target.process.map { ProcessUse(of: $0.processes).cpuSeconds }
+        let count = Double(jobs.count)
+        return Ended(
+            perSecond: count / time,
+            meanBytes: try check(jobs, submitted.ids()),
+            clientMicros: client / count * 1e6,
+            runnerMicros: used.map { ($0 - (runner?.cpuSeconds ?? 0)) / count * 1e6 }
+        )
     }
 
     /// Submits all of them; the replies come when they are safe on the disk.
@@ -60,13 +81,14 @@ struct BenchLoad {
         for line in pipeline.lines { _ = try line.ask("sys.ping") }
         var heads: [[UInt8]] = []
         var random = SeededNumbers(seed: 1)
+        let cpu = clientCPUSeconds()
         let start = nanoseconds()
         try pipeline.run(messages.count, message: { messages[$0] }) { reply, _ in
             let isKept = batch != nil || random.below(Self.checkedShare) == 0
             if isKept || heads.isEmpty { heads.append(reply.head) }
         }
         let time = seconds(since: start)
-        return Submitted(seconds: time, startedAt: start, heads: heads)
+        return Submitted(seconds: time, startedAt: start, clientCPU: cpu, heads: heads)
     }
 
     /// Reads a random share of the results back and compares them.

@@ -6,6 +6,7 @@ extension BenchStage {
         let jobs = BenchTables.lookups(plan.count(.lookups), of: plan.tableRows)
         let found = try load.endToEnd(jobs, batch: plan.batch)
         book.note(.init(row: .lookups, unit: "jobs/s", goal: .atLeast(40_000)), found.perSecond)
+        noteCosts(.lookups, found)
     }
 
     /// Once kept by the runner, and once read straight through and not kept.
@@ -60,5 +61,6 @@ extension BenchStage {
             throw BenchError.wrong("\(jobs.count) writes had \(after - before) effects")
         }
         book.note(.init(row: .writes, unit: "jobs/s", goal: .atLeast(20_000)), found.perSecond)
+        noteCosts(.writes, found)
     }
 }

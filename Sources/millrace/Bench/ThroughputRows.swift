@@ -6,12 +6,21 @@ extension BenchStage {
         let jobs = BenchJobs.noOps(plan.count(.endToEnd))
         let found = try load.endToEnd(jobs, batch: plan.batch)
         book.note(.init(row: .endToEnd, unit: "jobs/s", goal: .atLeast(60_000)), found.perSecond)
+        noteCosts(.endToEnd, found)
     }
 
     func measureSingly(_ load: BenchLoad) throws {
         let jobs = BenchJobs.noOps(plan.count(.singly))
         let found = try load.endToEnd(jobs, batch: nil)
         book.note(.init(row: .singly, unit: "jobs/s", goal: .atLeast(40_000)), found.perSecond)
+        noteCosts(.singly, found)
+    }
+
+    /// Where the cores went: on two of them, a second has two million µs for all jobs.
+    func noteCosts(_ row: BenchRow, _ found: BenchLoad.Ended) {
+        book.note(.init(row: row, name: "client's CPU", unit: "µs/job"), found.clientMicros)
+        guard let runner = found.runnerMicros else { return }
+        book.note(.init(row: row, name: "runner's CPU", unit: "µs/job"), runner)
     }
 
     /// The queue is paused: no job runs beside.
