@@ -106,14 +106,15 @@ struct Assembly {
         let secretKey = try startDoorkeeper()
         let clients = try Socket(.router, in: outside, options: clientOptions)
         let arrivals = try clients.arrivals(in: outside)
+        var doors: [Doors.Door] = []
         for endpoint in settings.listen {
             if isTaken(endpoint) {
                 throw RunnerError.endpoint(endpoint, reason: "another program listens there")
             }
             do throws(ZeroMQError) {
-                let isOpen = endpoint.hasPrefix("ipc://")
-                try clients.bind(endpoint, secretKey: isOpen ? nil : secretKey)
-                endpoints.append(try clients.lastEndpoint)
+                let key = endpoint.hasPrefix("ipc://") ? nil : secretKey
+                try clients.bind(endpoint, secretKey: key)
+                doors.append(Doors.Door(endpoint: try clients.lastEndpoint, secretKey: key))
             } catch {
                 throw RunnerError.endpoint(endpoint, reason: error.reason)
             }
@@ -123,13 +124,8 @@ struct Assembly {
         options.receiveHighWaterMark = 0
         let workers = try Socket(.router, in: inside, options: options)
         try workers.bind(Self.workersEndpoint)
-        return Doors(
-            clients: clients,
-            workers: workers,
-            arrivals: arrivals,
-            endpoints: endpoints.filter { !$0.hasPrefix("ipc://") },
-            secretKey: secretKey
-        )
+        endpoints = doors.map(\.endpoint)
+        return Doors(clients: clients, workers: workers, arrivals: arrivals, doors: doors)
     }
 
     /// - Returns: What tcp clients must know this runner by; nil when there are no keys.

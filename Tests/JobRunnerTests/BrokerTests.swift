@@ -64,8 +64,7 @@ import ZeroMQ
                 clients: clients,
                 workers: workers,
                 arrivals: arrivals,
-                endpoints: [],
-                secretKey: nil
+                doors: []
             ),
             Dispatcher(plan),
             desk(others, worker)

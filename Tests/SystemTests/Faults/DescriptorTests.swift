@@ -7,9 +7,9 @@ import Testing
 @Suite(.serialized) struct DescriptorTests {
     private let row = FaultRow("descriptors", count: 1)
 
-    private func start() throws -> RunnerProcess {
+    private func start(descriptors: Int = 64) throws -> RunnerProcess {
         var options = RunnerProcess.Options()
-        options.wrapper = ["/usr/bin/prlimit", "--nofile=64:64"]
+        options.wrapper = ["/usr/bin/prlimit", "--nofile=\(descriptors):\(descriptors)"]
         let runner = try RunnerProcess(options)
         // Its workers have what they need: a descriptor each.
         let client = try Conversation(runner.ipc)
@@ -60,7 +60,7 @@ import Testing
     }
 
     @Test func `whoever is on the machine comes in, and others once somebody has left`() throws {
-        let runner = try start()
+        let runner = try start(descriptors: 256)
         var crowd = try crowd(at: runner)
         let inside = try eventually("the alarm is there") {
             let client = try Conversation(runner.ipc)
@@ -77,5 +77,24 @@ import Testing
             return alarms?.isEmpty == true ? alarms : nil
         }
         #expect(alarms.isEmpty)
+    }
+
+    /// libzmq's listener for ipc ends the process when it has no descriptor for a connection.
+    @Test func `more programs on this machine than descriptors end nobody`() throws {
+        let runner = try start(descriptors: 256)
+        let first = try Conversation(runner.ipc)
+        try first.ask("sys.ping")
+        var crowd = try (0..<300).map { _ in try Conversation(dealer: runner.ipc) }
+        for client in crowd { try client.say("sys.ping", "") }
+        _ = try eventually("the alarm is there") {
+            let alarms = try first.ask("sys.stats")["alarms"]?.arrayValue ?? []
+            let isFull = alarms.contains { $0.stringValue?.hasPrefix("New clients") ?? false }
+            return isFull ? true : nil
+        }
+        #expect(try first.run == 1)
+        crowd.removeAll()
+        let late = try Conversation(runner.ipc)
+        try late.ask("sys.ping")
+        #expect(try late.run == 1)
     }
 }
