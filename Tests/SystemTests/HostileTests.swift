@@ -82,6 +82,27 @@ import Testing
         #expect(try client.run == 1, "The process must be the same.")
     }
 
+    @Test func `a flood of requests does not fill the memory`() throws {
+        let runner = try RunnerProcess()
+        let client = try Conversation(runner.ipc)
+        _ = try client.run
+        let before = try residentKilobytes(of: runner.worker())
+        let connection = try RawConnection(to: runner.port)
+        try connection.introduce()
+        // Of 28 bytes on the wire, and some three hundred in memory.
+        let request: [UInt8] =
+            [1, 0, 1, 6] + protocolName + [1, 8] + ping + [0, 0]
+        let flood = Array(repeating: request, count: 70_000).flatMap(\.self)
+        for _ in 0..<60 {
+            connection.say(flood)
+            #expect(try client.ask("sys.ping").code == "200")
+        }
+        let grown = try residentKilobytes(of: runner.worker()) - before
+        print("Grown by \(grown) kB for four million requests")
+        #expect(grown < 900_000)
+        #expect(try client.run == 1)
+    }
+
     @Test func `a client that asks and never reads costs little memory and hurts nobody`() throws {
         let runner = try RunnerProcess()
         let client = try Conversation(runner.ipc)

@@ -47,6 +47,7 @@ struct Broker: ~Copyable {
     private var dispatcher: Dispatcher
     private var posts: [WorkerID: WorkerPost] = [:]
     private var outbox = Outbox()
+    private var flood = Flood()
     /// Bytes of the messages that the parser has, or that wait in `parsed`.
     private var unread = 0
     /// Large messages that were read, for the next rounds.
@@ -128,12 +129,41 @@ extension Broker {
         var bytes = 0
         for _ in 0..<Self.messagesARound where bytes < Self.bytesARound {
             switch try doors.clients.receive(limits: desk.limits, waiting: false) {
-            case .nothing: return
+            case .nothing: return flood.ebb()
             case .tooLarge(let frames): refuse(envelope(frames), .messageTooLarge, at: now)
             case .message(let frames):
                 let envelope = envelope(frames)
                 bytes += envelope.map { $0.isLarge ? 0 : $0.byteCount } ?? 0
                 hear(envelope, at: now)
+            }
+        }
+        let wasHigh = flood.isHigh
+        flood.roundWasFull()
+        if flood.isHigh { try throwAway(isFirst: !wasHigh, at: now) }
+    }
+
+    /// Takes what clients have sent and throws it away, but one message of each: who waits for an
+    /// answer before asking again is answered.
+    private mutating func throwAway(isFirst: Bool, at now: Timestamp) throws(ZeroMQError) {
+        if isFirst {
+            desk.log.warning("Clients send far more than can be heard. It is thrown away.")
+        }
+        var heard: Set<[UInt8]> = []
+        var last: [UInt8] = []
+        for _ in 0..<Flood.turnsARound {
+            var dropped = 0
+            let received = try doors.clients.receive(limits: desk.limits, dropping: last, &dropped)
+            dispatcher.dropped += Int64(dropped)
+            guard case .message(let frames) = received else {
+                if received == .nothing { return flood.ebb() }
+                dispatcher.dropped += 1
+                continue
+            }
+            last = frames[0]
+            if heard.insert(last).inserted {
+                hear(envelope(frames), at: now)
+            } else {
+                dispatcher.dropped += 1
             }
         }
     }
@@ -327,35 +357,4 @@ extension Broker {
         case .exit: exit = signal
         }
     }
-}
-
-extension Message {
-    /// What is said instead when the client has no room for it: nil for what cannot be asked for
-    /// again.
-    fileprivate var later: Message? {
-        switch reply {
-        case .result(let result):
-            let end = result.end
-            return Message(to: to, .pending(end.id, end.state, retryAfterMs: 1_000))
-        case .shown, .listed, .ended, .queues, .statistics, .about:
-            return Message(to: to, .refused(.repliesNotTaken))
-        default: return nil
-        }
-    }
-}
-
-extension Refusal {
-    fileprivate static let messageTooLarge = Refusal(
-        413,
-        "too_large",
-        "The message is larger than the runner takes.",
-        hint: "Send fewer jobs at a time; sys.info tells the limits."
-    )
-
-    fileprivate static let repliesNotTaken = Refusal(
-        429,
-        "replies_not_taken",
-        "This client has not taken its earlier replies.",
-        hint: "Read the replies before sending more requests."
-    )
 }
