@@ -13,6 +13,7 @@ import ZeroMQ
         let context: Context
         let inbox = Mailbox<BrokerLetter>()
         let staff = Staff()
+        let shelf = ReportShelf()
         /// The broker stops at the gate when it is asked to.
         let orders = Mailbox<Bool>()
         let isAtGate = Mailbox<Bool>()
@@ -97,7 +98,7 @@ import ZeroMQ
         Broker.Desk(
             inbox: others.inbox,
             staff: others.staff,
-            shelf: ReportShelf(),
+            shelf: others.shelf,
             ear: Ear(Catalog()),
             peers: Peers(nil),
             limits: MessageLimits(frames: 16, bytes: 1 << 20),
@@ -136,7 +137,7 @@ import ZeroMQ
             startedAt: now,
             durationMicros: 1
         )
-        _ = try socket.send(Report.frames(for: [report]), waiting: true)
+        _ = try socket.send(WorkerLink.frames(for: [report], on: others.shelf), waiting: true)
         others.inbox.put(.event(.died(post.worker)))
         others.opened.put(true)
         _ = others.done.wait()
