@@ -2,6 +2,7 @@
  * figures of a runner: its writes alone, the disk alone, libzmq alone.
  *
  *   limits writes STORE GROUP JOBS    jobs/s, GROUP jobs a commit, in a store that a runner made
+ *   limits inserts STORE GROUP JOBS   the same, without their ends
  *   limits disk DIRECTORY             how much, and how fast, can be synced
  *   limits echo ENDPOINT COUNT [FILE] round trips to another process; with FILE, each synced there
  *
@@ -121,7 +122,7 @@ static struct statements prepare_all(void) {
 static int64_t mixed(int64_t id) { return (int64_t)((uint64_t)id * 0x9E3779B97F4A7C15u); }
 
 /* As in a runner that is busy: a commit has the inserts of some jobs and the ends of others. */
-static void measure_writes(const char *path, int group, int jobs) {
+static void measure_writes(const char *path, int group, int jobs, int with_ends) {
     if (sqlite3_open(path, &store) != SQLITE_OK) give_up(path, sqlite3_errmsg(store));
     run("PRAGMA cell_size_check = ON; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
         "PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864;"
@@ -130,7 +131,7 @@ static void measure_writes(const char *path, int group, int jobs) {
     int64_t now = (int64_t)time(NULL) * 1000;
     int64_t inserted = 0, settled = 0;
     double start = seconds();
-    while (settled < jobs) {
+    while ((with_ends ? settled : inserted) < jobs) {
         int64_t known = inserted;
         step(all.begin);
         for (int n = 0; n < group && inserted < jobs; n++) {
@@ -144,7 +145,7 @@ static void measure_writes(const char *path, int group, int jobs) {
             step(all.insert);
         }
         int64_t before = settled;
-        while (settled < known) {
+        while (with_ends && settled < known) {
             char body[24];
             settled++;
             bind(all.settle, 2, settled, now);
@@ -162,7 +163,7 @@ static void measure_writes(const char *path, int group, int jobs) {
         step(all.commit);
     }
     char name[64];
-    snprintf(name, sizeof name, "writes of a job, %d a commit", group);
+    snprintf(name, sizeof name, "%s of a job, %d a commit", with_ends ? "writes" : "insert", group);
     tell(name, "jobs/s", jobs / (seconds() - start));
 }
 
@@ -293,12 +294,14 @@ static void measure_echo(const char *endpoint, int count, const char *synced) {
 int main(int count, char **words) {
     const char *what = count > 1 ? words[1] : "";
     if (count == 5 && strcmp(what, "writes") == 0 && atoi(words[3]) > 0)
-        measure_writes(words[2], atoi(words[3]), atoi(words[4]));
+        measure_writes(words[2], atoi(words[3]), atoi(words[4]), 1);
+    else if (count == 5 && strcmp(what, "inserts") == 0 && atoi(words[3]) > 0)
+        measure_writes(words[2], atoi(words[3]), atoi(words[4]), 0);
     else if (count == 3 && strcmp(what, "disk") == 0)
         measure_disk(words[2]);
     else if ((count == 4 || count == 5) && strcmp(what, "echo") == 0 && atoi(words[3]) > 0)
         measure_echo(words[2], atoi(words[3]), count == 5 ? words[4] : NULL);
     else
-        give_up("usage", "writes STORE GROUP JOBS | disk DIRECTORY | echo ENDPOINT COUNT [FILE]");
+        give_up("usage", "writes|inserts STORE GROUP JOBS, disk DIRECTORY, echo ENDPOINT COUNT");
     return 0;
 }

@@ -131,11 +131,16 @@ def rows_table(report, figures):
     postgres, beanstalkd = queues.Postgres.name, queues.Beanstalkd.name
     floor, kept = "round trip and one sync p50", "E kept, bytes of results"
     megabytes, writes = "synced after each MiB", "writes of a job, 512 a commit"
+    inserts = "insert of a job, 512 a commit"
     beside = {
         "A": (f"PostgreSQL {figures.text(postgres, 'end to end', False)}: "
               f"{figures.ratio(('Millrace', 'A'), (postgres, 'end to end'))} ×",
               f"{writes}: {figures.text('limit', writes, False)}: "
               f"{figures.ratio(('Millrace', 'A'), ('limit', writes))} ×"),
+        "B": (f"PostgreSQL {figures.text(postgres, 'submit', False)}: "
+              f"{figures.ratio(('Millrace', 'B'), (postgres, 'submit'))} ×",
+              f"{inserts}: {figures.text('limit', inserts, False)}: "
+              f"{figures.ratio(('Millrace', 'B'), ('limit', inserts))} ×"),
         kept: ("", f"{megabytes}: {figures.text('limit', megabytes, False)}: "
                f"{figures.ratio(('Millrace', kept), ('limit', megabytes))} ×"),
     }

@@ -99,6 +99,8 @@ class Queue:
                 self.server.wait()
         self.server = None
         shutil.rmtree(self.directory, ignore_errors=True)
+        # Nobody who comes next shall wait for what the disk still has to do.
+        os.sync()
 
     def hear(self, count):
         """Waits until the workers have told of so many ends."""

@@ -49,10 +49,6 @@ struct BenchBook {
         ("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999), ("max", 1),
     ]
 
-    func median(_ row: BenchRow, _ name: String) -> Double? {
-        figures.first { $0.quantity.row == row && $0.quantity.name == name }?.median
-    }
-
     var table: Table {
         var table = Table([
             "row", "what", "goal", .init("median", alignsRight: true), "min–max", "unit",

@@ -18,7 +18,11 @@ final class BenchDirectory {
 
     deinit { Self.remove(path) }
 
-    static func remove(_ path: String) { try? FileManager.default.removeItem(atPath: path) }
+    /// Returns when the disk has done with it: what is measured next shall not wait for that.
+    static func remove(_ path: String) {
+        try? FileManager.default.removeItem(atPath: path)
+        sync()
+    }
 
     /// What the directory lies on, such as `ext4`.
     static func fileSystem(of path: String) -> String {

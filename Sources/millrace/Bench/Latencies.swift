@@ -6,13 +6,8 @@ struct Latencies {
     mutating func add(_ nanoseconds: UInt64) { all.append(nanoseconds) }
     mutating func add(_ other: Latencies) { all += other.all }
 
-    /// In ms: the least that at least this share of all did not exceed; zero when there are none.
+    /// In ms, for each share the least that as many did not exceed; zero when there are none.
     /// Source: nearest-rank percentiles, as wrk and HdrHistogram tell them.
-    func milliseconds(at share: Double) -> Double {
-        Self.milliseconds(all.sorted(), at: share)
-    }
-
-    /// Several at once, sorted once.
     func milliseconds(at shares: [Double]) -> [Double] {
         let sorted = all.sorted()
         return shares.map { Self.milliseconds(sorted, at: $0) }
