@@ -31,13 +31,30 @@ extension StoryWorld {
         weather = Weather(faults: false)
         for (worker, actor) in workers.sorted(by: { $0.key < $1.key }) {
             guard let order = actor.current?.order else { continue }
-            let writes = ledger.specs[order.job]?.writes != nil
-            if writes || Bool.random(using: &chance) { whims.lasting.insert(worker) }
+            let database = ledger.specs[order.job]?.writes
+            if database != nil || Bool.random(using: &chance) { whims.lasting.insert(worker) }
+            if let database { try crowd(database) }
         }
         note("the runs of workers \(whims.lasting.map(\.rawValue).sorted()) last")
         for _ in 0..<30 where !isDraining && !hasExited { try turn() }
         whims.lasting = []
         weather = before
+    }
+
+    /// Many jobs wait for a turn that is taken, and behind them some that need none.
+    private mutating func crowd(_ database: String) throws(Violation) {
+        for writes in [database, database, database, database, nil] {
+            var jobs = jobs(Int(Self.batch))
+            for place in jobs.indices {
+                jobs[place].key = nil
+                jobs[place].spec.name = nil  // Else it may kill whoever runs it.
+                jobs[place].start = .now
+                jobs[place].spec.kind = .sql
+                jobs[place].spec.parts = 1
+                jobs[place].spec.writes = writes
+            }
+            try ask(.submit(jobs, isBatch: true, waitMs: nil), client: 0)
+        }
     }
 
     /// A round in which everybody does all that they can.
