@@ -26,7 +26,8 @@ extension StoryWorld {
     /// For three seconds some runs do not end, those that write first of all, and everybody else
     /// does what they can.
     mutating func letRunsLast() throws(Violation) {
-        guard !isDraining, !hasExited else { return }
+        let isBusy = workers.values.contains { $0.current != nil }
+        guard isBusy, !isDraining, !hasExited else { return }
         let before = weather
         weather = Weather(faults: false)
         for (worker, actor) in workers.sorted(by: { $0.key < $1.key }) {

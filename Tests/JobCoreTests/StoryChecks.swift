@@ -41,9 +41,13 @@ extension StoryWorld {
             }
         case .split(let parent, let jobs):
             ledger.children[parent] = jobs.map(\.id)
-            let attempt = details(parent)?.job.attempt ?? .none
-            let parts = ledger.parts[Run(job: parent, attempt: attempt)]
-            try check(jobs.count == parts, "job \(parent.rawValue) has all of its parts")
+            let parts = changes.compactMap { (change) -> Int? in
+                guard case .split(let report, _, _) = change, report.job == parent else {
+                    return nil
+                }
+                return ledger.parts[Run(job: parent, attempt: report.attempt)]
+            }
+            try check(parts.contains(jobs.count), "job \(parent.rawValue) has all of its parts")
             for job in jobs { try created(job.id, job.spec, of: ledger.owners[parent] ?? .local) }
         case .ended(let ended):
             let end = ended.end

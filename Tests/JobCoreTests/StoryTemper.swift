@@ -20,7 +20,7 @@ struct StoryTemper {
             case .whisper, .moveFiles: 16
             case .change, .leap: 4
             case .disturb: 3
-            case .last: 1
+            case .last: 6
             }
         }
     }
