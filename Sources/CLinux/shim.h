@@ -4,6 +4,8 @@
 #pragma clang module import SwiftGlibc
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
@@ -12,6 +14,7 @@
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -72,6 +75,36 @@ static inline int clinux_release_lease(int fd) { return fcntl(fd, F_SETLEASE, F_
 // Which signal tells that somebody wants the file: the default one would end the process.
 static inline int clinux_set_lease_signal(int fd, int signal) {
     return fcntl(fd, F_SETSIG, signal);
+}
+
+// The port at which `fd` listens for tcp; -1 when it does not.
+static inline int clinux_listening_port(int fd) {
+    int listens = 0;
+    socklen_t size = sizeof listens;
+    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0 || !listens) return -1;
+    struct sockaddr_in6 name;
+    size = sizeof name;
+    if (getsockname(fd, (struct sockaddr *)&name, &size) != 0) return -1;
+    if (name.sin6_family != AF_INET && name.sin6_family != AF_INET6) return -1;
+    return ntohs(name.sin6_port);  // Where sockaddr_in has it, too.
+}
+
+// The kernel drops whatever comes for the listening socket `fd`, see socket(7), SO_ATTACH_FILTER.
+// Connections that were made before have no such filter.
+static inline int clinux_ignore_calls(int fd) {
+    struct sock_filter drop = {BPF_RET | BPF_K, 0, 0, 0};
+    struct sock_fprog filter = {1, &drop};
+    return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter);
+}
+
+// Hangs up on all who wait at the listening socket `fd`, which does not block from here on.
+static inline void clinux_hang_up(int fd) {
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+    for (int peer; (peer = accept(fd, NULL, NULL)) >= 0;) close(peer);
+}
+
+static inline int clinux_hear_calls(int fd) {
+    return setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, NULL, 0);
 }
 
 static inline int clinux_thread_id(void) { return (int)syscall(SYS_gettid); }

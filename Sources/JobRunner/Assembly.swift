@@ -106,7 +106,6 @@ struct Assembly {
         let secretKey = try startDoorkeeper()
         let clients = try Socket(.router, in: outside, options: clientOptions)
         let arrivals = try clients.arrivals(in: outside)
-        var doors: [Doors.Door] = []
         for endpoint in settings.listen {
             if isTaken(endpoint) {
                 throw RunnerError.endpoint(endpoint, reason: "another program listens there")
@@ -114,7 +113,7 @@ struct Assembly {
             do throws(ZeroMQError) {
                 let key = endpoint.hasPrefix("ipc://") ? nil : secretKey
                 try clients.bind(endpoint, secretKey: key)
-                doors.append(Doors.Door(endpoint: try clients.lastEndpoint, secretKey: key))
+                endpoints.append(try clients.lastEndpoint)
             } catch {
                 throw RunnerError.endpoint(endpoint, reason: error.reason)
             }
@@ -124,7 +123,7 @@ struct Assembly {
         options.receiveHighWaterMark = 0
         let workers = try Socket(.router, in: inside, options: options)
         try workers.bind(Self.workersEndpoint)
-        endpoints = doors.map(\.endpoint)
+        let doors = endpoints.compactMap(Door.init)
         return Doors(clients: clients, workers: workers, arrivals: arrivals, doors: doors)
     }
 
@@ -150,6 +149,7 @@ struct Assembly {
         options.receiveHighWaterMark = 0
         options.maxMessageSize = settings.limits.messageBytes
         if settings.curve != nil { options.maxMessageSize? += Self.curveBytes }
+        options.backlog = Int(Door.reserve) / 8
         options.linger = .seconds(2)  // The last replies of a run.
         options.handshakeInterval = .seconds(5)
         options.heartbeatInterval = .seconds(10)

@@ -37,13 +37,6 @@ public struct Socket: ~Copyable {
         }
     }
 
-    /// Takes nobody else in at an endpoint that was bound; who came in there stays.
-    public func unbind(_ endpoint: String) throws(ZeroMQError) {
-        guard zmq_unbind(handle.pointer, endpoint) == 0 else {
-            throw ZeroMQError.last("unbind \(endpoint)")
-        }
-    }
-
     /// A socket that something can be read from whenever a connection has come in at this one, or
     /// could not be accepted: what it is does not matter (zmq_socket_monitor(3)).
     ///

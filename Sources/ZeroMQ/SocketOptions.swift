@@ -26,6 +26,8 @@ public struct SocketOptions: Sendable {
     public var heartbeatTimeout: Duration?
     /// How long what was not sent outlives the socket: the context waits for it when it ends.
     public var linger = Duration.zero
+    /// Connections that the kernel lets wait for being accepted; libzmq's default is 100.
+    public var backlog: Int?
     /// Has the `Gate` asked about every peer that comes in over tcp or ipc; nobody comes in while
     /// none is there.
     public var isGuarded = false
@@ -54,6 +56,7 @@ extension SocketOptions {
         }
         try set(ZMQ_SNDHWM, sendHighWaterMark.map { CInt(clamping: $0) }, on: socket)
         try set(ZMQ_RCVHWM, receiveHighWaterMark.map { CInt(clamping: $0) }, on: socket)
+        try set(ZMQ_BACKLOG, backlog.map { CInt(clamping: $0) }, on: socket)
         try set(ZMQ_MAXMSGSIZE, maxMessageSize.map { Int64($0) }, on: socket)
         try set(ZMQ_HANDSHAKE_IVL, handshakeInterval?.wholeMilliseconds, on: socket)
         try set(ZMQ_HEARTBEAT_IVL, heartbeatInterval?.wholeMilliseconds, on: socket)

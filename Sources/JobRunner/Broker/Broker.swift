@@ -95,7 +95,10 @@ struct Broker: ~Copyable {
         dispatcher.begin(at: desk.time.now())
         while true {
             try carryOut(dispatcher.decide(at: desk.time.now()))
-            if case .exit(let startAgain) = exit { return startAgain }
+            if case .exit(let startAgain) = exit {
+                doors.open()
+                return startAgain
+            }
 
             try poll.wait(timeout: pause)
             let now = desk.time.now()

@@ -59,26 +59,6 @@ import Testing
         #expect(broken.isEmpty, "\(broken)")
     }
 
-    @Test func `whoever is on the machine comes in, and others once somebody has left`() throws {
-        let runner = try start(descriptors: 256)
-        var crowd = try crowd(at: runner)
-        let inside = try eventually("the alarm is there") {
-            let client = try Conversation(runner.ipc)
-            let alarms = try client.ask("sys.stats")["alarms"]?.arrayValue ?? []
-            let isFull = alarms.contains { $0.stringValue?.hasPrefix("New clients") ?? false }
-            return isFull ? client : nil
-        }
-        #expect(crowd.count == 500)
-        crowd.removeAll()
-        let late = try Conversation(runner.tcp)
-        try late.ask("sys.ping")
-        let alarms = try eventually("the alarm is over") {
-            let alarms = try inside.ask("sys.stats")["alarms"]?.arrayValue
-            return alarms?.isEmpty == true ? alarms : nil
-        }
-        #expect(alarms.isEmpty)
-    }
-
     /// libzmq's listener for ipc ends the process when it has no descriptor for a connection.
     @Test func `more programs on this machine than descriptors end nobody`() throws {
         let runner = try start(descriptors: 256)
