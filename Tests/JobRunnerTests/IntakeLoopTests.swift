@@ -31,6 +31,19 @@ import Testing
         #expect(bench.scratch.text("results/a.sql.csv") == "a\n1\n")
     }
 
+    @Test func `a name that begins with a combining mark is a name`() throws {
+        let bench = try IntakeBench()
+        let names = ["\u{301}y.sql", "\u{308}.sql"]
+        for name in names { try bench.scratch.write("select 1", name) }
+        bench.turn()
+        bench.turn(after: 1_000)
+        #expect(bench.filed.sorted() == names)
+        for name in names { #expect(bench.scratch.text("results/\(name).json") != nil) }
+        #expect(try bench.scratch.names(in: "taken") == [])
+        // Hidden by its first byte, whatever follows.
+        #expect(Decision(name: ".\u{301}y.sql") == .ignore)
+    }
+
     @Test func `a file that somebody has open for writing is not taken`() throws {
         let bench = try IntakeBench()
         try bench.scratch.write("select", "a.sql")

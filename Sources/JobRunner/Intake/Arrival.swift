@@ -60,7 +60,7 @@ extension Decision {
 
     /// By the name alone; nil when the file has to be looked at.
     init?(name: String) {
-        if name.hasPrefix(".") || Self.passing.contains(where: name.hasSuffix) {
+        if name.utf8.first == UInt8(ascii: ".") || Self.passing.contains(where: name.hasSuffix) {
             self = .ignore
         } else if JobFile(fileName: name) == nil {
             self = .list("Its name must end in one of \(JobFile.extensions).")

@@ -79,7 +79,7 @@ final class Folder {
                 }
             }
             if let name {
-                if !name.hasPrefix(".") { listing.names.append(name) }
+                if name.utf8.first != UInt8(ascii: ".") { listing.names.append(name) }
             } else {
                 listing.unreadable += 1
             }

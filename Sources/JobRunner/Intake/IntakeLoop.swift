@@ -359,18 +359,6 @@ extension IntakeLoop {
     }
 }
 
-extension SpoolDirectory.Taken: Comparable {
-    /// The older first: by run, then by number.
-    static func < (a: SpoolDirectory.Taken, b: SpoolDirectory.Taken) -> Bool {
-        a.order == b.order ? a.takenAs < b.takenAs : a.order < b.order
-    }
-
-    private var order: (Int64, Int64) {
-        let parts = takenAs.split(separator: "-", maxSplits: 2)
-        return (Int64(parts.first ?? "") ?? 0, Int64(parts.dropFirst().first ?? "") ?? 0)
-    }
-}
-
 extension Refusal {
     /// As `NAME.reason.txt` says it.
     fileprivate var reason: String {

@@ -20,24 +20,34 @@ internal import JobCore
 /// It belongs to one thread.
 final class SpoolDirectory {
     /// A file in `taken/`.
-    struct Taken: Hashable {
+    struct Taken: Hashable, Comparable {
         /// As it is called there.
         let takenAs: String
         /// As it was dropped.
         let name: String
+        private let run: Int64
+        private let number: Int64
 
         /// Nil when the name is not one of those that we give.
         init?(takenAs: String) {
-            let parts = takenAs.split(
-                separator: "-",
+            // By bytes: a name may begin with a mark that changes the character before it.
+            let parts = takenAs.utf8.split(
+                separator: UInt8(ascii: "-"),
                 maxSplits: 2,
                 omittingEmptySubsequences: false
-            )
-            guard parts.count == 3, Int64(parts[0]) != nil, Int64(parts[1]) != nil,
-                JobFile(fileName: String(parts[2])) != nil
+            ).map { String(Substring($0)) }
+            guard parts.count == 3, let run = Int64(parts[0]), let number = Int64(parts[1]),
+                JobFile(fileName: parts[2]) != nil
             else { return nil }
             self.takenAs = takenAs
-            self.name = String(parts[2])
+            self.name = parts[2]
+            self.run = run
+            self.number = number
+        }
+
+        /// The older first: by run, then by number.
+        static func < (a: Taken, b: Taken) -> Bool {
+            (a.run, a.number, a.takenAs) < (b.run, b.number, b.takenAs)
         }
     }
 
