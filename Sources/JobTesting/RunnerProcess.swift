@@ -174,6 +174,17 @@ public func isAlive(_ process: pid_t) -> Bool {
     return !isZombie || (threads?.count ?? 0) > 1
 }
 
+/// Processes that any thread of a process has started and that live. Each is listed with the thread
+/// that started it.
+public func children(of process: pid_t) throws -> [pid_t] {
+    let threads = "/proc/\(process)/task"
+    return try FileManager.default.contentsOfDirectory(atPath: threads).flatMap { thread in
+        let path = "\(threads)/\(thread)/children"
+        let text = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
+        return text.split(separator: " ").compactMap { pid_t($0) }
+    }
+}
+
 /// Memory of a process that is really there, from proc(5).
 public func residentKilobytes(of process: pid_t) throws -> Int {
     let text = try String(contentsOfFile: "/proc/\(process)/status", encoding: .utf8)

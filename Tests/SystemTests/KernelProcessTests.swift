@@ -29,19 +29,7 @@ import Testing
         #expect(runner.readyCount == 1)
     }
 
-    private var children: [pid_t] {
-        get throws {
-            // Each is listed with the thread that started it.
-            let threads = try FileManager.default.contentsOfDirectory(
-                atPath: "/proc/\(process)/task"
-            )
-            return threads.flatMap { thread in
-                let path = "/proc/\(process)/task/\(thread)/children"
-                let text = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
-                return text.split(separator: " ").compactMap { pid_t($0) }
-            }
-        }
-    }
+    private var children: [pid_t] { get throws { try JobTesting.children(of: process) } }
 
     @Test func `kernels compute, divide and put together there as on threads`() throws {
         let said = try client.result(client.submit(#"{"kernel":"echo","input":{"a":[1,"é"]}}"#))
@@ -160,21 +148,32 @@ import Testing
         }
     }
 
-    /// How often the threads of each process for kernels were put to sleep, which is how often they
-    /// woke.
+    @Test func `a worker sleeps while its process computes`() throws {
+        _ = try client.result(client.submit(#"{"kernel":"echo","input":1}"#))
+        let before = try wakes(of: process, threads: "worker-")
+        _ = try client.result(client.submit(#"{"kernel":"sleep","input":{"ms":1000}}"#))
+        #expect(try wakes(of: process, threads: "worker-") - before < 50)
+    }
+
+    /// Of each process for kernels.
     private var wakes: [pid_t: Int] {
         get throws {
-            var found: [pid_t: Int] = [:]
-            for child in try children {
-                let threads = "/proc/\(child)/task"
-                for thread in try FileManager.default.contentsOfDirectory(atPath: threads) {
-                    let path = "\(threads)/\(thread)/status"
-                    let text = try String(contentsOfFile: path, encoding: .utf8)
-                    let count = text.firstMatch(of: /\nvoluntary_ctxt_switches:\s*(\d+)/)
-                    found[child, default: 0] += try Int(#require(count).1) ?? 0
-                }
-            }
-            return found
+            let found = try children.map { ($0, try wakes(of: $0)) }
+            return Dictionary(found) { first, _ in first }
+        }
+    }
+
+    /// How often the threads whose names begin so were put to sleep, which is how often they woke.
+    private func wakes(of process: pid_t, threads name: String = "") throws -> Int {
+        let threads = "/proc/\(process)/task"
+        return try FileManager.default.contentsOfDirectory(atPath: threads).reduce(0) {
+            sum,
+            thread in
+            let path = "\(threads)/\(thread)/status"
+            let text = try String(contentsOfFile: path, encoding: .utf8)
+            guard text.hasPrefix("Name:\t" + name) else { return sum }
+            let count = text.firstMatch(of: /\nvoluntary_ctxt_switches:\s*(\d+)/)
+            return sum + (try Int(#require(count).1) ?? 0)
         }
     }
 
@@ -210,15 +209,7 @@ import Testing
         let again = try Conversation(runner.ipc)
         try again.waitUntilRunning(id)
         #expect(try again.show(id)["attempts"] == [])
-        let process = try runner.worker()
-        let second = try FileManager.default.contentsOfDirectory(atPath: "/proc/\(process)/task")
-            .flatMap { thread in
-                (try String(
-                    contentsOfFile: "/proc/\(process)/task/\(thread)/children",
-                    encoding: .utf8
-                ))
-                .split(separator: " ").compactMap { pid_t($0) }
-            }
+        let second = try JobTesting.children(of: runner.worker())
         #expect(!second.isEmpty)
         try runner.killAll()
         for child in second { try runner.waitForEnd(of: child) }

@@ -10,7 +10,7 @@ public final class KernelRun: Sendable {
         public let total: Int
     }
 
-    private let deadline: ContinuousClock.Instant?
+    let deadline: ContinuousClock.Instant?
     private let cancelled = Atomic(false)
     private let lastProgress = Mutex<Progress?>(nil)
     private let bell = Bell()

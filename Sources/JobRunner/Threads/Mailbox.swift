@@ -13,8 +13,9 @@ final class Mailbox<Letter: Sendable>: Sendable {
     /// Goes up by one when the reader begins to wait, and again when it has waited.
     private let turns = Atomic<UInt64>(0)
 
-    init() {
-        descriptor = clinux_eventfd()
+    /// - Parameter descriptor: An eventfd of its own.
+    init(_ descriptor: CInt = clinux_eventfd()) {
+        self.descriptor = descriptor
         precondition(descriptor >= 0, "an eventfd can be had: the process has descriptors left")
     }
 

@@ -7,10 +7,20 @@ struct FrameChannel {
     /// The other side is gone, or says what is no message.
     struct Closed: Error {}
 
-    /// How often whoever looks around while waiting does so, in ms.
-    private static let lookMs: CInt = 10
+    /// Who looks around while a channel waits.
+    struct Lookout {
+        /// Readable when there is something to look at.
+        let descriptor: CInt
+        /// Called before each wait.
+        ///
+        /// - Returns: After how many ms it wants to be called again at the latest, if at all.
+        let look: () -> Int?
+    }
+
     /// More than any message has; a count is looked at before it is believed.
     private static let framesMax = 1 << 20
+    /// A frame costs so many bytes of memory at first, then twice as much as has come of it.
+    private static let frameBytes = 1 << 20
 
     let descriptor: CInt
 
@@ -24,9 +34,8 @@ struct FrameChannel {
         return (ends[0], ends[1])
     }
 
-    /// Sends a message; `look` is called again and again while nothing can be written, and must not
-    /// send anything itself.
-    func send(_ frames: [[UInt8]], _ look: (() -> Void)? = nil) throws(Closed) {
+    /// Sends a message; the lookout must not send anything itself.
+    func send(_ frames: [[UInt8]], _ lookout: Lookout? = nil) throws(Closed) {
         var bytes = frames.count <= Self.framesMax ? word(frames.count) : []
         for frame in frames { bytes += word(frame.count) + frame }
         var sent = 0
@@ -40,47 +49,58 @@ struct FrameChannel {
                     flags
                 )
             }
-            if count > 0 { sent += count } else { try pause(for: POLLOUT, look) }
+            if count > 0 { sent += count } else { try pause(for: POLLOUT, lookout) }
         }
     }
 
-    /// Waits for a message; `look` is called again and again while nothing comes.
-    func receive(_ look: (() -> Void)? = nil) throws(Closed) -> [[UInt8]] {
-        let count = try number(look)
+    /// Waits for a message. One whose frames have more than `most` bytes together is none.
+    func receive(atMost most: Int, _ lookout: Lookout? = nil) throws(Closed) -> [[UInt8]] {
+        let count = try number(lookout)
         guard count <= Self.framesMax else { throw Closed() }
+        var room = most
         var frames: [[UInt8]] = []
-        for _ in 0..<count { frames.append(try bytes(number(look), look)) }
+        for _ in 0..<count {
+            let size = try number(lookout)
+            guard size <= room else { throw Closed() }
+            room -= size
+            frames.append(try bytes(size, lookout))
+        }
         return frames
     }
 
-    private func number(_ look: (() -> Void)?) throws(Closed) -> Int {
-        try bytes(4, look).reversed().reduce(0) { $0 << 8 | Int($1) }
+    private func number(_ lookout: Lookout?) throws(Closed) -> Int {
+        try bytes(4, lookout).reversed().reduce(0) { $0 << 8 | Int($1) }
     }
 
-    private func bytes(_ count: Int, _ look: (() -> Void)?) throws(Closed) -> [UInt8] {
-        var bytes = [UInt8](repeating: 0, count: count)
+    private func bytes(_ count: Int, _ lookout: Lookout?) throws(Closed) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: min(count, Self.frameBytes))
         var done = 0
         while done < count {
+            if done == bytes.count { bytes += repeatElement(0, count: min(done, count - done)) }
             let read = bytes.withUnsafeMutableBytes { bytes in
                 recv(
                     descriptor,
                     bytes.baseAddress.map { $0 + done },
-                    count - done,
+                    bytes.count - done,
                     CInt(MSG_DONTWAIT)
                 )
             }
             if read == 0 { throw Closed() }
-            if read > 0 { done += read } else { try pause(for: POLLIN, look) }
+            if read > 0 { done += read } else { try pause(for: POLLIN, lookout) }
         }
         return bytes
     }
 
     /// After a call that has done nothing: waits, unless it has failed for good.
-    private func pause(for event: CInt, _ look: (() -> Void)?) throws(Closed) {
+    private func pause(for event: CInt, _ lookout: Lookout?) throws(Closed) {
         guard errno == EAGAIN || errno == EINTR else { throw Closed() }
-        var item = pollfd(fd: descriptor, events: Int16(event), revents: 0)
-        _ = poll(&item, 1, look == nil ? -1 : Self.lookMs)
-        look?()
+        let ms = lookout.flatMap { $0.look() } ?? -1
+        // A negative descriptor is passed over.
+        var items = [
+            pollfd(fd: descriptor, events: Int16(event), revents: 0),
+            pollfd(fd: lookout?.descriptor ?? -1, events: Int16(POLLIN), revents: 0),
+        ]
+        _ = poll(&items, nfds_t(items.count), CInt(clamping: ms))
     }
 
     private func word(_ number: Int) -> [UInt8] {

@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Glibc
 internal import JobCore
 internal import JobWire
@@ -25,9 +26,11 @@ final class KernelProcess {
         }
     }
 
-    private struct Child {
+    fileprivate struct Child {
         let process: pid_t
         let channel: FrameChannel
+        /// Rings when a run is broken off.
+        let bell: Mailbox<Bool>
     }
 
     private let plan: Plan
@@ -40,12 +43,19 @@ final class KernelProcess {
     /// Has the order run in the process, which `start` has started.
     ///
     /// - Throws: `Lost` when the process has ended although nobody told it to.
-    func ending(of order: Order, _ run: KernelRun) throws(Lost) -> Report.Ending {
+    func ending(
+        of order: Order,
+        _ run: KernelRun,
+        _ post: WorkerPost
+    ) throws(Lost) -> Report.Ending {
         guard let child else { throw Lost() }
-        let stop = StopOfRun(run, child.process, child.channel, plan.patience)
+        let stop = StopOfRun(run, child, plan.patience)
+        post.interrupting { [bell = child.bell] in bell.put(true) }
         do {
-            try child.channel.send(Order.frames(for: [order]), stop.insist)
-            let reports = try Report.read(child.channel.receive(stop.passOn))
+            try child.channel.send(Order.frames(for: [order]), stop.insisting)
+            // What the process sends is in its memory first.
+            let most = Int(clamping: plan.memoryBytes)
+            let reports = try Report.read(child.channel.receive(atMost: most, stop.passingOn))
             if let report = reports.first { return report.ending }
         } catch {}
         end()
@@ -61,6 +71,9 @@ final class KernelProcess {
             close(child.channel.descriptor)
             self.child = nil
         }
+        let ring = clinux_eventfd()
+        guard ring >= 0 else { throw .last("make an eventfd") }
+        let bell = Mailbox<Bool>(ring)
         let (ours, others) = try FrameChannel.pair()
         defer { close(others) }
         do throws(SystemError) {
@@ -72,7 +85,8 @@ final class KernelProcess {
                 blocking: [SIGTERM, SIGINT, SIGHUP],
                 to: "start a process for kernels"
             )
-            child = Child(process: process, channel: FrameChannel(descriptor: ours))
+            let channel = FrameChannel(descriptor: ours)
+            child = Child(process: process, channel: channel, bell: bell)
         } catch {
             close(ours)
             throw error
@@ -91,39 +105,51 @@ final class KernelProcess {
 /// Passes on that a run shall stop, and kills its process when it does not.
 private final class StopOfRun {
     private let run: KernelRun
-    private let process: pid_t
-    private let channel: FrameChannel
+    private let child: KernelProcess.Child
     private let patience: Duration
     /// When it was seen first that the run shall stop.
     private var since: ContinuousClock.Instant?
     private var hasTold = false
     private(set) var hasKilled = false
 
-    init(_ run: KernelRun, _ process: pid_t, _ channel: FrameChannel, _ patience: Duration) {
+    init(_ run: KernelRun, _ child: KernelProcess.Child, _ patience: Duration) {
         self.run = run
-        self.process = process
-        self.channel = channel
+        self.child = child
         self.patience = patience
     }
 
     /// While the process waits for nothing but what it is told.
-    func passOn() {
-        guard run.isCancelled else { return }
-        if !hasTold {
-            hasTold = true
-            // One that cannot be told is killed.
-            try? channel.send(KernelServer.breakOff, insist)
-        }
-        insist()
-    }
+    var passingOn: FrameChannel.Lookout { lookout { [self] in look(mayTell: true) } }
 
     /// While a message is on its way there: nothing else may be said in the middle of it.
-    func insist() {
-        guard run.isCancelled, !hasKilled else { return }
-        let since = since ?? .now
-        self.since = since
-        guard ContinuousClock.now - since >= patience else { return }
-        hasKilled = true
-        kill(process, SIGKILL)
+    var insisting: FrameChannel.Lookout { lookout { [self] in look(mayTell: false) } }
+
+    private func lookout(_ look: @escaping () -> Int?) -> FrameChannel.Lookout {
+        FrameChannel.Lookout(descriptor: child.bell.descriptor, look: look)
     }
+
+    /// - Returns: After how many ms there is something to do, if nobody rings before.
+    private func look(mayTell: Bool) -> Int? {
+        _ = child.bell.takeAll()
+        let now = ContinuousClock.now
+        guard run.isCancelled else { return run.deadline.map { now.duration(to: $0).wholeMs } }
+        if mayTell, !hasTold {
+            hasTold = true
+            // One that cannot be told is killed.
+            try? child.channel.send(KernelServer.breakOff, insisting)
+        }
+        guard !hasKilled else { return nil }
+        let since = since ?? now
+        self.since = since
+        let rest = patience - (.now - since)
+        guard rest <= .zero else { return rest.wholeMs }
+        hasKilled = true
+        kill(child.process, SIGKILL)
+        return nil
+    }
+}
+
+extension Duration {
+    /// No less than it is; 0 when it is over.
+    fileprivate var wholeMs: Int { max(0, Int(clamping: microseconds / 1_000 + 1)) }
 }

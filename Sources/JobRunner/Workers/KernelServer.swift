@@ -61,7 +61,7 @@ enum KernelServer {
             }
         }
         var current: KernelRun?
-        while let frames = try? channel.receive() {
+        while let frames = try? channel.receive(atMost: .max) {
             if frames == breakOff {
                 current?.cancel()
                 continue

@@ -59,7 +59,7 @@ struct SQLRun {
         on connection: Connection,
         _ receipts: Receipts?
     ) throws(Failure) -> Outcome {
-        post.interrupting(connection.interrupt)
+        post.interrupting { [interrupt = connection.interrupt] in interrupt() }
         connection.onProgress(every: Self.stepsBetweenLooks) { [run] in !run.isCancelled }
         defer {
             connection.removeProgress()

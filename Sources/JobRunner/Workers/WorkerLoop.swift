@@ -134,7 +134,7 @@ final class WorkerLoop {
         -> Report.Ending
     {
         if order.kind == .compute, !run.isCancelled, let process {
-            return isStarted(process, run) ? try process.ending(of: order, run) : .putBack
+            return isStarted(process, run) ? try process.ending(of: order, run, post) : .putBack
         }
         do {
             // Called off before it began: another attempt may be under way by now. One that writes

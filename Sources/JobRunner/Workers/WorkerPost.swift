@@ -1,5 +1,4 @@
 internal import JobCore
-internal import SQLite
 internal import Synchronization
 
 /// What the broker and one worker share beside their sockets: which order has begun, which are
@@ -38,7 +37,7 @@ final class WorkerPost: Sendable {
         /// The order that runs.
         var current: UInt64?
         var run: KernelRun?
-        var interrupt: Interrupt?
+        var interrupt: (@Sendable () -> Void)?
         /// Why orders are to be broken off: the current one, and those that have not begun. Those
         /// that never will go when a later one begins.
         var brokenOff: [UInt64: BreakOffReason] = [:]
@@ -154,8 +153,9 @@ final class WorkerPost: Sendable {
         return true
     }
 
-    /// From here to the end of the run, breaking it off interrupts this connection too.
-    func interrupting(_ interrupt: Interrupt) {
+    /// From here to the end of the run, `interrupt` is called too when it is broken off, and may be
+    /// once its time is over: any number of times, from any thread.
+    func interrupting(_ interrupt: @escaping @Sendable () -> Void) {
         runs.withLock { runs in
             runs.interrupt = interrupt
             if let current = runs.current, runs.brokenOff[current] != nil { interrupt() }
