@@ -1,4 +1,5 @@
 import JobCore
+import JobTesting
 import JobWire
 import Logging
 import Testing
@@ -113,18 +114,29 @@ import ZeroMQ
         )
     }
 
-    /// Says that it is there far more often than the broker listens in one round, then how its run
-    /// has ended, and ends.
-    @Sendable private static func sayMuchAndDie(_ post: WorkerPost, _ others: Others) throws {
-        guard post.worker.rawValue == 1 else { return }
+    /// The socket of a worker that has said that it is there.
+    private static func ready(_ post: WorkerPost, _ others: Others) throws -> Socket {
         var options = SocketOptions()
         options.routingID = WorkerLink.address(of: post.worker)
         let socket = try Socket(.dealer, in: others.context, options: options)
         try socket.connect("inproc://workers")
         _ = try socket.send(WorkerLink.ready, waiting: true)
-        guard case .message(let frames) = try socket.receive(limits: .unlimited, waiting: true),
+        return socket
+    }
+
+    private static func order(to worker: borrowing Socket) throws -> Order {
+        guard case .message(let frames) = try worker.receive(limits: .unlimited, waiting: true),
             let order = try Order.read(frames).first
-        else { return }
+        else { throw NeverHappened("an order came") }
+        return order
+    }
+
+    /// Says that it is there far more often than the broker listens in one round, then how its run
+    /// has ended, and ends.
+    @Sendable private static func sayMuchAndDie(_ post: WorkerPost, _ others: Others) throws {
+        guard post.worker.rawValue == 1 else { return }
+        let socket = try ready(post, others)
+        let order = try order(to: socket)
         let now = RunClock().now()
         _ = post.begin(order, KernelRun(), at: now)
         others.stopAtGate()
@@ -143,19 +155,41 @@ import ZeroMQ
         _ = others.done.wait()
     }
 
-    @Test func `all that a worker has said is heard before its end`() throws {
+    /// Comes back from its run in the moment in which it is given up, and listens.
+    @Sendable private static func listenWhenGivenUp(
+        _ post: WorkerPost,
+        _ others: Others
+    ) throws {
+        guard post.worker.rawValue == 1 else { return }
+        let socket = try ready(post, others)
+        _ = post.begin(try order(to: socket), KernelRun(), at: RunClock().now())
+        try eventually("it is given up") { post.isAbandoned ? () : nil }
+        let heard = try eventually("it hears of it") {
+            let received = try socket.receive(limits: .unlimited, waiting: false)
+            return received == .nothing ? nil : received
+        }
+        #expect(heard == .message([[]]))
+        others.done.put(true)
+    }
+
+    /// A broker with one job to run, given to its first worker.
+    private func giveJob(
+        timeoutMs: Int64,
+        to worker: @escaping @Sendable (WorkerPost, Others) throws -> Void,
+        _ body: (Others) throws -> Void
+    ) throws {
         let others = try Others()
         let ended = Mailbox<Bool>()
         startThread("broker", ended: { ended.put(true) }) {
             do {
                 try run(others) { post in
-                    do { try Self.sayMuchAndDie(post, others) } catch { Issue.record(error) }
+                    do { try worker(post, others) } catch { Issue.record(error) }
                 }
             } catch { Issue.record(error) }
         }
         others.answerSurvey()
         let job = Submission(
-            spec: Spec(kind: .compute, body: [], timeoutMs: 60_000),
+            spec: Spec(kind: .compute, body: [], timeoutMs: timeoutMs),
             key: nil,
             fingerprint: 1
         )
@@ -168,14 +202,24 @@ import ZeroMQ
         }
         let accepted = Accepted(id: JobID(rawValue: 1), state: .queued, created: true)
         others.inbox.put(.event(.wrote([.inserted(insertion.ticket, [accepted], nil)])))
-        let end = others.change()
-        if case .settle(let report) = end {
-            #expect(report.job == accepted.id)
-        } else {
-            Issue.record("\(end)")
-        }
+        try body(others)
         for _ in 0..<3 { others.inbox.put(.event(.stop)) }
-        others.done.put(true)
         _ = ended.wait()
+    }
+
+    @Test func `all that a worker has said is heard before its end`() throws {
+        try giveJob(timeoutMs: 60_000, to: Self.sayMuchAndDie) { others in
+            let end = others.change()
+            if case .settle(let report) = end {
+                #expect(report.job == JobID(rawValue: 1))
+            } else {
+                Issue.record("\(end)")
+            }
+            others.done.put(true)
+        }
+    }
+
+    @Test func `a worker that is given up hears of it`() throws {
+        try giveJob(timeoutMs: 1, to: Self.listenWhenGivenUp) { others in _ = others.done.wait() }
     }
 }

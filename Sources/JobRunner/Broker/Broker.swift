@@ -357,6 +357,8 @@ extension Broker {
             )
             posts[worker]?.abandon()
             posts[worker] = nil
+            // Nobody hears it when the worker has ended meanwhile.
+            _ = try? doors.workers.send(WorkerLink.goodbye(to: worker), waiting: false)
         case .exit: exit = signal
         }
     }

@@ -10,6 +10,9 @@ internal import Synchronization
 enum WorkerLink {
     static let ready: [[UInt8]] = [[]]
 
+    /// To a worker that was given up: it may be waiting for orders by now.
+    static func goodbye(to worker: WorkerID) -> [[UInt8]] { [address(of: worker), []] }
+
     static func address(of worker: WorkerID) -> [UInt8] { Array(String(worker.rawValue).utf8) }
 
     static func frames(for orders: [Order], to worker: WorkerID) -> [[UInt8]] {

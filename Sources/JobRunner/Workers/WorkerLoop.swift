@@ -79,13 +79,13 @@ final class WorkerLoop {
         while true {
             guard case .message(let frames) = try socket.receive(limits: .unlimited, waiting: true)
             else { continue }
+            if post.isAbandoned { return }
             guard let orders = try? Order.read(frames) else {
                 kit.log.error("A worker was told what it cannot read.")
                 continue
             }
             for order in orders { try work(on: order, socket) }
             try sendReports(socket)
-            if post.isAbandoned { return }
         }
     }
 

@@ -98,7 +98,7 @@ final class WorkerPost: Sendable {
         }
     }
 
-    /// Nothing more will be asked of the worker: it may end as soon as it comes back.
+    /// Nothing more will be asked of the worker: it ends as soon as it hears `WorkerLink.goodbye`.
     func abandon() { abandoned.store(true, ordering: .relaxed) }
 
     var isAbandoned: Bool { abandoned.load(ordering: .relaxed) }
