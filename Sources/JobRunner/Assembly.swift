@@ -9,6 +9,9 @@ internal import ZeroMQ
 /// Puts the threads together: who exists, and who hears whom.
 struct Assembly {
     private static let workersEndpoint = "inproc://workers"
+    /// How long the end of a run waits for its threads, which is longer than those need that are in
+    /// no job.
+    private static let endPause = Duration.seconds(1)
 
     /// What CURVE adds to a frame: name, flags, nonce and authenticator (ZeroMQ RFC 26).
     private static let curveBytes = 8 + 1 + 8 + 16
@@ -24,6 +27,8 @@ struct Assembly {
     private let outside: Context
     private let inbox = Mailbox<BrokerLetter>()
     private let staff = Staff()
+    /// All but the writer's.
+    private let threads = ThreadCount()
     private let shelf = ReportShelf()
     /// Made at the start, for a stop may find no descriptor left.
     private let writerStopped = Mailbox<Bool>()
@@ -73,7 +78,7 @@ struct Assembly {
         let opened = Mailbox<StoreError?>()
         let (inbox, answers, log, alarm) = (staff.reader, inbox, log, alarm)
         let limits = settings.limits
-        startThread("reader") {
+        startThread("reader", ended: threads.come()) {
             do throws(StoreError) {
                 let store = try StoreReader(path: path, limits: limits)
                 opened.put(nil)
@@ -87,7 +92,7 @@ struct Assembly {
 
     private func startParser() {
         let (inbox, answers, ear) = (staff.parser, inbox, Ear(catalog))
-        startThread("parser") {
+        startThread("parser", ended: threads.come()) {
             while true {
                 for letter in inbox.wait() {
                     switch letter {
@@ -95,6 +100,7 @@ struct Assembly {
                         answers.put(.heard(ear.hear(envelope), bytes: envelope.byteCount))
                     case .write(let message, let now):
                         answers.put(.written(frames(for: message, now: now), message))
+                    case .stop: return
                     }
                 }
             }
@@ -136,7 +142,13 @@ struct Assembly {
         } catch {
             throw SettingsError(problems: [error.summary])
         }
-        try Doorkeeper.start(Gate(curve), in: outside, inbox: staff.doorkeeper, log: log)
+        try Doorkeeper.start(
+            Gate(curve),
+            in: outside,
+            inbox: staff.doorkeeper,
+            log: log,
+            ended: threads.come()
+        )
         return key
     }
 
@@ -164,6 +176,7 @@ struct Assembly {
         ready: () -> Void
     ) throws -> Runner.End {
         let intake = try startIntake()
+        defer { intake.tell(.stop) }
         var broker = Broker(
             doors,
             Dispatcher(plan),
@@ -188,10 +201,22 @@ struct Assembly {
             )
         )
         ready()
-        let startAgain = try broker.run()
-        stopWriter()
+        return try broker.run() ? .startAgain : .stopped
+    }
+
+    /// To be called once, after the last use: ends all threads, and their processes with them. One
+    /// that is still in a job ends after it.
+    func end() {
+        staff.writer.put(.stop { [writerStopped] in writerStopped.put(true) })
+        _ = writerStopped.wait()
+        staff.reader.put(.stop)
+        staff.parser.put(.stop)
         staff.doorkeeper.put(true)
-        return startAgain ? .startAgain : .stopped
+        inside.shutdown()
+        if !threads.waitUntilGone(atMost: Self.endPause) {
+            log.warning("Not all threads have ended.")
+        }
+        close(signals)
     }
 
     private var plan: Dispatcher.Plan {
@@ -231,18 +256,17 @@ struct Assembly {
             log: log
         )
         let worker = post.worker
-        let ended = { @Sendable [inbox] in inbox.put(.event(.died(worker))) }
+        let gone = threads.come()
+        let ended = { @Sendable [inbox] in
+            inbox.put(.event(.died(worker)))
+            gone()
+        }
         let hasStarted = tryToStartThread("worker-\(worker.rawValue)", ended: ended) {
             WorkerLoop.live(kit, post: post)
         }
         guard !hasStarted else { return }
         log.error("There is no thread for a worker.", metadata: ["worker": "\(worker.rawValue)"])
         ended()
-    }
-
-    private func stopWriter() {
-        staff.writer.put(.stop { [writerStopped] in writerStopped.put(true) })
-        _ = writerStopped.wait()
     }
 
     /// The thread that looks after the jobs directory. What ended while nobody looked comes first.
@@ -261,7 +285,7 @@ struct Assembly {
             )
         )
         for file in ledger.endedFiles() { intake.tell(.ended(file)) }
-        intake.start()
+        intake.start(ended: threads.come())
         return intake
     }
 }

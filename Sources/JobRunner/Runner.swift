@@ -60,6 +60,10 @@ public struct Runner {
     /// Runs until a SIGTERM or SIGINT, or a client's `sys.drain`, has stopped it. systemd is told
     /// when jobs are taken, that the runner stops, and that it is alive, where it asks for that.
     ///
+    /// Afterwards its threads and processes are gone, and another one may run, with two exceptions:
+    /// SIGTERM and SIGINT stay blocked in the calling thread, and a job that did not end when told
+    /// to goes on, with its worker. Who finds that in the log should end the process.
+    ///
     /// - Parameters:
     ///   - lock: Descriptor of the state directory's lock, when the caller holds it already.
     ///   - ready: Called once jobs are taken, with the endpoints.
@@ -85,17 +89,27 @@ public struct Runner {
         } catch let error as StoreError {
             throw RunnerError.storeNotReady(error.summary, hint: error.hint)
         }
-        var endpoints: [String] = []
-        let doors = try assembly.openDoors(&endpoints)
-        umask(oldMask)
-        let systemd = Systemd(log)
-        let end = try assembly.run(doors, systemd) {
+        let end = try work(assembly, mask: oldMask) { endpoints, systemd in
             LockNote.setAtWork(true, in: held)
             systemd?.sayReady(endpoints)
             ready(endpoints)
         }
         if case .stopped = end { LockNote.setAtWork(false, in: held) }
         return end
+    }
+
+    /// From the doors to the end, with this umask once the sockets are there.
+    private func work(
+        _ assembly: Assembly,
+        mask: mode_t,
+        ready: ([String], Systemd?) -> Void
+    ) throws -> End {
+        defer { assembly.end() }
+        var endpoints: [String] = []
+        let doors = try assembly.openDoors(&endpoints)
+        umask(mask)
+        let systemd = Systemd(log)
+        return try assembly.run(doors, systemd) { ready(endpoints, systemd) }
     }
 }
 

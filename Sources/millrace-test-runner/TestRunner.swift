@@ -8,7 +8,8 @@ internal import Logging
 /// `millrace serve` with kernels that misbehave, for tests alone. It takes the same flags, as far
 /// as tests use them. `MILLRACE_TEST_STORE` gives it a store that does not keep its promises, for
 /// the controls of tests: `hasty` tells facts before they are safe from a kill, `unsynced` before
-/// they are safe from a power cut.
+/// they are safe from a power cut. With `MILLRACE_TEST_AGAIN` it waits after its end for another
+/// SIGTERM, and runs once more in the same process.
 @main struct TestRunner {
     static func main() throws {
         var kernels = KernelRegistry.standard
@@ -46,12 +47,31 @@ internal import Logging
             }
         default: break
         }
-        let end = try runner.run(lock: arguments.lock) { endpoints in
-            print("millrace takes jobs at \(endpoints.joined(separator: ", ")).")
+        var end = try run(runner, arguments)
+        if arguments.sources.environment["MILLRACE_TEST_AGAIN"] != nil {
+            print("The runner has ended.")
             fflush(nil)
+            waitForStop()
+            end = try run(runner, arguments)
         }
         fflush(nil)
         _exit(end == .startAgain ? RunnerExit.startAgain : RunnerExit.stopped)
+    }
+
+    private static func run(_ runner: Runner, _ arguments: Arguments) throws -> Runner.End {
+        try runner.run(lock: arguments.lock) { endpoints in
+            print("millrace takes jobs at \(endpoints.joined(separator: ", ")).")
+            fflush(nil)
+        }
+    }
+
+    /// The signal is blocked here, since the runner waits for it in its own way.
+    private static func waitForStop() {
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        sigaddset(&signals, SIGTERM)
+        var signal: CInt = 0
+        sigwait(&signals, &signal)
     }
 }
 

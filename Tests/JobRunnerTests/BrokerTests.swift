@@ -49,8 +49,10 @@ import ZeroMQ
         }
 
         func answerSurvey() {
-            for asked in staff.reader.wait().joined() {
-                inbox.put(.event(.answered(asked.ticket, .surveyed(Survey()))))
+            for case .queries(let queries) in staff.reader.wait() {
+                for asked in queries {
+                    inbox.put(.event(.answered(asked.ticket, .surveyed(Survey()))))
+                }
             }
         }
     }

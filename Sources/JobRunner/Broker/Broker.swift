@@ -17,12 +17,14 @@ enum BrokerLetter: Sendable {
 enum ParserLetter: Sendable {
     case read(Envelope)
     case write(Message, at: Timestamp)
+    /// The thread is to end.
+    case stop
 }
 
 /// The mailboxes of the other threads.
 struct Staff: Sendable {
     let writer = Mailbox<WriterLetter>()
-    let reader = Mailbox<[Decisions.Asked]>()
+    let reader = Mailbox<ReaderLetter>()
     let parser = Mailbox<ParserLetter>()
     let doorkeeper = Mailbox<Bool>()
 }
@@ -294,7 +296,7 @@ extension Broker {
 extension Broker {
     private mutating func carryOut(_ decisions: Decisions) throws(ZeroMQError) {
         if !decisions.changes.isEmpty { desk.staff.writer.put(.changes(decisions.changes)) }
-        if !decisions.queries.isEmpty { desk.staff.reader.put(decisions.queries) }
+        if !decisions.queries.isEmpty { desk.staff.reader.put(.queries(decisions.queries)) }
         try give(decisions.orders)
         let now = desk.time.now()
         for message in decisions.messages { send(message, at: now) }

@@ -20,10 +20,11 @@ struct Doorkeeper {
         _ gate: Gate,
         in context: Context,
         inbox: Mailbox<Bool>,
-        log: Logger
+        log: Logger,
+        ended: @escaping @Sendable () -> Void
     ) throws(ZeroMQError) {
         let bound = Mailbox<ZeroMQError?>()
-        startThread("doorkeeper") {
+        startThread("doorkeeper", ended: ended) {
             do throws(ZeroMQError) {
                 let socket = try Socket(.router, in: context)
                 try socket.bind(Gate.endpoint)

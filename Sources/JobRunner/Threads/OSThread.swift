@@ -54,12 +54,19 @@ private final class ThreadStart: Sendable {
     }
 }
 
-/// Its destructor runs when a thread ends, also by `pthread_exit` in somebody's kernel.
+private final class ThreadEnd: Sendable {
+    let ended: @Sendable () -> Void
+
+    init(_ ended: @escaping @Sendable () -> Void) { self.ended = ended }
+}
+
+/// Its destructor runs when a thread ends, also by `pthread_exit` in somebody's kernel. When the
+/// thread's body has returned, it and what it alone has kept are gone by then.
 private let deathbed: pthread_key_t = {
     var key = pthread_key_t()
     let failed = pthread_key_create(&key) { value in
         guard let value else { return }
-        Unmanaged<ThreadStart>.fromOpaque(value).takeRetainedValue().ended()
+        Unmanaged<ThreadEnd>.fromOpaque(value).takeRetainedValue().ended()
     }
     precondition(failed == 0, "a thread-specific key can be had")
     return key
@@ -67,8 +74,8 @@ private let deathbed: pthread_key_t = {
 
 private func runThread(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
     guard let argument else { return nil }
-    pthread_setspecific(deathbed, argument)
-    let start = Unmanaged<ThreadStart>.fromOpaque(argument).takeUnretainedValue()
+    let start = Unmanaged<ThreadStart>.fromOpaque(argument).takeRetainedValue()
+    pthread_setspecific(deathbed, Unmanaged.passRetained(ThreadEnd(start.ended)).toOpaque())
     _ = clinux_name_thread(start.name)
     start.body()
     return nil
