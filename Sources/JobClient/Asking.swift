@@ -16,7 +16,7 @@ extension JobClient {
     }
 
     /// One page of jobs: `jobs`, and `next` to be given as `after` when there are more. The limit
-    /// is at most 1 000.
+    /// is at most the runner's `list_jobs`, and a page ends sooner at its `reply_bytes`.
     public func list(
         _ filter: JobFilter = JobFilter(),
         after: JobID? = nil,

@@ -9,7 +9,7 @@ public enum ClientError: Error, Equatable, Sendable {
     case notLetIn(endpoint: String)
     /// The runner answered that it will not do it.
     case refused(Refusal)
-    /// A runner is there, but did not answer this, however often it was asked.
+    /// A runner was there, but did not answer this, or ended while it was asked.
     case timedOut(service: String, endpoint: String)
     /// The answer is none of the protocol's; one phrase says why.
     case badReply(String)

@@ -24,7 +24,8 @@ extension JobClient {
 
     public func submit(_ job: NewJob) throws(ClientError) -> Accepted { try submit(job.json) }
 
-    /// Submits several jobs, all or none, at most 10 000, and gives their ids in the same order.
+    /// Submits several jobs, all or none, at most as many as the runner's `submission_jobs`, and
+    /// gives their ids in the same order.
     public func submit(all jobs: [JSON], frames: [[UInt8]] = []) throws(ClientError) -> [JobID] {
         let body: JSON = ["jobs": .array(jobs.map(keyed))]
         let ids = try call("job.submit", body, frames: frames).ids
