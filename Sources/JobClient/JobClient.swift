@@ -15,8 +15,8 @@ public final class JobClient {
     private var connection: Connection
     /// Whether this runner has ever answered this client.
     private var hasHeard = false
-    /// How many ids the runner takes in one request; nil until it was asked.
-    private var idsAtOnce: Int?
+    /// As the runner tells them; nil until it was asked.
+    private var limits: JSON?
     private var random = SystemRandomNumberGenerator()
 
     public struct Options: Equatable, Sendable {
@@ -98,13 +98,15 @@ public final class JobClient {
         throw .timedOut(service: service, endpoint: endpoint)
     }
 
+    /// One of the runner's limits, at least 1; `usual` where it does not tell it.
+    func limit(_ name: String, usual: Int) throws(ClientError) -> Int {
+        if limits == nil { limits = try info()["limits"] ?? [:] }
+        return limits?[name]?.integerValue.map { max(1, Int(clamping: $0)) } ?? usual
+    }
+
     /// So many ids at most may stand in one request.
     func mostIDs() throws(ClientError) -> Int {
-        if let idsAtOnce { return idsAtOnce }
-        let most = try info()["limits"]?["request_ids"]?.integerValue
-        let count = most.map { max(1, Int(clamping: $0)) } ?? Limits().requestIDs
-        idsAtOnce = count
-        return count
+        try limit("request_ids", usual: Limits().requestIDs)
     }
 
     /// The runner takes no more jobs, and stops when the running ones have ended.

@@ -3,8 +3,8 @@ public import JobWire
 
 /// Waiting for jobs, and fetching what they made.
 extension JobClient {
-    /// Bytes asked for at once when a result is too large for one reply.
-    private static let pieceBytes: Int64 = 8 << 20
+    /// Bytes asked for at once when a result is too large for one reply, if the runner allows it.
+    private static let pieceBytes = 8 << 20
     /// The longest one request waits; a client that waits longer asks again. The runner allows a
     /// minute, but a runner that was restarted knows nothing of what it was asked before.
     private static let longestStep = Duration.seconds(5)
@@ -47,12 +47,13 @@ extension JobClient {
 
     /// Reads a large result piece by piece.
     private func pieces(of id: JobID) throws(ClientError) -> JobResult {
+        let most = min(Self.pieceBytes, try limit("reply_bytes", usual: Limits().replyBytes))
         var whole: JobResult?
         while true {
             let offset = Int64(whole?.bytes.count ?? 0)
             let body: JSON = [
                 "id": .integer(id.rawValue), "offset": .integer(offset),
-                "limit": .integer(Self.pieceBytes),
+                "limit": .integer(Int64(most)),
             ]
             let reply = try call("job.result", body)
             let piece = try finished(reply)

@@ -52,15 +52,19 @@ import Testing
         #expect(result?.bytes == [])
     }
 
-    /// Answers as a runner that allows `most` bytes in a reply.
+    /// Answers as a runner that tells `most` bytes in a reply, and may be asked for `longest`.
     private func pieces(
         of result: [UInt8],
         most: Int,
+        longest: Int64 = .max,
         attempt: @escaping @Sendable (Int) -> Int64 = { _ in 1 }
     ) -> @Sendable (FakeRunner.Heard) -> [FakeRunner.Answer] {
         { request in
             guard let offset = request.body["offset"]?.integerValue else {
                 return [.init(status: 413, head: ["error": ["code": "read_in_pieces"]])]
+            }
+            guard request.body["limit"]?.integerValue ?? 0 <= longest else {
+                return [.init(status: 422, head: ["error": ["code": "out_of_bounds"]])]
             }
             let piece = result.dropFirst(Int(offset)).prefix(most)
             let head: JSON = [
@@ -74,12 +78,22 @@ import Testing
     @Test(arguments: [1, 7, 10, 99])
     func `a result that is too large for one reply is put together from pieces`(most: Int) throws {
         let result = (0..<20).map { UInt8($0) }
-        let runner = try FakeRunner(pieces(of: result, most: most))
+        let runner = try FakeRunner(info: { [:] }, pieces(of: result, most: most))
+        #expect(try client(of: runner).result(of: Self.id)?.bytes == result)
+    }
+
+    @Test func `no longer pieces are asked for than the runner allows`() throws {
+        let result = (0..<20).map { UInt8($0) }
+        let info: @Sendable () -> JSON = { ["limits": ["reply_bytes": 7]] }
+        let runner = try FakeRunner(info: info, pieces(of: result, most: 7, longest: 7))
         #expect(try client(of: runner).result(of: Self.id)?.bytes == result)
     }
 
     @Test func `pieces of two attempts are never put together`() throws {
-        let runner = try FakeRunner(pieces(of: [1, 2], most: 1, attempt: { Int64($0) }))
+        let runner = try FakeRunner(
+            info: { [:] },
+            pieces(of: [1, 2], most: 1, attempt: { Int64($0) })
+        )
         let client = try client(of: runner)
         #expect(throws: ClientError.badReply("the result changed while it was read")) {
             try client.result(of: Self.id)
@@ -87,7 +101,7 @@ import Testing
     }
 
     @Test func `an empty piece before the end is no reason to ask for ever`() throws {
-        let runner = try FakeRunner(pieces(of: [1, 2], most: 0))
+        let runner = try FakeRunner(info: { [:] }, pieces(of: [1, 2], most: 0))
         let client = try client(of: runner)
         #expect(throws: ClientError.badReply("a piece of the result is empty")) {
             try client.result(of: Self.id)
