@@ -76,7 +76,9 @@ struct FrameChannel {
         var bytes = [UInt8](repeating: 0, count: min(count, Self.frameBytes))
         var done = 0
         while done < count {
-            if done == bytes.count { bytes += repeatElement(0, count: min(done, count - done)) }
+            if done == bytes.count {
+                bytes += [UInt8](repeating: 0, count: min(done, count - done))
+            }
             let read = bytes.withUnsafeMutableBytes { bytes in
                 recv(
                     descriptor,
