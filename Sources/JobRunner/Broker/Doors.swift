@@ -6,8 +6,8 @@ internal import ZeroMQ
 ///
 /// Every connection is a descriptor, which the store, the jobs and the spool need as well. While
 /// libzmq cannot accept who waits it spins at tcp, and at ipc ends the process (`ipc_listener.cpp`
-/// in 4.3.4). So before the last descriptors are taken the doors are shut, those of tcp first, until
-/// somebody leaves; who is in stays in.
+/// in 4.3.4). So before the last descriptors are taken the doors are shut, those of tcp first,
+/// until somebody leaves; who is in stays in.
 struct Doors: ~Copyable {
     /// How soon doors that were shut are looked at again, in ms.
     private static let shutMs: Int64 = 500
