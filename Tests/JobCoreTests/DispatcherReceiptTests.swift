@@ -147,6 +147,15 @@ import Testing
         #expect(heard.orders.map(\.order.job.rawValue) == [2])
     }
 
+    /// Else the worker that was given up would find nothing when it goes on, and do it again.
+    @Test func `the receipt of a run that was given up stays until the next start`() throws {
+        var (stage, order, burial) = try abandoned()
+        let next = stage.hear(report(burial, .succeeded(outcome))).orders.first?.order
+        stage.hear(.wrote([ended(order)]))
+        stage.hear(.reported([makeReport(try #require(next), worker: 2)]))
+        #expect(try self.order(&stage, id: 3).removable == [])
+    }
+
     @Test(arguments: [Report.Ending.succeeded(outcome), .failed(.poisoned), .brokenOff])
     func `what a given up run says after all is believed`(ending: Report.Ending) throws {
         var (stage, order, burial) = try abandoned()

@@ -83,6 +83,7 @@ extension Dispatcher {
     mutating func heardBurial(_ report: Report, at now: Timestamp) {
         if case .putBack = report.ending { return receipts.buryLater(report.job, at: now) }
         guard let run = receipts.conclude(report.job, report.attempt) else { return }
+        if run.worker != nil { receipts.keep(report.job) }
         report.hasSucceeded ? conclude(run, report) : lose(run)
     }
 

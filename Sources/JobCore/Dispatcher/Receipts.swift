@@ -33,6 +33,9 @@ struct Receipts {
     private var settling: [JobID: String] = [:]
     /// Jobs of which no run can follow, by database.
     private var removable: [String: Set<Int64>] = [:]
+    /// Jobs of which a worker that was given up may still try to commit a run that another has
+    /// found committed: their receipt is all that keeps it from it, and stays until the next start.
+    private var kept: Set<JobID> = []
     /// Those that the run that has the database's turn was told to remove.
     private var handedOut: [String: Set<Int64>] = [:]
 
@@ -69,7 +72,7 @@ struct Receipts {
     }
 
     private mutating func remove(_ job: JobID, from database: String) {
-        guard removable[database, default: []].count < Self.removableMax else { return }
+        guard !kept.contains(job), removable[database, default: []].count < Self.removableMax else { return }
         removable[database, default: []].insert(job.rawValue)
     }
 
@@ -96,6 +99,9 @@ struct Receipts {
         abandoned[job]?.isBeingBuried = false
         abandoned[job]?.tryAt = now.adding(ms: Self.buryAgainMs)
     }
+
+    /// The run was found to be committed, and whoever had it does not stop.
+    mutating func keep(_ job: JobID) { kept.insert(job) }
 
     /// - Returns: The run, of which the end is known now; nil when it was known before.
     mutating func conclude(_ job: JobID, _ attempt: Attempt) -> Abandoned? {
