@@ -72,7 +72,8 @@ struct Receipts {
     }
 
     private mutating func remove(_ job: JobID, from database: String) {
-        guard !kept.contains(job), removable[database, default: []].count < Self.removableMax else { return }
+        guard !kept.contains(job), removable[database, default: []].count < Self.removableMax
+        else { return }
         removable[database, default: []].insert(job.rawValue)
     }
 
