@@ -29,11 +29,12 @@ import ZeroMQ
             _ = isAtGate.wait()
         }
 
-        func gate() -> [String] {
-            guard !orders.takeAll().isEmpty else { return [] }
+        /// Asked for once a round.
+        func gate() -> Int64 {
+            guard !orders.takeAll().isEmpty else { return 0 }
             isAtGate.put(true)
             _ = opened.wait()
-            return []
+            return 0
         }
 
         /// The next change that the broker gives to the writer, but for notes that a run goes on.
@@ -109,8 +110,8 @@ import ZeroMQ
             log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
             signals: nil,
             tellIntake: { _ in },
-            alarms: others.gate,
-            clockDriftMs: { 0 },
+            alarms: { [] },
+            clockDriftMs: others.gate,
             startWorker: { post in startThread("worker") { worker(post) } },
             systemd: nil
         )

@@ -249,7 +249,12 @@ extension Broker {
                 if let post = posts[worker] { hearLastWords(of: post, at: now) }
                 posts[worker] = nil
                 dispatcher.hear(.died(worker), at: now)
-            case .event(let event): dispatcher.hear(event, at: now)
+            case .event(let event):
+                // Asked for only when somebody is to be told.
+                if case .answered(_, .statistics) = event {
+                    dispatcher.alarms = desk.alarms() + (doors.alarm.map { [$0] } ?? [])
+                }
+                dispatcher.hear(event, at: now)
             }
         }
     }
@@ -276,7 +281,6 @@ extension Broker {
     /// What nobody says: the workers' marks, and that time passes.
     private mutating func look(at now: Timestamp) throws(ZeroMQError) {
         if let time = doors.nextTry, time <= now { try doors.look(at: now) }
-        dispatcher.alarms = desk.alarms() + (doors.alarm.map { [$0] } ?? [])
         if dispatcher.isDraining { desk.systemd?.sayStopping() }
         desk.systemd?.look(at: now, writerTurn: desk.staff.writer.turn)
         dispatcher.clockDriftMs = desk.clockDriftMs()

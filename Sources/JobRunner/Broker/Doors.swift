@@ -17,7 +17,7 @@ struct Doors: ~Copyable {
     let arrivals: Socket
     private var doors: [Door]
     /// A descriptor to let go when there is no other: without one nobody can be hung up on.
-    private var spare = dup(STDERR_FILENO)
+    private var spare = newDescriptor()
     /// When doors that were shut are looked at again; nil while all are open.
     private(set) var nextTry: Timestamp?
 
@@ -33,6 +33,8 @@ struct Doors: ~Copyable {
         self.doors = doors
     }
 
+    deinit { close(spare) }
+
     /// What somebody should look at.
     var alarm: String? {
         guard nextTry != nil else { return nil }
@@ -45,7 +47,7 @@ struct Doors: ~Copyable {
         let isDue = nextTry.map { $0 <= now } ?? true
         let used = descriptorsInUse
         close(spare)
-        defer { spare = dup(STDERR_FILENO) }
+        defer { spare = newDescriptor() }
         for index in doors.indices {
             if used >= doors[index].mostInUse {
                 doors[index].shut()
@@ -63,9 +65,12 @@ struct Doors: ~Copyable {
 
     /// At least: a new descriptor is the lowest that is free (open(2)).
     private var descriptorsInUse: CInt {
-        let probe = dup(STDERR_FILENO)
+        let probe = newDescriptor()
         guard probe >= 0 else { return errno == EBADF ? 0 : .max }
         close(probe)
         return probe
     }
 }
+
+/// Of nothing in particular, and of no process that is started here.
+private func newDescriptor() -> CInt { fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0) }
