@@ -123,6 +123,9 @@ public enum Fact: Equatable, Sendable {
     case reserved(upTo: Int64)
     /// All jobs of the file have ended.
     case fileEnded(FileID)
+    /// So many reports more are dealt with, in the order in which they were handed over, whatever
+    /// has come of their jobs.
+    case settled(reports: Int)
     /// The change was not written, and nothing of it. The client is told why.
     case refused(Ticket, Refusal)
     /// Nothing could be written, for this reason; what nobody can be told about is tried again.

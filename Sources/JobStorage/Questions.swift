@@ -68,7 +68,7 @@ enum Questions: Int, StatementList {
         case .nextReadyAt:
             """
             SELECT ready_at FROM jobs INDEXED BY jobs_scheduled
-             WHERE state = 'queued' AND waits_for = 0 AND ready_at > created_at
+             WHERE state = 'queued' AND waits_for = 0 AND (ready_at > created_at OR attempt > 0)
                AND ready_at > :now
              ORDER BY ready_at LIMIT 1
             """

@@ -201,6 +201,8 @@ enum Schema {
     /// not walked through to find what does not. It is no generated column, for `VACUUM` fails on
     /// those in tables with such checks.
     ///
+    /// A job with an attempt behind it may be ready after it was made, however the clock was set.
+    ///
     /// From here on the sum of a job that writes is of its salt, too: an older program would take
     /// new rows for damaged.
     private static let fourth = """
@@ -211,6 +213,10 @@ enum Schema {
         DROP INDEX jobs_ready;
         CREATE INDEX jobs_ready ON jobs (queue, turns, priority DESC, ready_at, id)
             WHERE state = 'queued' AND waits_for = 0;
+
+        DROP INDEX jobs_scheduled;
+        CREATE INDEX jobs_scheduled ON jobs (ready_at)
+            WHERE state = 'queued' AND waits_for = 0 AND (ready_at > created_at OR attempt > 0);
 
         ALTER TABLE marks ADD COLUMN open_parts INTEGER NOT NULL DEFAULT 0;  -- that have not ended
         UPDATE marks SET open_parts = (

@@ -82,7 +82,7 @@ extension ModelStore {
         survey.nextReadyAt =
             entries.values.filter {
                 $0.job.state == .queued && $0.job.waitsFor == 0 && $0.job.readyAt > now
-                    && $0.job.readyAt > $0.createdAt
+                    && ($0.job.readyAt > $0.createdAt || $0.job.attempt > .none)
             }.map(\.job.readyAt).min()
         return survey
     }

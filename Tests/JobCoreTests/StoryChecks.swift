@@ -69,7 +69,7 @@ extension StoryWorld {
         case .paused(let isPaused, let queues, _):
             if isPaused { ledger.paused.formUnion(queues) } else { ledger.paused.subtract(queues) }
         case .reserved(let id): reservedUpTo = max(reservedUpTo, id)
-        case .cancelRequested, .cameLate, .changed, .refused, .unwritable: break
+        case .cancelRequested, .cameLate, .changed, .settled, .refused, .unwritable: break
         case .fileEnded(let file): try fileEnded(file)
         }
     }

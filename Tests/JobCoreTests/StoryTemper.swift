@@ -172,8 +172,7 @@ extension StoryWorld {
     /// Nothing starts while too much of what was reported is not written, or nothing can be.
     func checkUnsettled(_ orders: [Decisions.Given]) throws(Violation) {
         guard orders.contains(where: { $0.order.phase != .bury }) else { return }
-        // What a run says of a job that has ended meanwhile is not counted.
-        let reports = unwritten.compactMap(\.report).filter { ledger.final[$0.job] == nil }
+        let reports = unwritten.compactMap(\.report)
         let bytes = reports.reduce(0) { $0 + $1.ending.bytes }
         try check(bytes <= temper.unsettledBytes, "unwritten results are bounded: \(bytes) bytes")
         let isKept = ledger.hasHeardUnwritable && !reports.isEmpty
@@ -198,10 +197,9 @@ extension StoryWorld {
 
 extension Change {
     /// What a worker has reported.
-    fileprivate var report: Report? {
+    var report: Report? {
         switch self {
-        case .settle(let report), .split(let report, _, _):
-            report.worker.rawValue > 0 ? report : nil
+        case .settle(let report), .split(let report, _, _): report
         default: nil
         }
     }

@@ -80,6 +80,7 @@ func words(_ fact: Fact) -> String {
     case .changed(_, let count, _): "changed \(count)"
     case .paused(let isPaused, let queues, _): "paused \(isPaused) \(queues.map(\.rawValue))"
     case .reserved(let id): "reserved \(id)"
+    case .settled(let reports): "\(reports) reports are dealt with"
     case .fileEnded(let file): "file ended \(file.rawValue)"
     case .refused(_, let refusal): "refused \(refusal.code)"
     case .unwritable(let refusal): "unwritable: \(refusal.code)"

@@ -254,7 +254,9 @@ struct StoryWorld {
         let written = store.commit(changes, at: now)
         note("commit: \(changes.map(words).joined(separator: ", "))")
         try learn(changes, written)
-        if !written.isEmpty { facts.append(written) }
+        let reports = changes.compactMap(\.report).count
+        let told = reports > 0 ? [.settled(reports: reports)] + written : written
+        if !told.isEmpty { facts.append(told) }
     }
 
     /// Refuses those of the changes that somebody can be told of.

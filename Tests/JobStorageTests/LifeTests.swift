@@ -65,6 +65,25 @@ import Testing
     }
 
     @Test(arguments: Kind.allCases)
+    func `a retry is found though the clock was set back to before the job was made`(kind: Kind)
+        throws
+    {
+        let store = try StoreUnderTest(kind)
+        var spec = makeSpec()
+        spec.retry = RetryPolicy(maxAttempts: 2, firstMs: 1_000, longestMs: 1_000)
+        let id = try store.insert(makeJob(spec))[0]
+        store.now = store.now.adding(ms: -3_600_000)
+        let failed = try store.commit(.settle(makeReport(id, 1, .failed(glitch))))
+        guard case .queued(let waiting)? = failed.first,
+            case .surveyed(let survey) = try store.ask(.survey(now: store.now))
+        else {
+            Issue.record("\(failed)")
+            return
+        }
+        #expect(survey.nextReadyAt == waiting.readyAt)
+    }
+
+    @Test(arguments: Kind.allCases)
     func `a failure is retried after a pause, and each is kept`(kind: Kind) throws {
         let store = try StoreUnderTest(kind)
         var spec = makeSpec()

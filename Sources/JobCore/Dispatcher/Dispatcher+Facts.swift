@@ -11,7 +11,6 @@ extension Dispatcher {
             inserted(ticket, accepted, file, at: now)
         case .ended(let ended): hear(ended, at: now)
         case .queued(let job):
-            unsettled.remove(job.id)
             // A load may have shown it before, and its last run may be under way already.
             guard active[job.id] != job.next else { return }
             settled(job.id)
@@ -24,7 +23,6 @@ extension Dispatcher {
             breakOff(job, attempt)
             if active[job] == nil { settleUnbegun(job, attempt, at: now) }
         case .cameLate(let job, let attempt):
-            unsettled.remove(job)
             guard active[job] == attempt else { return }
             settled(job)
             spoil([job])  // No other run was heard of: the store cannot read the job's row.
@@ -37,6 +35,7 @@ extension Dispatcher {
             for purpose in purposes { insert(purpose) }
         case .fileEnded(let file): decisions.notices.append(.ended(file))
         case .refused(let ticket, let refusal): refused(ticket, refusal, at: now)
+        case .settled(let reports): unsettled.removeFirst(reports)
         case .unwritable(let refusal): storeRefuses(refusal)
         }
     }
@@ -45,7 +44,6 @@ extension Dispatcher {
     private mutating func settled(_ job: JobID) {
         active[job] = nil
         gathering[job] = nil
-        unsettled.remove(job)
         damaged.remove(job)
         lanes.ended(job)
     }

@@ -25,8 +25,7 @@ extension Dispatcher {
 
     mutating func settle(_ report: Report, of job: Waiting) {
         if report.hasSucceeded { receipts.isSettling(job) }
-        unsettled.add(report)
-        decisions.changes.append(.settle(report))
+        handOver(report, as: .settle(report))
     }
 
     /// A run is over: others may have its turns.

@@ -43,8 +43,13 @@ extension Dispatcher {
         guard let ids = ids.take(parts.count) else {
             return settle(report.putBack, of: job)  // More ids are on their way.
         }
-        unsettled.add(report)
-        decisions.changes.append(.split(report, parts: parts, ids: ids))
+        handOver(report, as: .split(report, parts: parts, ids: ids))
+    }
+
+    /// It weighs until a fact tells that it is written.
+    mutating func handOver(_ report: Report, as change: Change) {
+        unsettled.append(report)
+        decisions.changes.append(change)
     }
 
     mutating func hear(_ mark: WorkerMark, at now: Timestamp) {
@@ -193,7 +198,7 @@ extension Dispatcher {
             startedAt: now,
             durationMicros: 0
         )
-        decisions.changes.append(.settle(report))
+        handOver(report, as: .settle(report))
     }
 }
 

@@ -1,19 +1,21 @@
-/// What workers have reported and the store has not written: it is held in memory until then.
+/// What workers have reported and the store has not dealt with: it is held in memory until then.
 struct Unsettled {
-    private var weights: [JobID: Int] = [:]
+    /// In the order in which the reports were handed over, which is that of their facts.
+    private var weights: [Int] = []
     /// All of it, in bytes, roughly.
     private(set) var bytes = 0
 
     var isEmpty: Bool { weights.isEmpty }
 
-    mutating func add(_ report: Report) {
-        remove(report.job)
-        weights[report.job] = report.weight
+    mutating func append(_ report: Report) {
+        weights.append(report.weight)
         bytes += report.weight
     }
 
-    /// A fact tells what has come of the job.
-    mutating func remove(_ job: JobID) { bytes -= weights.removeValue(forKey: job) ?? 0 }
+    mutating func removeFirst(_ count: Int) {
+        bytes -= weights.prefix(count).reduce(0, +)
+        weights.removeFirst(min(count, weights.count))
+    }
 }
 
 extension Report {

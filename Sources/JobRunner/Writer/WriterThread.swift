@@ -149,7 +149,9 @@ final class WriterLoop {
             waiting.removeFirst(count)
             alarm.clear(.unwritable)
             isHealing = false
-            if !found.isEmpty { facts.put(.event(.wrote(found))) }
+            let reports = changes.count(where: \.isReport)
+            let told = reports > 0 ? [.settled(reports: reports)] + found : found
+            if !told.isEmpty { facts.put(.event(.wrote(told))) }
         } catch {
             guard error.heals else { throw error }
             refuse(because: error)
@@ -188,6 +190,13 @@ extension Change {
         case .retry(let jobs, _), .delete(let jobs, _), .expire(let jobs, _, _), .spoil(let jobs):
             jobs.count
         case .start, .settle, .lose, .setPaused, .reserve, .closeFile: 1
+        }
+    }
+
+    fileprivate var isReport: Bool {
+        switch self {
+        case .settle, .split: true
+        default: false
         }
     }
 
