@@ -92,7 +92,8 @@ extension StoryWorld {
             holders.isEmpty,
             "job \(job.rawValue) is with one worker at a time"
         )
-        guard let spec = ledger.specs[job] else {
+        if let early = earlySpec(of: job) { try checkEarly(order, early) }
+        guard let spec = earlySpec(of: job) ?? ledger.specs[job] else {
             throw Violation(sentence: "job \(job.rawValue) starts after its insert is a fact")
         }
         try check(
@@ -114,6 +115,23 @@ extension StoryWorld {
             try check(details.job.readyAt <= now, "job \(job.rawValue) does not start early")
         }
         if order.phase == .reduce { try checkOutputs(order) }
+    }
+
+    /// What may run though it is not written yet.
+    private func checkEarly(_ order: Order, _ spec: Spec) throws(Violation) {
+        let job = order.job
+        try check(ledger.specs[job] == nil, "job \(job.rawValue) is not written yet")
+        try check(spec.writes == nil, "what writes starts after its insert is a fact")
+        try check(order.attempt == Attempt.none.next, "only a first run comes before its insert")
+        try check(dispatcher.unborn.count == 1, "one job at a time runs before it is written")
+    }
+
+    /// Of a job that began before it was written, until it is.
+    func earlySpec(of job: JobID) -> Spec? {
+        guard let ticket = dispatcher.unborn.first(where: { $0.value == job })?.key else {
+            return nil
+        }
+        return dispatcher.pending[ticket]?.jobs.first?.spec
     }
 
     private func checkOutputs(_ order: Order) throws(Violation) {

@@ -99,7 +99,8 @@ struct StoryLedger {
         case .paused(let isPaused, let queues, let ticket):
             heardTickets.insert(ticket)
             if isPaused { heardPaused.formUnion(queues) } else { heardPaused.subtract(queues) }
-        case .split, .cancelRequested, .cameLate, .reserved, .fileEnded, .settled, .unwritable: break
+        case .split, .cancelRequested, .cameLate, .reserved, .fileEnded, .settled, .unwritable:
+            break
         }
     }
 

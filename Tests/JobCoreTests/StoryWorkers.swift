@@ -140,7 +140,9 @@ extension StoryWorld {
 
     private mutating func fate(of order: Order) -> StoryWorker.Fate {
         let runs = order.phase != .look && order.phase != .bury
-        if runs, ledger.killers.contains(order.job) { return .dies }
+        if runs, ledger.killers.contains(order.job) || earlySpec(of: order.job)?.name == "killer" {
+            return .dies
+        }
         guard weather.faults else { return .succeeds }
         return switch Int.random(in: 0..<100, using: &chance) {
         case 0..<10: .fails

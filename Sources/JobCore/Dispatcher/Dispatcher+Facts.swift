@@ -75,6 +75,7 @@ extension Dispatcher {
         at now: Timestamp
     ) {
         guard let purpose = pending.removeValue(forKey: ticket) else { return }
+        unborn[ticket] = nil
         unwrittenBytes -= purpose.jobs.weight
         switch purpose {
         case .submission(let caller, let jobs, let isBatch, let waitMs):
@@ -202,6 +203,7 @@ extension Dispatcher {
 
     private mutating func refused(_ ticket: Ticket, _ refusal: Refusal, at now: Timestamp) {
         guard let purpose = pending.removeValue(forKey: ticket) else { return }
+        if let job = unborn.removeValue(forKey: ticket) { forget(job) }
         switch purpose {
         case .step(let campaign):
             // Nothing was written: what was taken out of the lanes waits in the store.

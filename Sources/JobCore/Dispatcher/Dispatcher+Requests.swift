@@ -23,7 +23,7 @@ extension Dispatcher {
         case .about: say(.about(plan.about), to: caller)
         case .isServed(let served): say(.served(served), to: caller)
         case .submit(let jobs, let isBatch, let waitMs):
-            submit(.submission(caller, jobs, isBatch: isBatch, waitMs: waitMs))
+            submit(.submission(caller, jobs, isBatch: isBatch, waitMs: waitMs), at: now)
         case .show(let ids, let isBatch): ask(.show(ids), for: .show(caller, isBatch: isBatch))
         case .result(let id, let range, let waitMs): result(of: id, range, waitMs, caller, at: now)
         case .wait(let ids, let waitMs):
@@ -43,7 +43,7 @@ extension Dispatcher {
         }
     }
 
-    mutating func submit(_ purpose: Purpose) {
+    mutating func submit(_ purpose: Purpose, at now: Timestamp) {
         if stop.isDraining { return refuse(purpose, .draining) }
         if case .submission(let caller, _, _, let waitMs?) = purpose, waitMs > 0,
             let refusal = waitRefusal(caller, jobs: 1)
@@ -54,16 +54,25 @@ extension Dispatcher {
         guard unwrittenBytes == 0 || unwrittenBytes + bytes <= plan.limits.unwrittenBytes else {
             return refuse(purpose, .tooManyBytes)
         }
+        let runs = startEarly(purpose, at: now)
         unwrittenBytes += bytes
-        insert(purpose)
+        if !runs { insert(purpose) }
     }
 
     /// As soon as there are ids for it.
     mutating func insert(_ purpose: Purpose) {
-        guard let range = ids.take(purpose.jobs.count) else {
-            if let unwritable { return giveUp(purpose, unwritable) }
-            return held.append(purpose)
+        if let insertion = insertion(for: purpose) {
+            decisions.changes.append(.insert(insertion))
+        } else if let unwritable {
+            giveUp(purpose, unwritable)
+        } else {
+            held.append(purpose)
         }
+    }
+
+    /// - Returns: Nil when so many ids are not reserved yet.
+    mutating func insertion(for purpose: Purpose) -> Insertion? {
+        guard let range = ids.take(purpose.jobs.count) else { return nil }
         let ticket = ticket(for: purpose)
         var insertion = Insertion(
             jobs: salted(purpose.jobs, ids: range),
@@ -75,7 +84,7 @@ extension Dispatcher {
         case .submission(let caller, _, _, _): insertion.owner = caller.peer.owner
         default: break
         }
-        decisions.changes.append(.insert(insertion))
+        return insertion
     }
 
     /// Refuses jobs that were taken in already.

@@ -82,6 +82,10 @@ public struct Dispatcher: Sendable {
     var unsettled = Unsettled()
     /// Submissions that wait for more ids to be reserved.
     var held: [Purpose] = []
+    /// A job that runs and is not written yet.
+    var early: Early?
+    /// Jobs that began before they were written, until they are.
+    var unborn: [Ticket: JobID] = [:]
     /// When the next job of the store becomes ready, as far as is known.
     var nextReadyAt: Timestamp?
     var isSurveying = false
@@ -125,9 +129,10 @@ public struct Dispatcher: Sendable {
     }
 
     public mutating func hear(_ event: Event, at now: Timestamp) {
+        writeEarly()
         switch event {
         case .asked(let request, let caller): admit(request, from: caller, at: now)
-        case .filed(let file): submit(.file(file))
+        case .filed(let file): submit(.file(file), at: now)
         case .fileClosed(let file): decisions.changes.append(.closeFile(file))
         case .wrote(let facts): for fact in facts { hear(fact, at: now) }
         case .answered(let ticket, let answer): hear(answer, to: ticket, at: now)
@@ -148,6 +153,7 @@ public struct Dispatcher: Sendable {
         loadJobs(at: now)
         if let reservation = ids.reservation() { decisions.changes.append(reservation) }
         exitIfDone()
+        if !decisions.changes.isEmpty { writeEarly() }
         defer { decisions = Decisions() }
         return decisions
     }
@@ -156,7 +162,7 @@ public struct Dispatcher: Sendable {
     public func nextWake() -> Timestamp? {
         [
             waits.nextDeadline, isSurveying ? nil : nextReadyAt, retryLoadsAt, stop.nextStep,
-            nextBurial, sweep.nextStep, startWorkersAt,
+            nextBurial, sweep.nextStep, startWorkersAt, early?.writtenAt,
         ]
         .compactMap(\.self).min()
     }

@@ -202,6 +202,8 @@ struct Lanes {
     /// The turn that somebody has and without which these jobs cannot start.
     func takenTurn(of turns: Turns) -> Turn? { turns.all.first(where: taken.contains) }
 
+    func isPaused(_ queue: QueueName) -> Bool { paused.contains(queue) }
+
     /// A paused queue takes no room. Whoever resumes it asks the store which lanes it has.
     mutating func setPaused(_ isPaused: Bool, _ queue: QueueName) {
         guard isPaused else {

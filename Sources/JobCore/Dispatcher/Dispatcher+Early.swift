@@ -1,0 +1,62 @@
+// A short job that somebody waits for, and that changes nothing, runs before it is written: so it
+// is written once, with its end, and waits for one sync instead of two.
+
+/// A job that runs and is not written yet. While it is, nothing else happens: whatever is heard
+/// next has it written first.
+struct Early: Sendable {
+    /// Expected length of a run, in µs, that is worth it: a sync takes about as long.
+    static let longestMicros = 300.0
+    /// For how long it is not written, in ms, should the run take longer than expected.
+    static let longestMs: Int64 = 1
+
+    let insertion: Insertion
+    let writtenAt: Timestamp
+}
+
+extension Dispatcher {
+    /// Gives the job to an idle worker at once, when nobody else is kept waiting by that.
+    ///
+    /// - Returns: False when it has to be written first.
+    mutating func startEarly(_ purpose: Purpose, at now: Timestamp) -> Bool {
+        guard let spec = purpose.earlySpec, unwrittenBytes == 0, unsettled.isEmpty,
+            unwritable == nil, decisions.changes.isEmpty, knowsPaused,
+            !lanes.isPaused(spec.queue), let micros = pace.expectedMicros(spec.sort),
+            micros <= Early.longestMicros, let worker = crew.mostFree(),
+            crew[worker]?.orders.isEmpty == true, let insertion = insertion(for: purpose)
+        else { return false }
+
+        let id = JobID(rawValue: insertion.ids.lowerBound)
+        let job = Waiting(id: id, next: Attempt.none.next, readyAt: now, spec: spec)
+        active[id] = job.next
+        let sequence = crew.give(job, to: worker, expectedMicros: micros)
+        let order = Order(sequence: sequence, job: job)
+        decisions.orders.append(.init(worker: worker, order: order))
+        unborn[insertion.ticket] = id
+        early = Early(insertion: insertion, writtenAt: now.adding(ms: Early.longestMs))
+        return true
+    }
+
+    /// Has the job written that runs and is not written yet, before anything else is.
+    mutating func writeEarly() {
+        guard let insertion = early?.insertion else { return }
+        early = nil
+        decisions.changes.insert(.insert(insertion), at: 0)
+    }
+
+    /// The job that ran early was refused: nobody will ever hear of it.
+    mutating func forget(_ job: JobID) {
+        guard let attempt = active.removeValue(forKey: job) else { return }
+        breakOff(job, attempt)
+    }
+}
+
+extension Purpose {
+    /// Nil when the job has to be written before it runs.
+    fileprivate var earlySpec: Spec? {
+        guard case .submission(_, let jobs, isBatch: false, let waitMs?) = self, waitMs > 0,
+            let job = jobs.first, jobs.count == 1, job.key == nil, job.start == .now,
+            job.spec.writes == nil, job.spec.parts == 1
+        else { return nil }
+        return job.spec
+    }
+}

@@ -1,0 +1,137 @@
+import Testing
+
+@testable import JobCore
+
+@Suite("A short job that somebody waits for")
+struct DispatcherEarlyTests {
+    /// A stage on which a job of the common sort has run.
+    private func practised(micros: Int64 = 10) throws -> Stage {
+        var stage = Stage()
+        let order = try #require(stage.submit().orders.first?.order)
+        stage.hear(.reported([makeReport(order, micros: micros)]))
+        stage.hear(.wrote([.settled(reports: 1), ended(order)]))
+        return stage
+    }
+
+    private func submission(
+        _ spec: Spec = makeSpec(),
+        key: String? = nil,
+        waitMs: Int64? = 1_000
+    ) -> Request {
+        .submit([makeSubmission(spec, key: key)], isBatch: false, waitMs: waitMs)
+    }
+
+    @Test func `is written once, together with its end`() throws {
+        var stage = try practised()
+        let asked = stage.ask(submission())
+        #expect(asked.changes.isEmpty && asked.messages.isEmpty)
+        let order = try #require(asked.orders.first?.order)
+
+        let reported = stage.hear(.reported([makeReport(order)]))
+        #expect(reported.messages.isEmpty)
+        guard case .insert(let insertion)? = reported.changes.first,
+            case .settle? = reported.changes.last
+        else {
+            Issue.record("\(reported.changes)")
+            return
+        }
+        #expect(reported.changes.count == 2)
+        #expect(insertion.ids.lowerBound == order.job.rawValue)
+
+        let facts = [Fact.settled(reports: 1), stage.inserted(insertion), ended(order)]
+        let written = stage.hear(.wrote(facts))
+        #expect(written.orders.isEmpty && written.messages.count == 1)
+        guard case .result(let result)? = written.messages.first?.reply else {
+            Issue.record("\(written.messages)")
+            return
+        }
+        #expect(result.bytes == outcome.bytes)
+        #expect(stage.dispatcher.active.isEmpty && stage.dispatcher.unborn.isEmpty)
+        #expect(stage.dispatcher.unwrittenBytes == 0)
+    }
+
+    @Test func `is written when it takes longer than expected`() throws {
+        var stage = try practised()
+        let order = try #require(stage.ask(submission()).orders.first?.order)
+        let wake = try #require(stage.dispatcher.nextWake())
+        #expect(wake == stage.now.adding(ms: Early.longestMs))
+        stage.now = wake
+        let late = stage.hear(.timePassed)
+        guard case .insert(let insertion)? = late.changes.first else {
+            Issue.record("\(late.changes)")
+            return
+        }
+        // It is under way, and its end comes by a commit of its own.
+        #expect(stage.hear(.wrote([stage.inserted(insertion)])).orders.isEmpty)
+        #expect(stage.hear(.reported([makeReport(order)])).changes.count == 1)
+        #expect(stage.hear(.wrote([.settled(reports: 1), ended(order)])).messages.count == 1)
+    }
+
+    @Test(arguments: [
+        Event.asked(.ping, by: caller(2)), .stop, .died(WorkerID(rawValue: 1)), .wrote([]),
+    ])
+    func `is written before anything else is heard`(event: Event) throws {
+        var stage = try practised()
+        #expect(stage.ask(submission()).orders.count == 1)
+        guard case .insert? = stage.hear(event).changes.first else {
+            Issue.record("it is not written")
+            return
+        }
+        #expect(stage.dispatcher.early == nil)
+    }
+
+    @Test func `waits for its insert when it is anything but short and simple`() throws {
+        let others = [
+            submission(key: "k"), submission(waitMs: nil), submission(makeSpec(writes: "main")),
+            submission(makeSpec(parts: 2)), submission(makeSpec(sort: 77)),
+            .submit([makeSubmission(), makeSubmission()], isBatch: true, waitMs: nil),
+        ]
+        for request in others {
+            var stage = try practised()
+            let asked = stage.ask(request)
+            #expect(asked.orders.isEmpty && asked.changes.count == 1, "\(request)")
+        }
+        var slow = try practised(micros: 1 + Int64(Early.longestMicros))
+        #expect(slow.ask(submission()).orders.isEmpty)
+    }
+
+    @Test func `waits for its insert while its queue is paused or others are being written`()
+        throws
+    {
+        var paused = try practised()
+        paused.hear(.wrote([.paused(true, [.standard], Ticket(rawValue: 99))]))
+        #expect(paused.ask(submission()).orders.isEmpty)
+
+        var busy = try practised()
+        #expect(busy.ask(submission(waitMs: nil)).changes.count == 1)
+        #expect(busy.ask(submission(), client: 2).orders.isEmpty)
+    }
+
+    @Test func `leaves nothing behind when it is refused after all`() throws {
+        var stage = try practised()
+        let order = try #require(stage.ask(submission()).orders.first?.order)
+        let reported = stage.hear(.reported([makeReport(order)]))
+        guard case .insert(let insertion)? = reported.changes.first else { return }
+        let full = Refusal(429, "queue_full", "No.")
+        let refused = stage.hear(
+            .wrote([
+                .settled(reports: 1), .refused(insertion.ticket, full),
+                .cameLate(order.job, order.attempt),
+            ])
+        )
+        #expect(refused.messages.map(\.reply) == [.refused(full)])
+        #expect(refused.changes.isEmpty && refused.signals.isEmpty)
+        #expect(stage.dispatcher.active.isEmpty && stage.dispatcher.unwrittenBytes == 0)
+    }
+
+    @Test func `is broken off when it is refused while it runs`() throws {
+        var stage = try practised()
+        let order = try #require(stage.ask(submission()).orders.first?.order)
+        guard case .insert(let insertion)? = stage.hear(.timePassed).changes.first else { return }
+        let full = Refusal(429, "queue_full", "No.")
+        let refused = stage.hear(.wrote([.refused(insertion.ticket, full)]))
+        #expect(refused.signals.count == 1)
+        #expect(stage.hear(.reported([makeReport(order)])).changes.isEmpty)
+        #expect(stage.submit().orders.count == 1)
+    }
+}
