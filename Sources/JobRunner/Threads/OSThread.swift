@@ -21,7 +21,7 @@ func startThread(
 ///   - body: Runs on the new thread. When it returns, or the thread ends in any other way that
 ///     leaves the process alive, `ended` is called on it.
 /// - Returns: False when there is none: nothing is called then.
-func tryToStartThread(
+package func tryToStartThread(
     _ name: String,
     stackBytes: Int = 8 << 20,
     ended: @escaping @Sendable () -> Void = {},

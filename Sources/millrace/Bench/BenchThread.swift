@@ -1,4 +1,4 @@
-internal import Glibc
+internal import JobRunner
 internal import Synchronization
 
 /// A thread of the system that does one thing beside its maker, who gets what came of it.
@@ -6,17 +6,13 @@ final class BenchThread<Outcome: Sendable>: Sendable {
     private let end = Mutex<Result<Outcome, any Error>?>(nil)
 
     init(_ body: @escaping @Sendable () throws -> Outcome) throws(BenchError) {
-        let start = ThreadStart { [self] in
+        let hasStarted = tryToStartThread("bench") { [self] in
             let result = Result { try body() }
             end.withLock { $0 = result }
         }
-        var thread = pthread_t()
-        let argument = Unmanaged.passRetained(start).toOpaque()
-        let failed = pthread_create(&thread, nil, runThread, argument)
-        guard failed == 0 else {
-            throw .system(action: "start a thread", reason: String(cString: strerror(failed)))
+        guard hasStarted else {
+            throw .system(action: "start a thread", reason: "The system has none left.")
         }
-        pthread_detach(thread)
     }
 
     var hasEnded: Bool { end.withLock { $0 != nil } }
@@ -28,17 +24,4 @@ final class BenchThread<Outcome: Sendable>: Sendable {
             pause(ms: 1)
         }
     }
-}
-
-/// What a new thread is given, for C knows no closures.
-private final class ThreadStart: Sendable {
-    let body: @Sendable () -> Void
-
-    init(_ body: @escaping @Sendable () -> Void) { self.body = body }
-}
-
-private func runThread(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
-    guard let argument else { return nil }
-    Unmanaged<ThreadStart>.fromOpaque(argument).takeRetainedValue().body()
-    return nil
 }
