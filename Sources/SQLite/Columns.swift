@@ -6,13 +6,7 @@ internal import CSQLite
 /// another type is converted as SQLite's CAST does, so ask `type` first where that matters.
 extension Statement {
     public func type(_ column: Int) -> ValueType {
-        switch sqlite3_column_type(pointer, Int32(column)) {
-        case SQLITE_INTEGER: .integer
-        case SQLITE_FLOAT: .real
-        case SQLITE_TEXT: .text
-        case SQLITE_BLOB: .blob
-        default: .null
-        }
+        ValueType(code: sqlite3_column_type(pointer, Int32(column)))
     }
 
     public func isNull(_ column: Int) -> Bool {
@@ -76,4 +70,50 @@ extension Statement {
 
     /// The whole row.
     public var values: [Value] { (0..<columnCount).map(value) }
+}
+
+/// A value as SQLite holds it, until the next step: asked for once, which spares the checks of each
+/// `sqlite3_column_…`.
+///
+/// A connection without a mutex, as ours are, may read it like any other: see
+/// <https://sqlite.org/c3ref/value.html>.
+struct HeldValue {
+    fileprivate let pointer: OpaquePointer?
+
+    var type: ValueType { ValueType(code: sqlite3_value_type(pointer)) }
+    var integer: Int64 { sqlite3_value_int64(pointer) }
+    var real: Double { sqlite3_value_double(pointer) }
+
+    /// In UTF-8; nil when SQLite ran out of memory.
+    var text: UnsafeRawBufferPointer? {
+        guard let start = sqlite3_value_text(pointer) else { return nil }
+        // The length must be asked for last: it is that of the latest conversion.
+        return UnsafeRawBufferPointer(start: start, count: Int(sqlite3_value_bytes(pointer)))
+    }
+
+    /// Nil when SQLite ran out of memory.
+    var blob: UnsafeRawBufferPointer? {
+        let start = sqlite3_value_blob(pointer)
+        let count = Int(sqlite3_value_bytes(pointer))
+        return start != nil || count == 0 ? UnsafeRawBufferPointer(start: start, count: count) : nil
+    }
+}
+
+extension Statement {
+    func held(_ column: Int) -> HeldValue {
+        HeldValue(pointer: sqlite3_column_value(pointer, Int32(column)))
+    }
+}
+
+extension ValueType {
+    fileprivate init(code: Int32) {
+        self =
+            switch code {
+            case SQLITE_INTEGER: .integer
+            case SQLITE_FLOAT: .real
+            case SQLITE_TEXT: .text
+            case SQLITE_BLOB: .blob
+            default: .null
+            }
+    }
 }

@@ -1,27 +1,59 @@
 /// The bytes of single values in JSON and CSV.
 extension [UInt8] {
-    mutating func append(decimal number: Int64) {
-        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
-            var start = digits.count
-            var rest = number.magnitude
-            repeat {
-                start -= 1
-                digits.initializeElement(at: start, to: UInt8(ascii: "0") + UInt8(rest % 10))
-                rest /= 10
-            } while rest > 0
-            if number < 0 {
-                start -= 1
-                digits.initializeElement(at: start, to: UInt8(ascii: "-"))
-            }
-            append(contentsOf: digits[start...])
+    /// Has `body` write behind the end, at most `capacity` bytes, and tell how many it wrote.
+    @inline(__always)
+    private mutating func write(
+        upTo capacity: Int,
+        _ body: (UnsafeMutableBufferPointer<UInt8>) -> Int
+    ) {
+        append(addingCapacity: capacity) { end in
+            end.withUnsafeMutableBufferPointer { room, count in count = body(room) }
         }
     }
 
+    mutating func append(decimal number: Int64) {
+        if number < 0 { append(UInt8(ascii: "-")) }
+        append(digits: number.magnitude)
+    }
+
+    private mutating func append(digits number: UInt64) {
+        write(upTo: Self.mostDigits) { room in
+            var start = Self.mostDigits
+            var rest = number
+            repeat {
+                start -= 1
+                room[start] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+                rest /= 10
+            } while rest > 0
+            let count = Self.mostDigits - start
+            for place in 0..<count { room[place] = room[start + place] }
+            return count
+        }
+    }
+
+    /// Of a `UInt64`.
+    private static var mostDigits: Int { 20 }
+
     /// The shortest digits that read back the same. Swift's form (`1.0`, `1e+300`) is JSON's too.
     mutating func append(real number: Double, asJSON: Bool) {
+        if let tenThousandths = number.tenThousandths { return append(tenThousandths) }
         var text = number.description
         if number.isInfinite && asJSON { text = "{\"real\":\"\(text)\"}" }
         append(contentsOf: text.utf8)
+    }
+
+    /// With a point, and one to four digits behind it.
+    private mutating func append(_ tenThousandths: Int64) {
+        if tenThousandths < 0 { append(UInt8(ascii: "-")) }
+        let (whole, fraction) = tenThousandths.magnitude.quotientAndRemainder(dividingBy: 10_000)
+        append(digits: whole)
+        append(UInt8(ascii: "."))
+        var (rest, unit): (UInt64, UInt64) = (fraction, 1_000)
+        repeat {
+            append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest / unit))
+            rest %= unit
+            unit /= 10
+        } while rest > 0
     }
 
     mutating func appendJSON(_ text: String) {
@@ -29,16 +61,27 @@ extension [UInt8] {
         text.withUTF8 { appendJSON(UnsafeRawBufferPointer($0)) }
     }
 
+    /// A string that is plain, as most are.
+    mutating func appendJSON(plain text: UnsafeRawBufferPointer) {
+        write(upTo: text.count + 2) { room in
+            room[0] = UInt8(ascii: "\"")
+            let inside = UnsafeMutableRawBufferPointer(room).dropFirst()
+            UnsafeMutableRawBufferPointer(rebasing: inside).copyMemory(from: text)
+            room[text.count + 1] = UInt8(ascii: "\"")
+            return text.count + 2
+        }
+    }
+
     /// A string of UTF-8. What needs no escape is copied in runs.
     mutating func appendJSON(_ text: UnsafeRawBufferPointer) {
         append(UInt8(ascii: "\""))
         var copied = 0
         while let place = text.firstToEscape(from: copied) {
-            append(contentsOf: text[copied..<place])
+            append(contentsOf: UnsafeRawBufferPointer(rebasing: text[copied..<place]))
             appendEscape(of: text[place])
             copied = place + 1
         }
-        append(contentsOf: text[copied...])
+        append(contentsOf: UnsafeRawBufferPointer(rebasing: text[copied...]))
         append(UInt8(ascii: "\""))
     }
 
@@ -100,9 +143,36 @@ extension [UInt8] {
     }
 }
 
+extension Double {
+    /// The number in ten thousandths, if it is a decimal of at most 15 digits, of which four may
+    /// stand behind the point. They are its shortest digits then: no two decimals of at most 15
+    /// digits are the same `Double`.
+    fileprivate var tenThousandths: Int64? {
+        guard magnitude < 1e11, bitPattern != (-0.0).bitPattern else { return nil }
+        let nearest = Int64(self * 10_000 + (self < 0 ? -0.5 : 0.5))
+        // A quotient of exact numbers is the `Double` that the decimal reads as.
+        return Double(nearest) / 10_000 == self ? nearest : nil
+    }
+}
+
 extension UnsafeRawBufferPointer {
     var isUTF8: Bool {
         withMemoryRebound(to: UInt8.self) { (try? UTF8Span(validating: $0.span)) != nil }
+    }
+
+    /// True when it is ASCII without a byte that must be escaped.
+    var isPlain: Bool {
+        var place = 0
+        while place + 8 <= count {
+            let word = loadUnaligned(fromByteOffset: place, as: UInt64.self)
+            if hasByteToEscape(word) || word & 0x8080_8080_8080_8080 != 0 { return false }
+            place += 8
+        }
+        while place < count {
+            if self[place] >= 0x80 || mustBeEscaped(self[place]) { return false }
+            place += 1
+        }
+        return true
     }
 
     /// The first byte at or after `start` that JSON does not let stand in a string: a control
@@ -114,9 +184,11 @@ extension UnsafeRawBufferPointer {
             if hasByteToEscape(word) { break }
             place += 8
         }
-        return self[place...].firstIndex { $0 < 0x20 || $0 == 0x22 || $0 == 0x5C }
+        return self[place...].firstIndex(where: mustBeEscaped)
     }
 }
+
+private func mustBeEscaped(_ byte: UInt8) -> Bool { byte < 0x20 || byte == 0x22 || byte == 0x5C }
 
 /// True when one of eight bytes must be escaped.
 ///

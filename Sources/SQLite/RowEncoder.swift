@@ -46,7 +46,7 @@ public struct RowEncoder {
 
     private let format: Format
     private let limits: Limits
-    /// What stands before the value of each column.
+    /// What stands before the value of each column: in JSON lines its name.
     private let leads: [[UInt8]]
 
     /// Writes what comes before the first row. The statement must have columns.
@@ -96,9 +96,16 @@ public struct RowEncoder {
     public mutating func appendRow(of statement: Statement) throws(Failure) {
         guard rows < limits.rows else { throw .tooManyRows(limits.rows) }
 
-        if format == .json { bytes += rows == 0 ? "[".utf8 : ",[".utf8 }
+        if format == .json {
+            if rows > 0 { bytes.append(UInt8(ascii: ",")) }
+            bytes.append(UInt8(ascii: "["))
+        }
         for column in leads.indices {
-            bytes += leads[column]
+            if format == .jsonl {
+                bytes += leads[column]
+            } else if column > 0 {
+                bytes.append(UInt8(ascii: ","))
+            }
             try appendValue(column, of: statement)
         }
         switch format {
@@ -135,26 +142,31 @@ public struct RowEncoder {
     }
 
     private mutating func appendValue(_ column: Int, of statement: Statement) throws(Failure) {
-        let type = statement.type(column)
+        let value = statement.held(column)
+        let type = value.type
         switch type {
         case .null: if format != .csv { bytes += "null".utf8 }
-        case .integer: bytes.append(decimal: statement.integer(column))
-        case .real: bytes.append(real: statement.real(column), asJSON: format != .csv)
+        case .integer: bytes.append(decimal: value.integer)
+        case .real: bytes.append(real: value.real, asJSON: format != .csv)
         case .text, .blob:
-            guard let raw = statement.rawBytes(column) else {
+            guard let raw = type == .text ? value.text : value.blob else {
                 throw .sqlite(statement.handle.error(SQLITE_NOMEM, in: statement.sql))
             }
-            // Before it is written: escaped it takes no less.
-            try checkSize(adding: raw.count)
-            let isText = type == .text && raw.isUTF8
-            switch (format, isText) {
-            case (.csv, true): bytes.appendCSV(raw)
-            case (.csv, false): bytes.appendCSV(base64: raw)
-            case (_, true): bytes.appendJSON(raw)
-            case (_, false): bytes.appendJSON(base64: raw)
-            }
-            try checkSize()
+            try append(raw, isText: type == .text)
         }
+    }
+
+    private mutating func append(_ raw: UnsafeRawBufferPointer, isText: Bool) throws(Failure) {
+        // Before it is written: escaped it takes no less.
+        try checkSize(adding: raw.count)
+        switch format {
+        case .csv where isText && raw.isUTF8: bytes.appendCSV(raw)
+        case .csv: bytes.appendCSV(base64: raw)
+        case _ where isText && raw.isPlain: bytes.appendJSON(plain: raw)
+        case _ where isText && raw.isUTF8: bytes.appendJSON(raw)
+        default: bytes.appendJSON(base64: raw)
+        }
+        try checkSize()
     }
 
     private func checkSize(adding more: Int = 0) throws(Failure) {
