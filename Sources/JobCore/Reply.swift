@@ -241,6 +241,8 @@ public struct Statistics: Equatable, Sendable {
     public var storeBytes: Int64 = 0
     public var walBytes: Int64 = 0
     public var dropped: Int64 = 0
+    /// Jobs that started beside as many long ones as there are workers.
+    public var expressStarts: Int64 = 0
     /// What somebody should look at, one sentence each.
     public var alarms: [String] = []
 

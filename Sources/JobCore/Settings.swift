@@ -10,6 +10,8 @@ public struct Settings: Equatable, Sendable {
     public var spoolDirectory = "jobs"
     /// Worker threads. 1...256.
     public var workers: Int
+    /// Whether one more worker takes short jobs while long ones hold all others.
+    public var express = true
     /// By how much workers give way to other programs. 0...19.
     public var nice = 5
     /// How long a stop waits for running jobs, in ms. Up to ten minutes.

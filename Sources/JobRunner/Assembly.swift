@@ -236,6 +236,7 @@ struct Assembly {
         )
         plan.calledOff = recovery.calledOff
         plan.retention = settings.retention
+        plan.hasExpress = settings.express
         plan.newestTime = recovery.newestTime
         return plan
     }

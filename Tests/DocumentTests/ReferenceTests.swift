@@ -32,6 +32,7 @@ internal import Testing
             "| `listen` | \(endpoints) |",
             "| `spool` | `\(defaults.spoolDirectory)` |",
             "| `workers` | one for each core | \(bounds(Limits.workers)) |",
+            "| `express` | \(defaults.express) | true or false |",
             "| `nice` | \(defaults.nice) | \(bounds(Settings.niceValues)) |",
             "| `drain_ms` | \(grouped(defaults.drainMs)) | \(bounds(Settings.drains)) |",
             "| `stuck_ms` | \(grouped(defaults.stuckMs)) | \(bounds(Settings.stucks)) |",

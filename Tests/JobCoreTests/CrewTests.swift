@@ -6,8 +6,10 @@ import Testing
     private let first = WorkerID(rawValue: 1)
     private let second = WorkerID(rawValue: 2)
 
+    private func seat(_ worker: WorkerID) -> Crew.Seat { Crew.Seat(worker: worker) }
+
     private func makeCrew() -> Crew {
-        var crew = Crew()
+        var crew = Crew(workers: 2)
         crew.join(first)
         crew.join(second)
         return crew
@@ -15,30 +17,32 @@ import Testing
 
     @Test func `an idle worker is preferred, then the one with the least to do`() {
         var crew = makeCrew()
-        #expect(crew.mostFree() == first)
-        _ = crew.give(waiting(1), to: first, expectedMicros: 1)
-        #expect(crew.mostFree() == second)
-        _ = crew.give(waiting(2), to: second, expectedMicros: 1)
-        #expect(crew.mostFree() == first)
+        #expect(crew.mostFree()?.worker == first)
+        _ = crew.give(waiting(1), to: seat(first), Crew.Guess(micros: 1))
+        #expect(crew.mostFree()?.worker == second)
+        _ = crew.give(waiting(2), to: seat(second), Crew.Guess(micros: 1))
+        #expect(crew.mostFree()?.worker == first)
     }
 
     @Test func `nothing is put behind a job of unknown length, or more than the credit allows`() {
         var crew = makeCrew()
-        _ = crew.give(waiting(1), to: first, expectedMicros: nil)
-        _ = crew.give(waiting(2), to: second, expectedMicros: Crew.creditMicros)
+        _ = crew.give(waiting(1), to: seat(first), Crew.Guess())
+        _ = crew.give(waiting(2), to: seat(second), Crew.Guess(micros: Crew.creditMicros))
         #expect(crew.mostFree() == nil)
-        var short = Crew()
+        var short = Crew(workers: 1)
         short.join(first)
         for id in 1...Int64(Crew.creditOrders) {
-            #expect(short.mostFree() == first)
-            _ = short.give(waiting(id), to: first, expectedMicros: 0)
+            #expect(short.mostFree()?.worker == first)
+            _ = short.give(waiting(id), to: seat(first), Crew.Guess(micros: 0))
         }
         #expect(short.mostFree() == nil)
     }
 
     @Test func `orders count from one, and a report ends its own order alone`() {
         var crew = makeCrew()
-        let sequences = (1...3).map { crew.give(waiting($0), to: first, expectedMicros: 1) }
+        let sequences = (1...3).map {
+            crew.give(waiting($0), to: seat(first), Crew.Guess(micros: 1))
+        }
         #expect(sequences == [1, 2, 3])
         let attempt = Attempt(rawValue: 1)
         let job = crew.finish(first, JobID(rawValue: 2), attempt)?.job
@@ -51,21 +55,23 @@ import Testing
 
     @Test func `after orders were taken back nothing is put behind the one that runs`() {
         var crew = makeCrew()
-        for id in Int64(1)...3 { _ = crew.give(waiting(id), to: first, expectedMicros: 1) }
+        for id in Int64(1)...3 {
+            _ = crew.give(waiting(id), to: seat(first), Crew.Guess(micros: 1))
+        }
         let back = crew.takeBack(from: first, 2..<4)
         #expect(back.map(\.job.id.rawValue) == [2, 3])
-        _ = crew.give(waiting(4), to: second, expectedMicros: nil)
+        _ = crew.give(waiting(4), to: seat(second), Crew.Guess())
         #expect(crew.mostFree() == nil)
     }
 
     @Test func `who has left has nothing and gets nothing`() {
         var crew = makeCrew()
-        _ = crew.give(waiting(1), to: first, expectedMicros: 1)
+        _ = crew.give(waiting(1), to: seat(first), Crew.Guess(micros: 1))
         let left = crew.leave(first)
         #expect(left?.orders.count == 1)
         #expect(crew.isIdle)
         #expect(crew.holder(of: JobID(rawValue: 1), Attempt(rawValue: 1)) == nil)
-        #expect(crew.give(waiting(1), to: first, expectedMicros: 1) == 0)
+        #expect(crew.give(waiting(1), to: seat(first), Crew.Guess(micros: 1)) == 0)
     }
 
     @Test func `a guess follows longer runs at once and shorter ones slowly`() {

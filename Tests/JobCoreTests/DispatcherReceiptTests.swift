@@ -204,7 +204,7 @@ import Testing
     @Test func `a run that was called off before a restart is looked for, and holds no turn`()
         throws
     {
-        var stage = Stage(isStarted: false)
+        var stage = Stage(workers: 2, isStarted: false)
         var plan = stage.dispatcher.plan
         plan.calledOff = [waiting(7, writes: "x")]
         stage.dispatcher = Dispatcher(plan)

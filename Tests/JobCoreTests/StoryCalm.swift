@@ -80,17 +80,17 @@ extension StoryWorld {
 
     // MARK: Liveness
 
-    /// A job that waits for nothing but a worker starts soon when there is one.
+    /// A job that waits for nothing but a worker starts soon when there is one, or when there can be
+    /// one for short jobs.
     ///
     /// What could not be read or started is tried again after a second, or ten rounds.
     private mutating func checkOverlooked() throws(Violation) {
-        let isIdle = workers.values.contains {
-            $0.step == .working && !$0.isGivenUp && !$0.isBusy
+        guard hasIdleWorker || mayHaveAnother, !isDraining, !hasExited else {
+            return whims.overlooked = [:]
         }
-        guard isIdle, !isDraining, !hasExited else { return whims.overlooked = [:] }
         let before = whims.overlooked
         whims.overlooked = [:]
-        for job in startable() {
+        for job in startable() where !mayWait(job) {
             let rounds = before[job, default: 0] + 1
             try check(rounds < 24, "job \(job.rawValue) starts when a worker is idle")
             whims.overlooked[job] = rounds

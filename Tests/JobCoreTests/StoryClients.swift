@@ -113,7 +113,7 @@ extension StoryWorld {
         )
         spec.queue = anyQueue()
         spec.priority = Int.random(in: -1...1, using: &chance)
-        spec.sort = UInt64.random(in: 0...3, using: &chance)
+        spec.sort = UInt64.random(in: 0...6, using: &chance)
         let tries = Int.random(in: 1...3, using: &chance)
         spec.retry = RetryPolicy(maxAttempts: tries, firstMs: 40, longestMs: 100)
         switch Int.random(in: 0..<20, using: &chance) {
@@ -150,6 +150,7 @@ extension StoryWorld {
         keepUnanswered()
         ledger.restart()
         turns = StoryTurns()
+        shortTurns = StoryTurns()
         whims = StoryWhims()
         stoppedAt = nil
         if hasWriters { store.begin(at: now, after: now) } else { setClock() }

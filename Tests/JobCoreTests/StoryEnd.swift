@@ -50,7 +50,9 @@ extension StoryWorld {
     private func checkWorkerBooks() throws(Violation) {
         try check(dispatcher.receipts.isSettled, "no run and no receipt is left unsettled")
         try check(dispatcher.crew.isIdle, "no worker is left with an order")
-        try check(dispatcher.crew.members.count == workerCount, "no worker is missing")
+        let crew = dispatcher.crew
+        try check(crew.members.count == crew.wanted, "no worker is missing")
+        try check(crew.wanted <= mostWorkers, "there are not too many workers")
         let out = workers.filter(\.value.isOut)
         try check(dispatcher.abandoned == Set(out.keys), "who is still out is known")
     }

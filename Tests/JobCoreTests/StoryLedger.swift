@@ -8,6 +8,8 @@ struct StoryLedger {
         let run: Run
         let sequence: UInt64
         var turns: Set<Turn> = []
+        /// True when it was known from the start that the run is long.
+        var isLong = false
     }
 
     struct Asking {

@@ -32,6 +32,8 @@ struct StoryTemper {
     /// Results are large in some worlds, and few of them may wait to be written.
     var resultBytes = 0
     var unsettledBytes = 128 << 20
+    /// In some worlds short jobs pass long ones.
+    var hasExpress = false
 
     init(using chance: inout SeededGenerator) {
         for act in Act.allCases {
@@ -39,6 +41,7 @@ struct StoryTemper {
             sum += act.weight * factor
             acts.append((act, sum))
         }
+        hasExpress = Int.random(in: 0..<3, using: &chance) > 0
         if Int.random(in: 0..<4, using: &chance) == 0 {
             resultBytes = 1_000
             unsettledBytes = Int.random(in: 2...6, using: &chance) * 1_000

@@ -67,6 +67,7 @@ extension StoryWorld {
         }
         try check(given)
         try checkTurn(of: order)
+        let isLong = try checkExpress(given)
         let turns = turns(of: order.job)
         for holder in ledger.holders.values.joined() {
             try check(
@@ -80,7 +81,8 @@ extension StoryWorld {
                 worker: given.worker,
                 run: Run(job: order.job, attempt: order.attempt),
                 sequence: order.sequence,
-                turns: turns
+                turns: turns,
+                isLong: isLong
             )
         )
     }

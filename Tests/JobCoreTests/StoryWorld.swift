@@ -61,6 +61,8 @@ struct StoryWorld {
     var ledger = StoryLedger()
     var counts = StoryCounts()
     var turns = StoryTurns()
+    /// The same for short jobs that start beside long ones.
+    var shortTurns = StoryTurns()
     var spool = StorySpool()
     /// Submissions to which a crash left no answer, and whose they are.
     var unanswered: [(request: Request, client: Int)] = []
@@ -115,6 +117,7 @@ struct StoryWorld {
         plan.retention = retention
         if let temper {
             plan.lanes = temper.lanes
+            plan.hasExpress = temper.hasExpress
             plan.unsettledBytes = temper.unsettledBytes
         }
         return Dispatcher(plan)

@@ -250,6 +250,7 @@ struct ReplyTests {
         statistics.waiting = Percentiles(p50: 1, p99: .infinity)
         statistics.workers = [WorkerDetails(worker: WorkerID(rawValue: 1), job: id, runningMs: 9)]
         statistics.alarms = ["The disk is slow."]
+        statistics.expressStarts = 4
         let stats = try head(.statistics(statistics))
         #expect(stats["counts"]?["queued"] == 0)
         #expect(stats["ended_per_second"] == 2.5)
@@ -257,6 +258,7 @@ struct ReplyTests {
         #expect(stats["running_ms"] == ["p50": nil, "p99": nil])
         #expect(stats["workers"] == [["worker": 1, "job": 7, "running_ms": 9]])
         #expect(stats["alarms"] == ["The disk is slow."])
+        #expect(stats["express"] == 4)
     }
 
     @Test func `what is no reply is an error of its own`() {

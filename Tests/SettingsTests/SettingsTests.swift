@@ -63,7 +63,7 @@ import Testing
         let lines = yaml.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
         let names =
             [
-                "state", "listen", "spool", "workers", "nice", "drain_ms", "stuck_ms",
+                "state", "listen", "spool", "workers", "express", "nice", "drain_ms", "stuck_ms",
                 "keep_succeeded_ms", "keep_failed_ms", "databases", "curve",
                 "kernel_processes", "kernel_memory_bytes",
             ]

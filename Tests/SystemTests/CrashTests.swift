@@ -13,7 +13,10 @@ import Testing
         var options = RunnerProcess.Options()
         options.program = "millrace-test-runner"
         options.workers = workers
-        options.settings = ["STUCK_MS": "\(stuckMs)", "DRAIN_MS": "\(drainMs)"]
+        // With one worker tests count its threads.
+        options.settings = [
+            "STUCK_MS": "\(stuckMs)", "DRAIN_MS": "\(drainMs)", "EXPRESS": "\(workers > 1)",
+        ]
         return try RunnerProcess(options)
     }
 

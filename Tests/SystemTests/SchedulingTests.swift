@@ -10,6 +10,7 @@ import Testing
     init() throws {
         var options = RunnerProcess.Options()
         options.workers = 1
+        options.settings = ["EXPRESS": "false"]
         options.databases = ["log=@/log.db:write"]
         runner = try RunnerProcess(options)
         client = try Conversation(runner.ipc)

@@ -51,7 +51,9 @@ import Testing
         var options = RunnerProcess.Options()
         options.workers = workers
         options.program = program
-        options.settings = ["DRAIN_MS": "\(drainMs)", "STUCK_MS": "\(stuckMs)"]
+        options.settings = [
+            "DRAIN_MS": "\(drainMs)", "STUCK_MS": "\(stuckMs)", "EXPRESS": "false",
+        ]
         return try RunnerProcess(options)
     }
 
@@ -59,6 +61,7 @@ import Testing
     func `a stop lets running jobs finish and keeps waiting ones`(supervised: Bool) throws {
         var options = RunnerProcess.Options()
         options.workers = 1
+        options.settings = ["EXPRESS": "false"]
         options.supervised = supervised
         let runner = try RunnerProcess(options)
         let client = try Conversation(runner.ipc)

@@ -2,11 +2,16 @@
 ///
 /// A worker gets short jobs ahead in small credit, so that it never waits for the next order. Only
 /// the first of its orders runs; the rest can be taken back until the worker begins them.
+///
+/// As many workers as the settings say may be busy at a time. When long jobs hold all of them, one
+/// more takes short jobs: the express worker. It is no other than its fellows. Is its job long after
+/// all, it is one of those that are held, and the next one is the express worker.
 struct Crew {
     /// Credit, in expected µs of work and in orders.
     static let creditMicros = 2_000.0
     static let creditOrders = 64
-    /// A run that lasts longer than this, in ms, makes its worker give back what waits behind it.
+    /// A run that lasts longer than this, in ms, is long: it makes its worker give back what waits
+    /// behind it.
     static let recallAfterMs: Int64 = 5
     /// A run that lasts longer than this, in ms, is written down.
     static let recordAfterMs: Int64 = 20
@@ -17,6 +22,12 @@ struct Crew {
         var expectedMicros: Double?
         /// True when the order is to bury an attempt of another worker.
         let isBurial: Bool
+        /// True when an express worker has it.
+        var isExpress = false
+        /// True when the job is known to be long, or is seen to be.
+        var isLong = false
+        /// True once it was seen to be long.
+        var hasLasted = false
         /// True once the worker was told to break it off, because the job was called off.
         var isBrokenOff = false
         /// When it was first seen to go on though it should end.
@@ -30,6 +41,9 @@ struct Crew {
         var mark: WorkerMark?
         var isRecorded = false
         var isRecalled = false
+
+        /// True while a long job holds it: nothing is put behind that.
+        var isLong: Bool { orders.contains(where: \.isLong) }
 
         /// The order that is running, as far as is known. Orders before it have ended: the worker
         /// has not said so yet.
@@ -49,6 +63,18 @@ struct Crew {
     /// Workers that were started and have not said that they are there.
     private(set) var expected: Set<WorkerID> = []
     private var nextWorker = 1
+    /// Workers that may be busy beside each other, express workers aside.
+    let regular: Int
+    /// Workers there may be in all, of which all but `regular` are for short jobs.
+    private let most: Int
+    /// Workers there should be.
+    private(set) var wanted: Int
+
+    init(workers: Int, hasExpress: Bool = false) {
+        regular = workers
+        most = hasExpress ? 2 * workers : workers
+        wanted = workers
+    }
 
     var inOrder: [(key: WorkerID, value: Member)] { members.sorted { $0.key < $1.key } }
 
@@ -56,6 +82,20 @@ struct Crew {
     var hasCreditGiven: Bool { members.values.contains { $0.orders.count > 1 } }
 
     var isIdle: Bool { members.values.allSatisfy(\.orders.isEmpty) }
+
+    /// True when a run may turn out to be long, and an express worker would then help who waits.
+    var mayNeedExpress: Bool {
+        most > regular && members.values.contains { !$0.orders.isEmpty && !$0.isLong }
+    }
+
+    /// Has one more worker when there is none left for short jobs.
+    ///
+    /// - Returns: Who is to be started.
+    mutating func expressWorker() -> WorkerID? {
+        guard wanted < most, members.values.count(where: \.isLong) >= wanted else { return nil }
+        wanted += 1
+        return newWorker()
+    }
 
     mutating func newWorker() -> WorkerID {
         let worker = WorkerID(rawValue: nextWorker)
@@ -80,36 +120,73 @@ struct Crew {
         set { if members[worker] != nil { members[worker] = newValue } }
     }
 
-    /// The worker that should have the next order: an idle one, else the one with the least to do
-    /// whose credit is not used up. Nil when nobody should have one.
-    func mostFree() -> WorkerID? {
-        var chosen: (worker: WorkerID, orders: Int)?
-        for (worker, member) in members where member.hasCredit {
-            let orders = member.orders.count
-            if let other = chosen, (other.orders, other.worker) < (orders, worker) { continue }
-            chosen = (worker, orders)
+    /// Who should have the next order.
+    struct Seat: Equatable {
+        let worker: WorkerID
+        /// True when long jobs hold as many workers as they may: this one is for short ones.
+        var isExpress = false
+    }
+
+    /// An idle worker, else the one with the least to do whose credit is not used up. Nil when
+    /// nobody should have an order.
+    func mostFree() -> Seat? {
+        var idle: WorkerID?
+        var short: [(worker: WorkerID, member: Member)] = []
+        var long = 0
+        for (worker, member) in members {
+            if member.orders.isEmpty {
+                idle = min(idle ?? worker, worker)
+            } else if member.isLong {
+                long += 1
+            } else {
+                short.append((worker, member))
+            }
         }
-        return chosen?.worker
+        let isExpress = long >= regular
+        // Those who may work on what is short. Others that still do come to rest.
+        let places = isExpress ? min(1, most - long) : regular - long
+        if let idle, short.count < places { return Seat(worker: idle, isExpress: isExpress) }
+        if short.count > places { short.sort { $0.worker < $1.worker } }
+        let free = short.prefix(max(0, places)).filter(\.member.hasCredit)
+            .min { ($0.member.orders.count, $0.worker) < ($1.member.orders.count, $1.worker) }
+        return free.map { Seat(worker: $0.worker, isExpress: isExpress) }
     }
 
     /// - Returns: The sequence number of the new order.
-    mutating func give(
-        _ job: Waiting,
-        to worker: WorkerID,
-        expectedMicros: Double?,
-        isBurial: Bool = false
-    ) -> UInt64 {
+    mutating func give(_ job: Waiting, to seat: Seat, _ guess: Guess = Guess()) -> UInt64 {
+        let worker = seat.worker
         guard var member = members.removeValue(forKey: worker) else { return 0 }
         member.sequence += 1
         let order = Outstanding(
             sequence: member.sequence,
             job: job,
-            expectedMicros: expectedMicros,
-            isBurial: isBurial
+            expectedMicros: guess.micros,
+            isBurial: guess.isBurial,
+            isExpress: seat.isExpress,
+            isLong: guess.isLong
         )
         member.orders.append(order)
         members[worker] = member
         return order.sequence
+    }
+
+    /// What is expected of an order.
+    struct Guess {
+        var micros: Double?
+        var isLong = false
+        var isBurial = false
+    }
+
+    /// Notes that the worker's run lasts.
+    ///
+    /// - Returns: True when that is news.
+    mutating func hasLasted(_ run: Outstanding, on worker: WorkerID) -> Bool {
+        guard let place = members[worker]?.place(of: run.job.id, run.job.next),
+            members[worker]?.orders[place].hasLasted == false
+        else { return false }
+        members[worker]?.orders[place].hasLasted = true
+        members[worker]?.orders[place].isLong = true
+        return true
     }
 
     /// A worker reported: its order is done.

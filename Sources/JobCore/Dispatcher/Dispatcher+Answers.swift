@@ -265,10 +265,11 @@ extension Dispatcher {
         found.waiting = meter.waiting
         found.running = meter.running
         found.dropped = dropped
+        found.expressStarts = expressStarts
         found.alarms += alarms
         if let trouble = sweepTrouble(at: now) { found.alarms.append(trouble) }
         if lacksWorkers {
-            let (missing, all) = (missingWorkers, plan.about.workers)
+            let (missing, all) = (missingWorkers, crew.wanted)
             found.alarms.append("\(missing) of \(all) workers cannot be started.")
         }
         if damageCount > 0 {

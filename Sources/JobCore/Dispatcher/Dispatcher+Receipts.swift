@@ -53,20 +53,25 @@ extension Dispatcher {
         guard !receipts.abandoned.isEmpty else { return }
         let due = receipts.abandoned.values.filter { !$0.isBeingBuried && $0.tryAt <= now }
         for run in due.sorted(by: { $0.job.id < $1.job.id }) {
-            guard let worker = crew.mostFree() else { return }
+            guard let seat = crew.mostFree(), !seat.isExpress else { return }
             var job = run.job
             job.spec.timeoutMs = Receipts.buryTimeoutMs
-            let sequence = crew.give(job, to: worker, expectedMicros: nil, isBurial: true)
+            let sequence = crew.give(job, to: seat, Crew.Guess(isBurial: true))
             receipts.isBeingBuried(job.id)
             decisions.orders.append(
-                .init(worker: worker, order: Order(sequence: sequence, job: job, phase: .bury))
+                .init(
+                    worker: seat.worker,
+                    order: Order(sequence: sequence, job: job, phase: .bury)
+                )
             )
         }
     }
 
     /// Nil while there is nobody to do it: who becomes free is heard.
     var nextBurial: Timestamp? {
-        guard !receipts.abandoned.isEmpty, crew.mostFree() != nil else { return nil }
+        guard !receipts.abandoned.isEmpty, crew.mostFree()?.isExpress == false else {
+            return nil
+        }
         return receipts.abandoned.values.lazy.filter { !$0.isBeingBuried }.map(\.tryAt).min()
     }
 

@@ -3,19 +3,34 @@
 extension Dispatcher {
     /// Gives ready jobs to workers that have credit, as long as the store takes what they report.
     mutating func startJobs() {
+        lanes.isSearching = false
         guard !stop.isDraining, knowsPaused, !storeLags else { return }
-        while let worker = crew.mostFree() {
-            guard let job = lanes.take() else { return }
+        while let seat = crew.mostFree() {
+            guard let job = seat.isExpress ? lanes.takeShort(isLong) : lanes.take() else { return }
             active[job.id] = job.next
-            let sequence = crew.give(
-                job,
-                to: worker,
-                expectedMicros: job.losses == 0 ? pace.expectedMicros(job.spec.sort) : nil
-            )
+            if seat.isExpress { expressStarts += 1 }
+            let sequence = crew.give(job, to: seat, guess(of: job))
             var order = Order(sequence: sequence, job: job)
             if let database = job.spec.writes { order.removable = receipts.hand(out: database) }
-            decisions.orders.append(.init(worker: worker, order: order))
+            decisions.orders.append(.init(worker: seat.worker, order: order))
         }
+    }
+
+    /// Of a suspect nothing is expected: it runs as if it were the first of its sort.
+    private func guess(of job: Waiting) -> Crew.Guess {
+        guard job.losses == 0 else { return Crew.Guess() }
+        let sort = job.spec.sort
+        return Crew.Guess(micros: pace.expectedMicros(sort), isLong: pace.isLong(sort))
+    }
+
+    private var isLong: (Waiting) -> Bool { { [pace] job in pace.isLong(job.spec.sort) } }
+
+    /// Starts a worker for short jobs when long ones hold all that are there.
+    mutating func startExpressWorker() {
+        guard !stop.isDraining, startWorkersAt == nil, let worker = crew.expressWorker() else {
+            return
+        }
+        decisions.signals.append(.start(worker))
     }
 
     /// True while what workers report would only pile up: until some of it is written, which a fact
@@ -35,6 +50,10 @@ extension Dispatcher {
         hasLetGo(job.id)
         giveBack(turnsOf: job, hasWritten: report.hasSucceeded)
         pace.learn(job.spec.sort, micros: report.durationMicros)
+        if !order.hasLasted {
+            let isLong = report.durationMicros >= Crew.recallAfterMs * 1_000
+            pace.note(job.spec.sort, isLong: isLong)
+        }
         ask(about: report.leftovers, of: job)
         // Ended meanwhile, by a cancel: nothing that the run says changes that.
         guard active[report.job] == report.attempt else { return }
@@ -61,6 +80,11 @@ extension Dispatcher {
         guard let running = member.running else { return }
 
         let ranMs = now.ms(since: mark.startedAt)
+        if ranMs >= Crew.recallAfterMs, crew.hasLasted(running, on: mark.worker),
+            !running.isBurial
+        {
+            pace.note(running.job.spec.sort, isLong: true)
+        }
         if ranMs >= Crew.recallAfterMs, member.hasAhead, !member.isRecalled {
             crew[mark.worker]?.isRecalled = true
             decisions.signals.append(.recall(mark.worker, upTo: member.sequence))
@@ -113,7 +137,7 @@ extension Dispatcher {
     private static let startAgainMs: Int64 = 1_000
 
     /// Those that ought to be there and are not.
-    var missingWorkers: Int { max(0, plan.about.workers - crew.members.count) }
+    var missingWorkers: Int { max(0, crew.wanted - crew.members.count) }
 
     mutating func workerCame(_ worker: WorkerID) {
         crew.join(worker)

@@ -12,6 +12,8 @@ public struct Dispatcher: Sendable {
         public var startedAt: Timestamp
         public var limits: Limits
         var lanes = Lanes.Bounds()
+        /// Whether short jobs have workers of their own while long ones hold all others.
+        public var hasExpress = false
         /// Reports that are not written yet, in bytes: beyond that nothing starts. Only tests have
         /// another.
         var unsettledBytes = 128 << 20
@@ -50,7 +52,7 @@ public struct Dispatcher: Sendable {
     let plan: Plan
     var ids: IDSupply
     var lanes: Lanes
-    var crew = Crew()
+    var crew: Crew
     var waits = Waits()
     var quotas: Quotas
     var pace = Pace()
@@ -110,6 +112,8 @@ public struct Dispatcher: Sendable {
     var lacksWorkers = false
     /// Workers that were given up and whose threads are still out.
     var abandoned: Set<WorkerID> = []
+    /// Jobs that express workers were given.
+    var expressStarts: Int64 = 0
     /// What clients sent that was no request, and what they did not take.
     public var dropped: Int64 = 0
     var decisions = Decisions()
@@ -119,6 +123,7 @@ public struct Dispatcher: Sendable {
         ids = IDSupply(plan.reserved)
         quotas = Quotas(plan.limits)
         lanes = Lanes(plan.lanes)
+        crew = Crew(workers: plan.about.workers, hasExpress: plan.hasExpress)
     }
 
     /// The first decisions: workers to start, and a look at what waits in the store.
@@ -150,6 +155,7 @@ public struct Dispatcher: Sendable {
     public mutating func decide(at now: Timestamp) -> Decisions {
         bury(at: now)
         startJobs()
+        startExpressWorker()
         loadJobs(at: now)
         if let reservation = ids.reservation() { decisions.changes.append(reservation) }
         exitIfDone()
@@ -170,7 +176,9 @@ public struct Dispatcher: Sendable {
     /// How often somebody should look at the workers' marks, in ms; nil when none of them runs.
     public var watchEveryMs: Int64? {
         if crew.isIdle { return nil }
-        return crew.hasCreditGiven ? Crew.recallAfterMs : 2 * Crew.recordAfterMs
+        if lanes.isSearching { return 1 }
+        let isAwaited = crew.hasCreditGiven || (!lanes.isEmpty && crew.mayNeedExpress)
+        return isAwaited ? Crew.recallAfterMs : 2 * Crew.recordAfterMs
     }
 
     // MARK: Words for later

@@ -25,6 +25,11 @@ struct Lanes {
         var loads = 16
     }
 
+    /// Jobs that are looked at in one search for a short one: they take half a millisecond.
+    static let looks = 512
+    /// Queues without jobs that may be remembered.
+    private static let goneQueues = 64
+
     struct Present {
         let place: Waiting.Place
         let lane: Lane
@@ -41,6 +46,11 @@ struct Lanes {
     private var queues: [QueueName: QueueLane] = [:]
     /// The queues that may have a job to start.
     private var able = Rotation<QueueName>()
+    /// The queues that may have a short one. Short jobs that start beside long ones have an order
+    /// of their own, so that neither kind takes turns from the other.
+    private var ableShort = Rotation<QueueName>()
+    /// True when a search for a short job was broken off, and should go on soon.
+    var isSearching = false
     /// The lanes that wait for a turn that is taken.
     private var blocked: [Turn: Rotation<Lane>] = [:]
     /// The lanes that would be filled, were there room.
@@ -63,6 +73,8 @@ struct Lanes {
     init(_ bounds: Bounds = Bounds()) { self.bounds = bounds }
 
     func contains(_ job: JobID) -> Bool { present[job] != nil }
+
+    var isEmpty: Bool { present.isEmpty }
 
     // MARK: Room
 
@@ -105,7 +117,15 @@ struct Lanes {
         note(Present(place: job.place, lane: lane, weight: job.spec.weight), as: job.id)
         open(lane)
         queues[lane.queue]?.windows[lane.turns]?.jobs.add(job)
-        if self[lane]?.isBlocked == false { able.add(lane.queue) }
+        if self[lane]?.isBlocked == false { mayStart(lane.queue) }
+    }
+
+    private mutating func mayStart(_ queue: QueueName) {
+        able.add(queue)
+        ableShort.add(queue)
+        // Nobody may ever look for short jobs: queues that are gone do not pile up.
+        guard ableShort.count > queues.count + Self.goneQueues else { return }
+        ableShort.keep { queues[$0] != nil }
     }
 
     /// A job of higher priority takes the place of its lane's last one, which the store keeps.
@@ -168,13 +188,31 @@ struct Lanes {
         while let queue = able.next() {
             blockWhatWaits(in: queue)
             guard let job = queues[queue]?.take() else { continue }
-            forget(job.id)
-            taken.formUnion(job.turns.all)
             able.add(queue)
-            hasLost(job.lane)
+            starts(job)
             return job
         }
         return nil
+    }
+
+    /// The next job that may start and is not long, as far as is known.
+    mutating func takeShort(_ isLong: (Waiting) -> Bool) -> Waiting? {
+        var looks = Self.looks
+        while let queue = ableShort.next() {
+            blockWhatWaits(in: queue)
+            let job = queues[queue]?.takeShort(isLong, &looks)
+            if job != nil || looks == 0 { ableShort.add(queue) }
+            if let job { starts(job) }
+            isSearching = job == nil && looks == 0
+            if job != nil || isSearching { return job }
+        }
+        return nil
+    }
+
+    private mutating func starts(_ job: Waiting) {
+        forget(job.id)
+        taken.formUnion(job.turns.all)
+        hasLost(job.lane)
     }
 
     private mutating func blockWhatWaits(in queue: QueueName) {
@@ -193,7 +231,7 @@ struct Lanes {
             guard var lanes = blocked.removeValue(forKey: turn) else { continue }
             while let lane = lanes.next() {
                 queues[lane.queue]?.windows[lane.turns]?.isBlocked = false
-                able.add(lane.queue)
+                mayStart(lane.queue)
                 closeIfDone(lane)
             }
         }
@@ -306,6 +344,12 @@ struct Lanes {
 }
 
 extension Lanes {
+    /// True for a job that is left out when a short one is looked for: it was found to be long.
+    func isSetAside(_ job: JobID) -> Bool {
+        guard let entry = present[job] else { return false }
+        return self[entry.lane]?.jobs.isSetAside(entry.place) ?? false
+    }
+
     /// True when nothing is counted as taken or under way.
     var isUnused: Bool {
         taken.isEmpty && blocked.isEmpty && loading.isEmpty && failed.isEmpty

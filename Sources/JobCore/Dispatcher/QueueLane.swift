@@ -8,7 +8,7 @@ struct QueueLane {
 
     /// The jobs that need the same turns.
     struct Window {
-        var jobs = ReadyWindow()
+        var jobs = ReadyJobs()
         /// False when the store holds ready jobs of this lane that are not here.
         var isComplete = true
         /// With fewer jobs than this an incomplete window is filled again; 0 while a load is under
@@ -24,6 +24,7 @@ struct QueueLane {
 
     var windows: [Turns: Window] = [:]
     private var starts = 0
+    private var shortStarts = 0
 
     /// The windows whose jobs may be able to start.
     var unblocked: [Turns] { windows.filter { !$1.jobs.isEmpty && !$1.isBlocked }.map(\.key) }
@@ -40,6 +41,24 @@ struct QueueLane {
         guard let chosen else { return nil }
         windows[chosen.turns]?.jobs.remove(chosen.place)
         starts += 1
+        return chosen
+    }
+
+    /// The same among those that are not long, and no suspects: it is not known what those do.
+    /// `looks` is how many jobs may still be looked at: at 0 the search was broken off.
+    mutating func takeShort(_ isLong: (Waiting) -> Bool, _ looks: inout Int) -> Waiting? {
+        let isAged = shortStarts % Self.agingEvery == Self.agingEvery - 1
+        var chosen: Waiting?
+        for turns in windows.keys where windows[turns]?.isBlocked == false && !turns.isSuspect {
+            windows[turns]?.jobs.setAside(isLong, atMost: &looks)
+            guard looks > 0 else { return nil }
+            guard let job = windows[turns]?.jobs.short(isAged: isAged) else { continue }
+            if let other = chosen, !job.isBefore(other, byPriority: !isAged) { continue }
+            chosen = job
+        }
+        guard let chosen else { return nil }
+        windows[chosen.turns]?.jobs.remove(chosen.place)
+        shortStarts += 1
         return chosen
     }
 }

@@ -33,8 +33,32 @@ struct ReadyWindow {
         lanes.lazy.compactMap(\.head).min { ($0.readyAt, $0.id) < ($1.readyAt, $1.id) }
     }
 
+    /// Takes out the jobs before the first of each priority that is not such. `looks` is how many
+    /// may still be looked at.
+    mutating func takeHeads(
+        where isSuch: (Waiting) -> Bool,
+        atMost looks: inout Int
+    ) -> [Waiting] {
+        var taken: [Waiting] = []
+        for first in lanes.compactMap(\.head) {
+            var head: Waiting? = first
+            while looks > 0, let job = head {
+                looks -= 1
+                guard isSuch(job) else { break }
+                taken.append(job)
+                remove(job.place)
+                head = lanes.first { $0.priority == job.spec.priority }?.head
+            }
+        }
+        return taken
+    }
+
     /// The job that would start last.
     var worst: Waiting? { lanes.last?.tail }
+
+    func contains(_ job: Waiting.Place) -> Bool {
+        lanes.first { $0.priority == job.priority }?.contains(job) ?? false
+    }
 
     mutating func add(_ job: Waiting) {
         let priority = job.spec.priority
@@ -80,11 +104,14 @@ extension ReadyWindow.Lane {
         }
     }
 
-    mutating func remove(_ job: Waiting.Place) -> Bool {
+    func contains(_ job: Waiting.Place) -> Bool {
         let place = index(of: job.readyAt, job.id)
-        guard place < slots.count, slots[place].id == job.id, slots[place].job != nil else {
-            return false
-        }
+        return place < slots.count && slots[place].id == job.id && slots[place].job != nil
+    }
+
+    mutating func remove(_ job: Waiting.Place) -> Bool {
+        guard contains(job) else { return false }
+        let place = index(of: job.readyAt, job.id)
         slots[place].job = nil
         count -= 1
         while first < slots.count, slots[first].job == nil { first += 1 }

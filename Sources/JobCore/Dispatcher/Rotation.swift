@@ -7,9 +7,16 @@ struct Rotation<Element: Hashable & Sendable>: Sendable {
     private var back: [Element] = []
 
     var isEmpty: Bool { members.isEmpty }
+    var count: Int { members.count }
 
     mutating func add(_ element: Element) {
         if members.insert(element).inserted { back.append(element) }
+    }
+
+    mutating func keep(where isKept: (Element) -> Bool) {
+        members = members.filter(isKept)
+        front = front.filter(isKept)
+        back = back.filter(isKept)
     }
 
     mutating func next() -> Element? {

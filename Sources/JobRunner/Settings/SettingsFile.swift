@@ -13,7 +13,7 @@ struct SettingsFile {
 
     /// Settings with one value, those of `limits` aside.
     static let names = [
-        "state", "spool", "workers", "nice", "drain_ms", "stuck_ms",
+        "state", "spool", "workers", "express", "nice", "drain_ms", "stuck_ms",
         "keep_succeeded_ms", "keep_failed_ms",
         "kernel_processes", "kernel_memory_bytes",
     ]

@@ -56,6 +56,7 @@ private struct SettingsReader {
         if text("workers") != "auto" {
             settings.workers = Int(clamping: integer("workers") ?? Int64(settings.workers))
         }
+        settings.express = bool("express") ?? settings.express
         settings.nice = Int(clamping: integer("nice") ?? Int64(settings.nice))
         settings.drainMs = integer("drain_ms") ?? settings.drainMs
         settings.stuckMs = integer("stuck_ms") ?? settings.stuckMs

@@ -25,8 +25,8 @@ final class InFlightLedger: Sendable {
         case empty, running, crashed
     }
 
-    /// Workers and as many abandoned ones.
-    static let slotCount = 2 * Limits.workers.upperBound
+    /// Workers, as many express workers, and as many abandoned ones.
+    static let slotCount = 3 * Limits.workers.upperBound
     /// "MILLRAC1", the first eight bytes of the file.
     private static let magic: UInt64 = 0x3143_4152_4C4C_494D
     /// Runs that began longer ago than this did not end the process, in ms.

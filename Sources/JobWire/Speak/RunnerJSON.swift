@@ -39,6 +39,7 @@ extension JSONWriter {
         member("store_bytes", statistics.storeBytes)
         member("wal_bytes", statistics.walBytes)
         member("dropped", statistics.dropped)
+        member("express", statistics.expressStarts)
         strings("alarms", statistics.alarms)
     }
 

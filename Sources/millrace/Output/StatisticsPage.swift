@@ -21,6 +21,7 @@ enum StatisticsPage {
         add("store", statistics["store_bytes"]?.integerValue.map(Words.bytes))
         add("write-ahead log", statistics["wal_bytes"]?.integerValue.map(Words.bytes))
         add("dropped", statistics["dropped"]?.integerValue.map { Words.count($0, "message") })
+        add("express", statistics["express"]?.integerValue.map { Words.count($0, "job") })
         add(
             "running since",
             statistics.moment("started_at")
