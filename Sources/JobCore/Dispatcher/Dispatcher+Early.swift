@@ -21,16 +21,13 @@ extension Dispatcher {
         guard let spec = purpose.earlySpec, unwrittenBytes == 0, unsettled.isEmpty,
             unwritable == nil, decisions.changes.isEmpty, knowsPaused,
             !lanes.isPaused(spec.queue), let micros = pace.expectedMicros(spec.sort),
-            micros <= Early.longestMicros, let worker = crew.mostFree(),
-            crew[worker]?.orders.isEmpty == true, let insertion = insertion(for: purpose)
+            micros <= Early.longestMicros, let seat = crew.mostFree(),
+            crew[seat.worker]?.orders.isEmpty == true, let insertion = insertion(for: purpose)
         else { return false }
 
         let id = JobID(rawValue: insertion.ids.lowerBound)
         let job = Waiting(id: id, next: Attempt.none.next, readyAt: now, spec: spec)
-        active[id] = job.next
-        let sequence = crew.give(job, to: worker, expectedMicros: micros)
-        let order = Order(sequence: sequence, job: job)
-        decisions.orders.append(.init(worker: worker, order: order))
+        give(job, to: seat)
         unborn[insertion.ticket] = id
         early = Early(insertion: insertion, writtenAt: now.adding(ms: Early.longestMs))
         return true

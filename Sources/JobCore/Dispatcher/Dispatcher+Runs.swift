@@ -7,13 +7,17 @@ extension Dispatcher {
         guard !stop.isDraining, knowsPaused, !storeLags else { return }
         while let seat = crew.mostFree() {
             guard let job = seat.isExpress ? lanes.takeShort(isLong) : lanes.take() else { return }
-            active[job.id] = job.next
-            if seat.isExpress { expressStarts += 1 }
-            let sequence = crew.give(job, to: seat, guess(of: job))
-            var order = Order(sequence: sequence, job: job)
-            if let database = job.spec.writes { order.removable = receipts.hand(out: database) }
-            decisions.orders.append(.init(worker: seat.worker, order: order))
+            give(job, to: seat)
         }
+    }
+
+    mutating func give(_ job: Waiting, to seat: Crew.Seat) {
+        active[job.id] = job.next
+        if seat.isExpress { expressStarts += 1 }
+        let sequence = crew.give(job, to: seat, guess(of: job))
+        var order = Order(sequence: sequence, job: job)
+        if let database = job.spec.writes { order.removable = receipts.hand(out: database) }
+        decisions.orders.append(.init(worker: seat.worker, order: order))
     }
 
     /// Of a suspect nothing is expected: it runs as if it were the first of its sort.
