@@ -15,7 +15,7 @@ import Testing
         var plan = StoryWorld.dispatcher(run: 1, 2, Limits(), now, ids: 1...100_000).plan
         plan.hasExpress = hasExpress
         var stage = Stage(plan, workers: 2)
-        stage.dispatcher.pace.note(Self.longSort, isLong: true)
+        stage.dispatcher.pace.learn(Self.longSort, micros: 1_000_000)
         return stage
     }
 
@@ -57,7 +57,7 @@ import Testing
         stage.now = stage.now.adding(ms: 1)
         #expect(stage.hear(marks[0], marks[1]).signals == [.start(third)])
         #expect(workers(stage.hear(.ready(third))) == [3])
-        #expect(stage.dispatcher.pace.isLong(5))
+        #expect(stage.dispatcher.isLong(5) && !stage.dispatcher.pace.knows(5))
     }
 
     @Test func `a job that proves to be long on the express worker makes way for the next`() throws
@@ -98,7 +98,6 @@ import Testing
     @Test func `short jobs keep their order among themselves`() {
         var stage = makeFullStage()
         stage.dispatcher.pace.learn(1, micros: 10)
-        stage.dispatcher.pace.note(1, isLong: false)
         let jobs = [0, 5, 0, 7].map { makeSubmission(makeSpec(priority: $0)) }
         let asked = stage.ask(.submit(jobs, isBatch: true, waitMs: nil))
         guard case .insert(let insertion)? = asked.changes.first else { return }
@@ -109,7 +108,7 @@ import Testing
 
     @Test func `a paused queue stays paused, and what writes waits for its turn`() {
         var stage = makeStage()
-        stage.dispatcher.pace.note(4, isLong: true)
+        stage.dispatcher.pace.learn(4, micros: 1_000_000)
         stage.submit(makeSpec(writes: "x", sort: 4))
         stage.submit(long)
         stage.hear(.ready(third))
@@ -168,16 +167,29 @@ import Testing
 
     @Test func `one run that is held up does not make a sort long, and two do`() {
         var pace = Pace()
-        #expect(!pace.isLong(1))
-        pace.note(1, isLong: true)
-        #expect(pace.isLong(1), "Nothing else is known.")
-        pace.note(1, isLong: false)
-        pace.note(1, isLong: true)
-        #expect(!pace.isLong(1))
-        pace.note(1, isLong: true)
+        #expect(!pace.isLong(1) && !pace.knows(1))
+        pace.learn(1, micros: Pace.firstMicros - 1)
+        #expect(!pace.isLong(1), "The first run had to open everything.")
+        pace.learn(1, micros: Pace.longMicros)
         #expect(pace.isLong(1))
-        for sort in 2...UInt64(Pace.sortsMax) + 1 { pace.note(sort, isLong: true) }
+        pace.learn(1, micros: Pace.longMicros - 1)
         #expect(!pace.isLong(1))
+        pace.learn(2, micros: Pace.firstMicros)
+        #expect(pace.isLong(2))
+        for sort in 3...UInt64(Pace.sortsMax) + 2 { pace.learn(sort, micros: 1_000_000) }
+        #expect(!pace.isLong(1) && !pace.isLong(2))
+    }
+
+    @Test func `what was set aside passes too when its sort proves to be short`() throws {
+        var stage = makeFullStage()
+        let first = try #require(stage.submit(makeSpec(sort: 5)).orders.first?.order)
+        let mark = stage.mark(first.sequence, worker: 3)
+        stage.now = stage.now.adding(ms: 6)
+        stage.hear(mark)
+        #expect(stage.hear(.ready(fourth)).orders.isEmpty)
+        #expect(stage.submit(makeSpec(sort: 5)).orders.isEmpty, "It may be long.")
+        let report = makeReport(first, worker: 3, micros: 7_000)
+        #expect(workers(stage.hear(.reported([report]))) == [3])
     }
 
     // MARK: Lanes
@@ -196,7 +208,7 @@ import Testing
                 }
             }
         }
-        let isLong = { (job: Waiting) in job.spec.sort == Self.longSort }
+        let isLong = { (sort: UInt64) in sort == Self.longSort }
         var found: [[Int64]] = [[], []]
         for _ in 0..<6 {
             found[0].append(lanes.takeShort(isLong)?.id.rawValue ?? 0)
@@ -209,10 +221,12 @@ import Testing
     @Test func `jobs that were set aside start by priority and by age like all others`() {
         var lanes = Lanes()
         for (id, priority) in [(Int64(1), 0), (2, 5), (3, 0), (4, 5)] {
-            lanes.add(waiting(id, priority: priority))
+            var job = waiting(id, priority: priority)
+            job.spec.sort = UInt64(id)
+            lanes.add(job)
         }
-        #expect(lanes.takeShort { $0.id.rawValue != 3 }?.id.rawValue == 3)
-        #expect(lanes.isSetAside(JobID(rawValue: 2)) && !lanes.isSetAside(JobID(rawValue: 3)))
+        #expect(lanes.takeShort { $0 != 3 }?.id.rawValue == 3)
+        #expect(lanes.takeShort { _ in true } == nil)
         lanes.add(waiting(5, priority: 1))
         #expect((0..<4).map { _ in lanes.take()?.id.rawValue } == [2, 4, 5, 1])
     }

@@ -9,11 +9,11 @@ extension StoryWorld {
         workers.values.filter { $0.step != .gone && !$0.isGivenUp }
     }
 
-    /// Whether an express worker may take a job that waits: it is in memory, not known to be long,
-    /// and was not found to be when one was looked for.
+    /// Whether an express worker may take a job that waits: it is in memory, and not known to be
+    /// long.
     func isShort(_ job: JobID) -> Bool {
         guard let spec = ledger.specs[job], dispatcher.lanes.contains(job) else { return false }
-        return !dispatcher.pace.isLong(spec.sort) && !dispatcher.lanes.isSetAside(job)
+        return !dispatcher.isLong(spec.sort)
     }
 
     /// - Returns: True when the job is known to be long.
@@ -22,7 +22,7 @@ extension StoryWorld {
         let member = dispatcher.crew[given.worker]
         guard let order = member?.orders.first(where: { $0.sequence == given.order.sequence })
         else { throw Violation(sentence: "an order is known") }
-        let isLong = order.job.losses == 0 && dispatcher.pace.isLong(order.job.spec.sort)
+        let isLong = order.job.losses == 0 && dispatcher.isLong(order.job.spec.sort)
         let holders = ledger.holders.values.joined()
             .filter { workers[$0.worker]?.isGivenUp == false }
         guard order.isExpress else {

@@ -178,15 +178,21 @@ struct Crew {
     }
 
     /// Notes that the worker's run lasts.
-    ///
-    /// - Returns: True when that is news.
-    mutating func hasLasted(_ run: Outstanding, on worker: WorkerID) -> Bool {
-        guard let place = members[worker]?.place(of: run.job.id, run.job.next),
-            members[worker]?.orders[place].hasLasted == false
-        else { return false }
+    mutating func hasLasted(_ run: Outstanding, on worker: WorkerID) {
+        guard let place = members[worker]?.place(of: run.job.id, run.job.next) else { return }
         members[worker]?.orders[place].hasLasted = true
         members[worker]?.orders[place].isLong = true
-        return true
+    }
+
+    /// How many runs of each sort are seen to last.
+    var lastingSorts: [UInt64: Int] {
+        var sorts: [UInt64: Int] = [:]
+        for member in members.values {
+            for order in member.orders where order.hasLasted && !order.isBurial {
+                sorts[order.job.spec.sort, default: 0] += 1
+            }
+        }
+        return sorts
     }
 
     /// A worker reported: its order is done.

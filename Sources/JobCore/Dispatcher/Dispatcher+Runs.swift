@@ -24,10 +24,19 @@ extension Dispatcher {
     private func guess(of job: Waiting) -> Crew.Guess {
         guard job.losses == 0 else { return Crew.Guess() }
         let sort = job.spec.sort
-        return Crew.Guess(micros: pace.expectedMicros(sort), isLong: pace.isLong(sort))
+        return Crew.Guess(micros: pace.expectedMicros(sort), isLong: isLong(sort))
     }
 
-    private var isLong: (Waiting) -> Bool { { [pace] job in pace.isLong(job.spec.sort) } }
+    /// Whether jobs of a sort are taken to be long: they are known to be, or what is known is older
+    /// than what is seen. One run that lasts tells of a new sort, and two of any.
+    var isLong: (UInt64) -> Bool {
+        let lasting = crew.lastingSorts
+        return { [pace] sort in
+            if pace.isLong(sort) { return true }
+            guard let runs = lasting[sort] else { return false }
+            return runs > 1 || !pace.knows(sort)
+        }
+    }
 
     /// Starts a worker for short jobs when long ones hold all that are there.
     mutating func startExpressWorker() {
@@ -54,10 +63,8 @@ extension Dispatcher {
         hasLetGo(job.id)
         giveBack(turnsOf: job, hasWritten: report.hasSucceeded)
         pace.learn(job.spec.sort, micros: report.durationMicros)
-        if !order.hasLasted {
-            let isLong = report.durationMicros >= Crew.recallAfterMs * 1_000
-            pace.note(job.spec.sort, isLong: isLong)
-        }
+        // What was taken to be long is short, perhaps.
+        if order.hasLasted || order.isLong, !isLong(job.spec.sort) { lanes.lookAgain() }
         ask(about: report.leftovers, of: job)
         // Ended meanwhile, by a cancel: nothing that the run says changes that.
         guard active[report.job] == report.attempt else { return }
@@ -84,11 +91,7 @@ extension Dispatcher {
         guard let running = member.running else { return }
 
         let ranMs = now.ms(since: mark.startedAt)
-        if ranMs >= Crew.recallAfterMs, crew.hasLasted(running, on: mark.worker),
-            !running.isBurial
-        {
-            pace.note(running.job.spec.sort, isLong: true)
-        }
+        if ranMs >= Crew.recallAfterMs { crew.hasLasted(running, on: mark.worker) }
         if ranMs >= Crew.recallAfterMs, member.hasAhead, !member.isRecalled {
             crew[mark.worker]?.isRecalled = true
             decisions.signals.append(.recall(mark.worker, upTo: member.sequence))
@@ -171,6 +174,7 @@ extension Dispatcher {
 
     private mutating func workerGone(_ worker: WorkerID, reason: String, at now: Timestamp) {
         guard let member = crew.leave(worker) else { return }
+        lanes.lookAgain()
         for order in member.orders {
             if !member.hasBegun(order) || order.isBurial {
                 isBack(order, at: now)

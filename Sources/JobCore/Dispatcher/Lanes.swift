@@ -196,7 +196,7 @@ struct Lanes {
     }
 
     /// The next job that may start and is not long, as far as is known.
-    mutating func takeShort(_ isLong: (Waiting) -> Bool) -> Waiting? {
+    mutating func takeShort(_ isLong: (UInt64) -> Bool) -> Waiting? {
         var looks = Self.looks
         while let queue = ableShort.next() {
             blockWhatWaits(in: queue)
@@ -207,6 +207,11 @@ struct Lanes {
             if job != nil || isSearching { return job }
         }
         return nil
+    }
+
+    /// Jobs that were taken to be long may be short.
+    mutating func lookAgain() {
+        for queue in queues.keys.sorted(by: { $0.rawValue < $1.rawValue }) { ableShort.add(queue) }
     }
 
     private mutating func starts(_ job: Waiting) {
@@ -344,12 +349,6 @@ struct Lanes {
 }
 
 extension Lanes {
-    /// True for a job that is left out when a short one is looked for: it was found to be long.
-    func isSetAside(_ job: JobID) -> Bool {
-        guard let entry = present[job] else { return false }
-        return self[entry.lane]?.jobs.isSetAside(entry.place) ?? false
-    }
-
     /// True when nothing is counted as taken or under way.
     var isUnused: Bool {
         taken.isEmpty && blocked.isEmpty && loading.isEmpty && failed.isEmpty

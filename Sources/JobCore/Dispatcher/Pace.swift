@@ -2,6 +2,11 @@
 struct Pace {
     /// Sorts that are remembered; when there are more, all are learnt anew.
     static let sortsMax = 4_096
+    /// A run that lasts at least this long, in µs, is long.
+    static let longMicros = Crew.recallAfterMs * 1_000
+    /// The first run of a sort opens databases and starts processes: it tells only when it took
+    /// this long, in µs.
+    static let firstMicros: Int64 = 100_000
 
     private var micros: [UInt64: Double] = [:]
     /// Of each sort, whether its last run and the one before were long.
@@ -10,22 +15,25 @@ struct Pace {
     /// - Returns: µs, or nil when no job of the sort has run yet.
     func expectedMicros(_ sort: UInt64) -> Double? { micros[sort] }
 
-    /// Whether jobs of the sort are known to be long: the last two runs were, or the only one. One
-    /// run that was held up, by other programs or a cold cache, says nothing.
+    func knows(_ sort: UInt64) -> Bool { lengths[sort] != nil }
+
+    /// Whether jobs of the sort are known to be long: the last two runs were. One that was held up,
+    /// by other programs or a cold cache, says nothing.
     func isLong(_ sort: UInt64) -> Bool {
         guard let runs = lengths[sort] else { return false }
         return runs.last && runs.before
     }
 
-    /// To be called once a run: when it has lasted too long to be short, or at its end.
-    mutating func note(_ sort: UInt64, isLong: Bool) {
+    private mutating func note(_ sort: UInt64, _ micros: Int64) {
         if lengths.count >= Self.sortsMax && lengths[sort] == nil { lengths.removeAll() }
-        lengths[sort] = (last: isLong, before: lengths[sort]?.last ?? isLong)
+        let before = lengths[sort]?.last ?? (micros >= Self.firstMicros)
+        lengths[sort] = (last: micros >= Self.longMicros, before: before)
     }
 
     /// A moving average in which the newest run counts for a quarter; longer runs count in full, so
     /// that a sort that may take long is not taken for short.
     mutating func learn(_ sort: UInt64, micros new: Int64) {
+        note(sort, new)
         if micros.count >= Self.sortsMax && micros[sort] == nil { micros.removeAll() }
         let new = Double(new)
         guard let old = micros[sort], new < old * 4 else {

@@ -46,13 +46,13 @@ struct QueueLane {
 
     /// The same among those that are not long, and no suspects: it is not known what those do.
     /// `looks` is how many jobs may still be looked at: at 0 the search was broken off.
-    mutating func takeShort(_ isLong: (Waiting) -> Bool, _ looks: inout Int) -> Waiting? {
+    mutating func takeShort(_ isLong: (UInt64) -> Bool, _ looks: inout Int) -> Waiting? {
         let isAged = shortStarts % Self.agingEvery == Self.agingEvery - 1
         var chosen: Waiting?
         for turns in windows.keys where windows[turns]?.isBlocked == false && !turns.isSuspect {
             windows[turns]?.jobs.setAside(isLong, atMost: &looks)
             guard looks > 0 else { return nil }
-            guard let job = windows[turns]?.jobs.short(isAged: isAged) else { continue }
+            guard let job = windows[turns]?.jobs.short(isAged: isAged, isLong) else { continue }
             if let other = chosen, !job.isBefore(other, byPriority: !isAged) { continue }
             chosen = job
         }

@@ -56,10 +56,6 @@ struct ReadyWindow {
     /// The job that would start last.
     var worst: Waiting? { lanes.last?.tail }
 
-    func contains(_ job: Waiting.Place) -> Bool {
-        lanes.first { $0.priority == job.priority }?.contains(job) ?? false
-    }
-
     mutating func add(_ job: Waiting) {
         let priority = job.spec.priority
         let place = lanes.firstIndex { $0.priority <= priority } ?? lanes.count
@@ -104,14 +100,11 @@ extension ReadyWindow.Lane {
         }
     }
 
-    func contains(_ job: Waiting.Place) -> Bool {
-        let place = index(of: job.readyAt, job.id)
-        return place < slots.count && slots[place].id == job.id && slots[place].job != nil
-    }
-
     mutating func remove(_ job: Waiting.Place) -> Bool {
-        guard contains(job) else { return false }
         let place = index(of: job.readyAt, job.id)
+        guard place < slots.count, slots[place].id == job.id, slots[place].job != nil else {
+            return false
+        }
         slots[place].job = nil
         count -= 1
         while first < slots.count, slots[first].job == nil { first += 1 }
@@ -145,7 +138,10 @@ extension Waiting {
         let id: JobID
         let readyAt: Timestamp
         let priority: Int
+        let sort: UInt64
     }
 
-    var place: Place { Place(id: id, readyAt: readyAt, priority: spec.priority) }
+    var place: Place {
+        Place(id: id, readyAt: readyAt, priority: spec.priority, sort: spec.sort)
+    }
 }
