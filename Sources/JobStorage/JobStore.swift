@@ -12,7 +12,7 @@ public final class JobStore: Store {
     private let connection: Connection
     private let path: String
     private let changes: Prepared<Changes>
-    private let reader: StoreReader
+    let reader: StoreReader
     private let limits: Limits
     private var marks: Marks
 

@@ -1,7 +1,7 @@
 /// Every statement that only reads, by what it is asked for.
 enum Questions: Int, StatementList {
     case begin, end
-    case nextLane, nextPriority, ready, oldestReady, nextReadyAt, pausedQueues
+    case nextTurns, nextQueue, nextPriority, ready, oldestReady, nextReadyAt, pausedQueues
     case waiting, inputs
     case standing, owner, details, failure, pastAttempts, children, marks
     case resultHead, resultBody, resultParts, partResults
@@ -14,7 +14,8 @@ enum Questions: Int, StatementList {
         switch self {
         case .begin: "BEGIN"
         case .end: "COMMIT"
-        case .nextLane, .nextPriority, .ready, .oldestReady, .nextReadyAt, .pausedQueues:
+        case .nextTurns, .nextQueue, .nextPriority, .ready, .oldestReady, .nextReadyAt,
+            .pausedQueues:
             readyText
         case .waiting, .inputs, .standing, .owner, .details, .failure, .pastAttempts, .children,
             .marks:
@@ -36,10 +37,16 @@ enum Questions: Int, StatementList {
     /// Each of these is one seek in the index of ready jobs.
     private var readyText: String {
         switch self {
-        case .nextLane:
+        case .nextTurns:
             """
             SELECT queue, turns FROM jobs
-             WHERE state = 'queued' AND waits_for = 0 AND (queue, turns) > (:queue, :turns)
+             WHERE state = 'queued' AND waits_for = 0 AND queue = :queue AND turns > :turns
+             ORDER BY turns LIMIT 1
+            """
+        case .nextQueue:
+            """
+            SELECT queue, turns FROM jobs
+             WHERE state = 'queued' AND waits_for = 0 AND queue > :queue
              ORDER BY queue, turns LIMIT 1
             """
         case .nextPriority:

@@ -121,18 +121,26 @@ extension StoreReader {
         _ body: (Lane) throws(SQLiteError) -> Void
     ) throws(SQLiteError) {
         var after = (queue: "", turns: "")
-        let statement = questions[.nextLane]
-        while true {
-            try statement.bind(text: after.queue, at: 1)
-            try statement.bind(text: after.turns, at: 2)
+        while let next = try lane(after: after.queue, after.turns) {
+            try body(next)
+            after = (next.queue.rawValue, next.turns.text)
+        }
+    }
+
+    /// Two seeks: for one comparison of both columns, `(queue, turns) > (?, ?)`, SQLite would walk
+    /// through all jobs of the lane before.
+    private func lane(after queue: String, _ turns: String) throws(SQLiteError) -> Lane? {
+        for question: Questions in [.nextTurns, .nextQueue] {
+            let statement = questions[question]
+            try statement.bind(text: queue, at: 1)
+            if question == .nextTurns { try statement.bind(text: turns, at: 2) }
             let next = try statement.first { statement throws(SQLiteError) in
                 var row = Row(of: statement)
                 return Lane(try row.word(), Turns(text: row.text()))
             }
-            guard let next else { return }
-            try body(next)
-            after = (next.queue.rawValue, next.turns.text)
+            if let next { return next }
         }
+        return nil
     }
 
     func eachPriority(
