@@ -9,7 +9,7 @@ enum StoreFile {
     /// What stays allocated of the log after a checkpoint, in bytes.
     private static let steadyLogBytes = 64 << 20
     /// Memory for pages, in KiB: the ready index and the ends of the tables stay there.
-    private static let cacheKiB = 65_536
+    private static let cacheKiB = 32_768
     private static let headerBytes = 100
     /// SQLITE_CANTOPEN.
     private static let cannotOpen: Int32 = 14
