@@ -211,7 +211,7 @@ enum Schema {
            SET turns = CASE WHEN losses > 0 THEN 's' || ifnull(writes, '') ELSE 'w' || writes END
          WHERE losses > 0 OR writes IS NOT NULL;
         DROP INDEX jobs_ready;
-        CREATE INDEX jobs_ready ON jobs (queue, turns, priority DESC, ready_at, id)
+        CREATE INDEX jobs_ready ON jobs (queue, turns, priority DESC, ready_at)  -- and the id
             WHERE state = 'queued' AND waits_for = 0;
 
         DROP INDEX jobs_scheduled;
