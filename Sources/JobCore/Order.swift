@@ -93,6 +93,8 @@ public struct Report: Equatable, Sendable {
     /// Jobs of which the database that was written to holds receipts of earlier runs of the
     /// program. A worker names them once.
     public var leftovers: [JobID] = []
+    /// The queue of the job as the dispatcher knows it, so that a store need not read it.
+    public var queue: QueueName?
 
     public enum Ending: Equatable, Sendable {
         case succeeded(Outcome)

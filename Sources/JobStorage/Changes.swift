@@ -3,7 +3,7 @@
 /// The one that changes a job names the state and the attempt that were read: when `Job.apply` has
 /// decided on anything else than what stands in the row, no row is changed.
 enum Changes: Int, StatementList {
-    case insertJob, insertInput, jobByKey, job, updateJob
+    case insertJob, insertInput, jobByKey, job, updateJob, succeed
     case insertResult, insertResultPart, insertAttempt, insertFailure, deleteFailure
     case openChildren, children
     case ending, fileIsClosed, deleteFile
@@ -15,7 +15,7 @@ enum Changes: Int, StatementList {
 
     var sql: String {
         switch self {
-        case .insertJob, .insertInput, .jobByKey, .job, .updateJob: jobText
+        case .insertJob, .insertInput, .jobByKey, .job, .updateJob, .succeed: jobText
         case .insertResult, .insertResultPart, .insertAttempt, .insertFailure, .deleteFailure:
             endingText
         case .openChildren, .children, .deleteJob, .deleteInputs, .deleteResult,
@@ -37,13 +37,12 @@ enum Changes: Int, StatementList {
             INSERT INTO jobs
                 (id, state, ready_at, created_at, kind, queue, priority, timeout_ms, max_attempts,
                  first_ms, longest_ms, parts, writes, salt, sort, name, tags, keep_ms, key,
-                 fingerprint, parent_id, part, file_id, frames, body, owner, checksum, turns)
+                 fingerprint, parent_id, part, file_id, frames, owner, checksum, turns, body)
             VALUES
                 (:id, 'queued', :ready_at, :created_at, :kind, :queue, :priority, :timeout_ms,
                  :max_attempts, :first_ms, :longest_ms, :parts, :writes, :salt, :sort, :name,
-                 :tags, :keep_ms, :key, :fingerprint, :parent_id, :part, :file_id, :frames, :body,
-                 ifnull((SELECT owner FROM jobs WHERE id = :parent_id), :owner), :checksum,
-                 ifnull('w' || :writes, ''))
+                 :tags, :keep_ms, :key, :fingerprint, :parent_id, :part, :file_id, :frames, :owner,
+                 :checksum, ifnull('w' || :writes, ''), :body)
             """
         case .insertInput: "INSERT INTO inputs VALUES (:job_id, :number, :bytes)"
         case .jobByKey:
@@ -53,6 +52,15 @@ enum Changes: Int, StatementList {
             SELECT \(Columns.job), queue, parent_id, part, file_id, started_at, worker
               FROM jobs
              WHERE id = :id
+            """
+        case .succeed:
+            """
+            UPDATE jobs
+               SET state = 'succeeded', attempt = 1, started_at = :started_at,
+                   finished_at = :finished_at, worker = :worker
+             WHERE id = :id AND state = 'queued' AND attempt = 0 AND failures = 0 AND losses = 0
+               AND waits_for = 0 AND is_split = 0
+               AND queue = :queue AND parent_id IS NULL AND file_id IS NULL
             """
         default:
             """
@@ -74,14 +82,14 @@ enum Changes: Int, StatementList {
         case .insertResult:
             """
             INSERT INTO results
-                (job_id, attempt, format, rows, total_bytes, duration_us, body, checksum)
+                (job_id, attempt, format, rows, total_bytes, duration_us, checksum, body)
             VALUES
-                (:job_id, :attempt, :format, :rows, :total_bytes, :duration_us, :body, :checksum)
+                (:job_id, :attempt, :format, :rows, :total_bytes, :duration_us, :checksum, :body)
             """
         case .insertResultPart:
             """
-            INSERT INTO result_parts (job_id, attempt, part, body, checksum)
-            VALUES (:job_id, :attempt, :part, :body, :checksum)
+            INSERT INTO result_parts (job_id, attempt, part, checksum, body)
+            VALUES (:job_id, :attempt, :part, :checksum, :body)
             """
         case .insertAttempt:
             """

@@ -20,6 +20,7 @@ extension Commit {
             return try conclude(before.job, crowded)
         }
         guard let spec = try work(of: report.job)?.spec else { return try spoil(before) }
+        let owner = try reader.owner(of: report.job) ?? .local
         var children: [Waiting] = []
         for (place, part) in parts.enumerated() {
             let id = JobID(rawValue: ids.lowerBound + Int64(place))
@@ -27,7 +28,7 @@ extension Commit {
             try insert(
                 Submission(spec: child, fingerprint: 0),
                 as: id,
-                of: .child(of: before.job, part: place + 1),
+                of: .child(of: before.job, part: place + 1, owner),
                 file: nil
             )
             let readyAt = before.job.partsReadyAt(now: now)

@@ -38,8 +38,11 @@ extension Commit {
         known: [Int: Accepted]
     ) throws(SQLiteError) -> Bool {
         var new: Set<QueueName> = []
-        for (place, job) in insertion.jobs.enumerated() where known[place] == nil {
+        var last: QueueName?
+        for (place, job) in insertion.jobs.enumerated()
+        where job.spec.queue != last && known[place] == nil {
             if !marks.queues.contains(job.spec.queue) { new.insert(job.spec.queue) }
+            last = job.spec.queue
         }
         guard !new.isEmpty else { return true }
         if marks.queues.count + new.count > limits.queues { try forgetIdleQueues() }
@@ -74,7 +77,7 @@ extension Commit {
     /// Whose job a new one is, or whose child, and which.
     enum Descent {
         case client(Owner)
-        case child(of: Job, part: Int)
+        case child(of: Job, part: Int, Owner)
     }
 
     mutating func insert(
@@ -86,7 +89,7 @@ extension Commit {
         let spec = submission.spec
         var values = Parameters(of: changes[.insertJob])
         try values.add(id)
-        if case .child(let parent, _) = descent {
+        if case .child(let parent, _, _) = descent {
             try values.add(parent.partsReadyAt(now: now))
         } else {
             try values.add(submission.readyAt(now: now))
@@ -95,28 +98,27 @@ extension Commit {
         try values.add(spec)
         try values.add(submission.key)
         try values.add(Int64(bitPattern: submission.fingerprint))
+        let owner: Owner
         switch descent {
-        case .client:
+        case .client(let client):
+            owner = client
             try values.add(Int64?.none)
             try values.add(Int64?.none)
-        case .child(let parent, let part):
+        case .child(let parent, let part, let parentOwner):
+            owner = parentOwner
             try values.add(parent.id)
             try values.add(part)
         }
         try values.add(file?.rawValue)
         try values.add(spec.frames.count)
-        try values.add(text: spec.body)
-        if case .client(let owner) = descent {
-            try values.add(owner.rawValue)
-        } else {
-            try values.add(Owner.local.rawValue)  // Not used: a child has its parent's.
-        }
+        try values.add(owner.rawValue)
         try values.add(Checksum.of(spec, job: id))
-        try values.statement.run()
+        try values.run(lendingText: spec.body)
         for frame in spec.frames {
-            let statement = try changes.with(.insertInput, id.rawValue, Int64(frame.number))
-            try statement.bind(blob: frame.bytes, at: 3)
-            try statement.run()
+            var values = Parameters(of: changes[.insertInput])
+            try values.add(id)
+            try values.add(frame.number)
+            try values.run(lendingBlob: frame.bytes)
         }
         marks.highestID = max(marks.highestID, id.rawValue)
     }

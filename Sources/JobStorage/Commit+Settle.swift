@@ -22,6 +22,7 @@ extension Commit {
     }
 
     mutating func settle(_ report: Report) throws(SQLiteError) {
+        if try succeed(report) { return }
         guard let before = try fetch(report.job),
             var after = before.after(report.event, at: now)
         else {
@@ -40,6 +41,38 @@ extension Commit {
         case .brokenOff, .putBack, .split:
             try conclude(before.job, after)
         }
+    }
+
+    /// How most jobs end, without reading the row first: what `Job.apply` says of a job that stands
+    /// as it was submitted is written only over a row that stands so.
+    ///
+    /// - Returns: False when it is another case, or a damaged row: nothing was written then.
+    private mutating func succeed(_ report: Report) throws(SQLiteError) -> Bool {
+        guard case .succeeded(let outcome) = report.ending, let queue = report.queue else {
+            return false
+        }
+        // When it was ready, and how it is tried again, has no part in a success.
+        var job = Job(id: report.job, readyAt: now)
+        guard (try? job.apply(report.event, at: now)) != nil else { return false }
+        do {
+            var values = Parameters(of: changes[.succeed])
+            try values.add(report.startedAt)
+            try values.add(now)
+            try values.add(report.worker.rawValue)
+            try values.add(report.job)
+            try values.add(queue.rawValue)
+            try values.statement.run()
+        } catch {
+            // A value that the schema does not allow is found when the row is written again.
+            guard error.isConstraint else { throw error }
+            return false
+        }
+        guard reader.connection.changes == 1 else { return false }
+        try insert(outcome, of: report)
+        countSuccess(of: queue)
+        let end = JobEnd(id: job.id, state: job.state, attempt: job.attempt, failure: nil)
+        facts.append(.ended(Ended(end: end, outcome: outcome)))
+        return true
     }
 
     mutating func lose(
@@ -149,16 +182,16 @@ extension Commit {
         try values.add(outcome.rows)
         try values.add(bytes.count)
         try values.add(report.durationMicros)
-        try values.add(blob: isWhole ? bytes : nil)
         let attempt = Int64(report.attempt.rawValue)
         try values.add(
             (isWhole ? bytes : []).withUnsafeBytes {
                 Checksum.of(outcome.head, job: report.job, attempt: attempt, body: $0)
             }
         )
-        try values.statement.run()
-        guard !isWhole else { return }
+        guard !isWhole else { return try values.run(lendingBlob: bytes) }
 
+        try values.add(Int64?.none)
+        try values.statement.run()
         for (part, offset) in stride(from: 0, to: bytes.count, by: Self.partBytes).enumerated() {
             let end = min(offset + Self.partBytes, bytes.count)
             let body = Array(bytes[offset..<end])
@@ -166,13 +199,12 @@ extension Commit {
             try values.add(report.job)
             try values.add(report.attempt.rawValue)
             try values.add(part)
-            try values.add(blob: body)
             try values.add(
                 body.withUnsafeBytes {
                     Checksum.of(part: Int64(part), job: report.job, attempt: attempt, body: $0)
                 }
             )
-            try values.statement.run()
+            try values.run(lendingBlob: body)
         }
     }
 

@@ -138,6 +138,13 @@ struct Commit {
         add(1, in: state, of: stored.queue, stored.file)
     }
 
+    /// A job of no file has ended at once.
+    mutating func countSuccess(of queue: QueueName) {
+        counts[queue, default: JobCounts()].queued -= 1
+        counts[queue, default: JobCounts()].succeeded += 1
+        marks.openJobs -= 1
+    }
+
     mutating func add(_ jobs: Int64, in state: JobState, of queue: QueueName, _ file: FileID?) {
         counts[queue, default: JobCounts()][state] += jobs
         guard !state.isFinal else { return }

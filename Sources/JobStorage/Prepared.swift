@@ -56,17 +56,16 @@ struct Parameters {
         }
     }
 
-    mutating func add(text bytes: [UInt8]) throws(SQLiteError) {
-        index += 1
-        try statement.bind(text: bytes, at: index)
+    /// Runs the statement with these bytes as its last parameter, which are not copied.
+    func run(lendingText bytes: [UInt8]) throws(SQLiteError) {
+        try statement.lending(text: bytes, at: index + 1) { () throws(SQLiteError) in
+            try statement.run()
+        }
     }
 
-    mutating func add(blob bytes: [UInt8]?) throws(SQLiteError) {
-        index += 1
-        if let bytes {
-            try statement.bind(blob: bytes, at: index)
-        } else {
-            try statement.bindNull(at: index)
+    func run(lendingBlob bytes: [UInt8]) throws(SQLiteError) {
+        try statement.lending(blob: bytes, at: index + 1) { () throws(SQLiteError) in
+            try statement.run()
         }
     }
 

@@ -107,11 +107,12 @@ public final class StoreReader {
 
     private func owners(of ids: [JobID]) throws(SQLiteError) -> Answer {
         var owners: [Owner?] = []
-        for id in ids {
-            let owner = try questions.with(.owner, id.rawValue).first { $0.text(0) }
-            owners.append(owner.map { Owner(rawValue: $0) })
-        }
+        for id in ids { owners.append(try owner(of: id)) }
         return .owners(owners, isIssued: try areIssued(ids))
+    }
+
+    func owner(of id: JobID) throws(SQLiteError) -> Owner? {
+        try questions.with(.owner, id.rawValue).first { Owner(rawValue: $0.text(0)) }
     }
 
     func areIssued(_ ids: [JobID]) throws(SQLiteError) -> [Bool] {

@@ -66,7 +66,7 @@ func caller(_ client: UInt8 = 1) -> Caller {
 }
 
 func makeReport(_ order: Order, worker: Int = 1, micros: Int64 = 10) -> Report {
-    Report(
+    var report = Report(
         job: order.job,
         attempt: order.attempt,
         worker: WorkerID(rawValue: worker),
@@ -74,6 +74,8 @@ func makeReport(_ order: Order, worker: Int = 1, micros: Int64 = 10) -> Report {
         startedAt: Timestamp(rawValue: 1_000),
         durationMicros: micros
     )
+    report.queue = .standard  // As the dispatcher knows it, too.
+    return report
 }
 
 func ended(_ order: Order) -> Fact {

@@ -225,6 +225,41 @@ import Testing
         #expect(try store.commit([.settle(report)], at: now) == [late])
     }
 
+    @Test(arguments: [
+        "losses = 1 << 40", "failures = -1", "ready_at = 'soon'", "max_attempts = 'many'",
+        "cancel_requested = 1",
+    ])
+    func `a success of a job whose row makes no sense is late, and others are not`(damage: String)
+        throws
+    {
+        let store = try JobStore(path: directory.store)
+        try insert(2, into: store)
+        try changeSchema(replacing: ") STRICT", by: ") ")
+        let connection = try Connection(path: directory.store, mode: .readWrite)
+        try connection.run("PRAGMA ignore_check_constraints = ON")
+        try connection.run("UPDATE jobs SET \(damage) WHERE id = 1")
+        try changeSchema(replacing: ") ", by: ") STRICT")
+        let ids = (1...Int64(2)).map(JobID.init)
+        let facts = try store.commit(
+            ids.map { .settle(makeReport($0, 1, success())) },
+            at: now
+        )
+        #expect(facts.first == .cameLate(ids[0], Attempt(rawValue: 1)))
+        #expect(ends(facts).map(\.id) == [ids[1]])
+    }
+
+    /// The end of the definition of `jobs`, for connections that are opened from now on.
+    private func changeSchema(replacing old: String, by new: String) throws {
+        let connection = try Connection(path: directory.store, mode: .readWrite)
+        try connection.run("PRAGMA writable_schema = ON")
+        try connection.run(
+            """
+            UPDATE sqlite_schema SET sql = substr(sql, 1, length(sql) - \(old.count)) || '\(new)'
+             WHERE name = 'jobs'
+            """
+        )
+    }
+
     @Test(arguments: [1, 2, 3, 5, 8, 13, 30])
     func `a truncated store is told of`(pages: Int) throws {
         let ledger = try makeStore()

@@ -54,6 +54,19 @@ import Testing
     }
 
     @Test(arguments: Kind.allCases)
+    func `a success counts for the queue of its job, whichever its report names`(kind: Kind) throws
+    {
+        let store = try StoreUnderTest(kind)
+        let id = try store.insert(makeJob(makeSpec(queue: late)))[0]
+        let facts = try store.commit(.settle(makeReport(id, 1, success())))
+        #expect(facts.count == 1)
+        #expect(try store.state(id) == .succeeded)
+        guard case .queues(let queues) = try store.ask(.queues(late)) else { return }
+        #expect(queues.first?.counts.succeeded == 1)
+        #expect(queues.first?.counts.open == 0)
+    }
+
+    @Test(arguments: Kind.allCases)
     func `a job is inserted and settled in one commit`(kind: Kind) throws {
         let store = try StoreUnderTest(kind)
         let insertion = store.insertion([makeJob()])

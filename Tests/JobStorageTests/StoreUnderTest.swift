@@ -150,7 +150,7 @@ func makeJob(
 }
 
 func makeReport(_ job: JobID, _ attempt: Int = 1, _ ending: Report.Ending) -> Report {
-    Report(
+    var report = Report(
         job: job,
         attempt: Attempt(rawValue: attempt),
         worker: worker,
@@ -158,6 +158,8 @@ func makeReport(_ job: JobID, _ attempt: Int = 1, _ ending: Report.Ending) -> Re
         startedAt: Timestamp(rawValue: 999_990),
         durationMicros: 1_500
     )
+    report.queue = .standard
+    return report
 }
 
 func success(_ text: String = "[42]") -> Report.Ending {

@@ -89,7 +89,10 @@ private struct Story {
         switch Int.random(in: 0..<20, using: &random) {
         case 0..<5: return .insert(insertion())
         case 5: return .start(id, current.next, worker, at: now)
-        case 6..<10: return .settle(makeReport(id, attempt.rawValue, ending()))
+        case 6..<10:
+            var report = makeReport(id, attempt.rawValue, ending())
+            report.queue = pick(nil, .standard, late)
+            return .settle(report)
         case 10..<13:
             let parts = (0..<pick(1, 2, 4)).map { Part(body: [0x30 + UInt8($0)]) }
             let report = makeReport(id, attempt.rawValue, .split(parts))

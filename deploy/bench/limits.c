@@ -104,9 +104,10 @@ static struct statements prepare_all(void) {
             " checksum) VALUES (?1, 'queued', ?2, ?2, 'compute', 'default', 0, 3600000, 3, 1000,"
             " 600000, 1, ?3, ?4, 0, ?5, '', ?4)"),
         .settle = prepare(
-            "UPDATE jobs SET state = 'succeeded', attempt = 1, failures = 0, losses = 0,"
-            " ready_at = ?2, waits_for = 0, is_split = 0, cancel_requested = 0, started_at = ?2,"
-            " finished_at = ?2, worker = 1 WHERE id = ?1 AND state = 'queued' AND attempt = 0"),
+            "UPDATE jobs SET state = 'succeeded', attempt = 1, started_at = ?2, finished_at = ?2,"
+            " worker = 1 WHERE id = ?1 AND state = 'queued' AND attempt = 0 AND failures = 0"
+            " AND losses = 0 AND waits_for = 0 AND is_split = 0 AND queue = 'default'"
+            " AND parent_id IS NULL AND file_id IS NULL"),
         .result = prepare(
             "INSERT INTO results (job_id, attempt, format, total_bytes, duration_us, body,"
             " checksum) VALUES (?1, 1, 'json', length(?3), 7, ?3, ?2)"),
@@ -124,7 +125,8 @@ static int64_t mixed(int64_t id) { return (int64_t)((uint64_t)id * 0x9E3779B97F4
 /* As in a runner that is busy: a commit has the inserts of some jobs and the ends of others. */
 static void measure_writes(const char *path, int group, int jobs, int with_ends) {
     if (sqlite3_open(path, &store) != SQLITE_OK) give_up(path, sqlite3_errmsg(store));
-    run("PRAGMA cell_size_check = ON; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+    run("PRAGMA cell_size_check = ON; PRAGMA secure_delete = OFF; PRAGMA journal_mode = WAL;"
+        "PRAGMA synchronous = FULL;"
         "PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864;"
         "PRAGMA cache_size = -65536; INSERT OR IGNORE INTO queues (name) VALUES ('default');");
     struct statements all = prepare_all();

@@ -143,14 +143,15 @@ final class WriterLoop {
 
     private func commitSome() throws(StoreError) {
         let count = batch()
-        let changes = Array(waiting.prefix(count))
+        let isAll = count == waiting.count
+        let changes = isAll ? waiting : Array(waiting.prefix(count))
         do throws(StoreError) {
-            let found = try store.commit(changes, at: time.now())
-            waiting.removeFirst(count)
+            var told = try store.commit(changes, at: time.now())
+            if isAll { waiting = [] } else { waiting.removeFirst(count) }
             alarm.clear(.unwritable)
             isHealing = false
             let reports = changes.count(where: \.isReport)
-            let told = reports > 0 ? [.settled(reports: reports)] + found : found
+            if reports > 0 { told.insert(.settled(reports: reports), at: 0) }
             if !told.isEmpty { facts.put(.event(.wrote(told))) }
         } catch {
             guard error.heals else { throw error }
