@@ -75,6 +75,32 @@ import Testing
         #expect(try encode(sql, as: .csv) == "a\r\n\(expected.csv)\r\n")
     }
 
+    /// Goal: the short way that common decimals take writes what Swift writes.
+    @Test func `a real number is written in its shortest digits`() throws {
+        var random = SystemRandomNumberGenerator()
+        let units = [1.0, 10, 100, 1_000, 10_000, 100_000]
+        var numbers: [Double] = [
+            0, -0.0, 0.29, -0.29, 0.0001, -0.0001, 0.00005, 0.1 + 0.2, 99_999_999_999.9999,
+            -99_999_999_999.9999, 1e11, 1e11.nextDown, 12_345_678_901.2345, .pi,
+            .leastNonzeroMagnitude,
+        ]
+        for _ in 0..<20_000 {
+            let bound = Int64(1) << Int64.random(in: 1...53, using: &random)
+            let decimal =
+                Double(Int64.random(in: -bound...bound, using: &random))
+                / (units.randomElement(using: &random) ?? 1)
+            numbers += [decimal, decimal.nextUp, decimal.nextDown]
+        }
+        let statement = try connection.prepare("SELECT ?")
+        for number in numbers {
+            try statement.bind(real: number, at: 1)
+            var encoder = try RowEncoder(statement, as: .csv)
+            try encoder.appendRows(of: statement)
+            let written = String(decoding: encoder.bytes, as: UTF8.self)
+            #expect(written == "?\r\n\(number)\r\n")
+        }
+    }
+
     /// Goal: the search by eight bytes at a time misses no byte at any place.
     @Test func `every byte is escaped at every place`() throws {
         for length in 1...20 {
