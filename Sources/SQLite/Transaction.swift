@@ -35,7 +35,11 @@ extension Connection {
     /// When this fails the transaction is still open, or has been rolled back: see
     /// `isInTransaction`.
     public func commit() throws(SQLiteError) {
-        guard handle.sandbox != nil else { return try run("COMMIT") }
+        guard let sandbox = handle.sandbox else { return try run("COMMIT") }
+        // Who only reads has put nothing into them.
+        if sandbox.access == .read {
+            return try unconfined { () throws(SQLiteError) in try run("COMMIT") }
+        }
         // Virtual tables write down now what a client has put into them, by SQL that fires the
         // client's triggers: only the COMMIT itself steps out of the sandbox. It is prepared
         // afresh, for SQLite would prepare an older one again while it runs.
