@@ -59,9 +59,34 @@ import Testing
         for id in Int64(2)...20_000 {
             window.add(waiting(id, readyAt: id))
             remove(waiting(id, readyAt: id).place, from: &window, expecting: true)
-            #expect(window.places <= 1_024)
+            #expect(window.blockCount == 1)
         }
         #expect(takeAll(&window) == [1])
+    }
+
+    @Test(arguments: [false, true])
+    func `a few that are left of many do not keep their memory`(backwards: Bool) {
+        var window = ReadyWindow()
+        let all = Array(Int64(1)...6_400)
+        for id in all { window.add(waiting(id, readyAt: id)) }
+        for id in backwards ? all.reversed() : all where id % 64 != 0 {
+            remove(waiting(id, readyAt: id).place, from: &window, expecting: true)
+        }
+        #expect(window.count == 100)
+        #expect(window.blockCount <= 7)
+        #expect(takeAll(&window) == all.filter { $0 % 64 == 0 })
+    }
+
+    @Test(arguments: UInt64(1)...10)
+    func `many jobs in any order come out in theirs`(seed: UInt64) {
+        var chance = SeededGenerator(seed: seed)
+        var window = ReadyWindow()
+        let ids = (Int64(1)...1_000).shuffled(using: &chance)
+        for id in ids { window.add(waiting(id, readyAt: id / 3)) }
+        for id in ids.prefix(900) {
+            remove(waiting(id, readyAt: id / 3).place, from: &window, expecting: true)
+        }
+        #expect(takeAll(&window) == ids.suffix(100).sorted())
     }
 
     @Test(arguments: UInt64(1)...50)

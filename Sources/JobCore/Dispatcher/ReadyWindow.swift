@@ -2,28 +2,24 @@
 ///
 /// A place in it is known by what orders it, so a cancelled job goes at once, wherever it stands.
 struct ReadyWindow {
-    /// One priority's jobs. Those before `first` are gone; so is any with an empty slot.
+    /// One priority's jobs, in blocks: a job that comes or goes in the middle moves a few others,
+    /// not all behind it.
     fileprivate struct Lane {
-        struct Slot {
-            let readyAt: Timestamp
-            let id: JobID
-            var job: Waiting?
-        }
+        /// Jobs in one block at most.
+        static let blockJobs = 64
 
         let priority: Int
-        var slots: [Slot] = []
-        var first = 0
-        /// Slots that are not empty.
-        var count = 0
+        /// None is empty.
+        var blocks: [[Waiting]] = []
     }
 
-    /// Highest priority first; none is empty, and each begins with a job.
+    /// Highest priority first; none is empty.
     private var lanes: [Lane] = []
     private(set) var count = 0
 
     var isEmpty: Bool { count == 0 }
-    /// Places in memory, those of jobs that are gone among them.
-    var places: Int { lanes.reduce(0) { $0 + $1.slots.count } }
+    /// Blocks of jobs in memory.
+    var blockCount: Int { lanes.reduce(0) { $0 + $1.blocks.count } }
 
     /// The job that starts next by priority.
     var best: Waiting? { lanes.first?.head }
@@ -53,6 +49,10 @@ struct ReadyWindow {
         return taken
     }
 
+    func contains(_ job: Waiting.Place) -> Bool {
+        lanes.first { $0.priority == job.priority }?.contains(job) ?? false
+    }
+
     /// The job that would start last.
     var worst: Waiting? { lanes.last?.tail }
 
@@ -79,54 +79,79 @@ struct ReadyWindow {
 }
 
 extension ReadyWindow.Lane {
-    var isEmpty: Bool { count == 0 }
-    /// Nil only when the lane is empty: it begins with a job.
-    var tail: Waiting? { slots[first...].last { $0.job != nil }?.job }
-    var head: Waiting? { isEmpty ? nil : slots[first].job }
+    var isEmpty: Bool { blocks.isEmpty }
+    var head: Waiting? { blocks.first?.first }
+    var tail: Waiting? { blocks.last?.last }
 
     mutating func insert(_ job: Waiting) {
-        let slot = Slot(readyAt: job.readyAt, id: job.id, job: job)
-        defer { count += 1 }
-        // Nearly always at the end: jobs come in the order in which they are ready.
-        guard let last = slots.last, (slot.readyAt, slot.id) <= (last.readyAt, last.id), !isEmpty
-        else {
-            return slots.append(slot)
+        guard !isEmpty else { return blocks.append([job]) }
+        var block = self.block(of: job.place)
+        var place = blocks[block].index(of: job.place)
+        if blocks[block].count >= Self.blockJobs {
+            // Nearly always at the end: jobs come in the order in which they are ready.
+            if block == blocks.count - 1 && place == blocks[block].count {
+                return blocks.append([job])
+            }
+            split(block)
+            let kept = blocks[block].count
+            if place > kept { (block, place) = (block + 1, place - kept) }
         }
-        let place = index(of: slot.readyAt, slot.id)
-        if slots[place].id == slot.id && slots[place].readyAt == slot.readyAt {
-            slots[place] = slot  // It went and is back.
-        } else {
-            slots.insert(slot, at: place)
-        }
+        blocks[block].insert(job, at: place)
     }
 
+    func contains(_ job: Waiting.Place) -> Bool { place(of: job) != nil }
+
     mutating func remove(_ job: Waiting.Place) -> Bool {
-        let place = index(of: job.readyAt, job.id)
-        guard place < slots.count, slots[place].id == job.id, slots[place].job != nil else {
-            return false
-        }
-        slots[place].job = nil
-        count -= 1
-        while first < slots.count, slots[first].job == nil { first += 1 }
-        // Half of them are empty, wherever they stand: before the first, or behind one that waits.
-        if slots.count >= 1_024 && count * 2 <= slots.count {
-            slots.removeAll { $0.job == nil }
-            first = 0
-        }
+        guard let (block, place) = place(of: job) else { return false }
+        blocks[block].remove(at: place)
+        if blocks[block].isEmpty { blocks.remove(at: block) } else { join(block) }
         return true
     }
 
-    /// Where a job with this date and id stands or would stand, by bisection.
-    private func index(of readyAt: Timestamp, _ id: JobID) -> Int {
-        var low = first
-        var high = slots.count
+    private func place(of job: Waiting.Place) -> (block: Int, place: Int)? {
+        guard !isEmpty else { return nil }
+        let block = self.block(of: job)
+        let place = blocks[block].index(of: job)
+        guard place < blocks[block].count, blocks[block][place].id == job.id else { return nil }
+        return (block, place)
+    }
+
+    private mutating func split(_ block: Int) {
+        let half = blocks[block].count / 2
+        blocks.insert(Array(blocks[block][half...]), at: block + 1)
+        blocks[block].removeSubrange(half...)
+    }
+
+    /// So that a few jobs that are left do not keep the memory of many.
+    private mutating func join(_ block: Int) {
+        for first in [block - 1, block] where first >= 0 && first + 1 < blocks.count {
+            guard blocks[first].count + blocks[first + 1].count <= Self.blockJobs / 2 else {
+                continue
+            }
+            return blocks[first] += blocks.remove(at: first + 1)
+        }
+    }
+
+    /// The block where such a job stands or would stand: the last one that does not begin behind
+    /// it.
+    private func block(of job: Waiting.Place) -> Int {
+        max(0, blocks.partition { ($0[0].readyAt, $0[0].id) <= (job.readyAt, job.id) } - 1)
+    }
+}
+
+extension [Waiting] {
+    /// Where the job stands or would stand.
+    fileprivate func index(of job: Waiting.Place) -> Int { partition { $0.isBefore(job) } }
+}
+
+extension Array {
+    /// How many elements at the beginning are so, by bisection: none behind them is.
+    fileprivate func partition(_ isFirst: (Element) -> Bool) -> Int {
+        var low = 0
+        var high = count
         while low < high {
             let middle = low + (high - low) / 2
-            if (slots[middle].readyAt, slots[middle].id) < (readyAt, id) {
-                low = middle + 1
-            } else {
-                high = middle
-            }
+            if isFirst(self[middle]) { low = middle + 1 } else { high = middle }
         }
         return low
     }
@@ -143,5 +168,10 @@ extension Waiting {
 
     var place: Place {
         Place(id: id, readyAt: readyAt, priority: spec.priority, sort: spec.sort)
+    }
+
+    /// Among those of one priority.
+    fileprivate func isBefore(_ other: Place) -> Bool {
+        (readyAt, id) < (other.readyAt, other.id)
     }
 }
