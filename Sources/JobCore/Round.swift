@@ -161,7 +161,11 @@ public struct Waiting: Equatable, Sendable {
     public var losses: Int
     public var isSplit: Bool
     /// The part of this job that says what to do.
-    public var spec: Spec
+    public var spec: Spec {
+        get { kept.spec }
+        set { kept = Kept(spec: newValue) }
+    }
+    private var kept: Kept
     /// What its children made, once they were gathered for its last run.
     public var outputs: [[UInt8]] = []
 
@@ -178,7 +182,16 @@ public struct Waiting: Equatable, Sendable {
         self.readyAt = readyAt
         self.losses = losses
         self.isSplit = isSplit
-        self.spec = spec
+        kept = Kept(spec: spec)
+    }
+
+    /// Waiting jobs go from hand to hand, and a spec is large: they share it.
+    private final class Kept: Equatable, Sendable {
+        let spec: Spec
+
+        init(spec: Spec) { self.spec = spec }
+
+        static func == (a: Kept, b: Kept) -> Bool { a === b || a.spec == b.spec }
     }
 }
 
