@@ -47,21 +47,34 @@ struct Waits {
 
     subscript(ticket: Ticket) -> Wait? { waits[ticket] }
 
-    /// The earliest deadline, found by looking at all: there are at most 10 000.
-    var nextDeadline: Timestamp? {
-        waits.values.lazy.filter { !$0.isLooking }.map(\.deadline).min()
+    /// When it is time to look for waits that are over: no deadline is earlier. It may be that of a
+    /// wait that is parked no longer, so that not all are looked at when one goes.
+    private(set) var nextDeadline: Timestamp?
+
+    private mutating func note(_ deadline: Timestamp) {
+        nextDeadline = min(nextDeadline ?? .distantFuture, deadline)
     }
 
-    mutating func hasLooked(_ ticket: Ticket) { waits[ticket]?.isLooking = false }
+    mutating func hasLooked(_ ticket: Ticket) {
+        waits[ticket]?.isLooking = false
+        if let deadline = waits[ticket]?.deadline { note(deadline) }
+    }
 
     mutating func park(_ wait: Wait, as ticket: Ticket) {
         waits[ticket] = wait
+        if !wait.isLooking { note(wait.deadline) }
         byAccount[wait.caller.account, default: Share()].waits += 1
         byAccount[wait.caller.account, default: Share()].jobs += wait.jobs.count
         for job in wait.jobs { byJob[job, default: []].insert(ticket) }
     }
 
     func isAwaited(_ job: JobID) -> Bool { byJob[job] != nil }
+
+    /// True when somebody waits for all of the job's result, and nobody for a piece.
+    func wantAll(of job: JobID) -> Bool {
+        let ranges = byJob[job, default: []].compactMap { waits[$0]?.purpose.range }
+        return !ranges.isEmpty && ranges.allSatisfy { $0 == .whole }
+    }
 
     /// Notes that a job has ended.
     ///
@@ -75,8 +88,11 @@ struct Waits {
     }
 
     mutating func expired(at now: Timestamp) -> [Wait] {
+        guard let nextDeadline, nextDeadline <= now else { return [] }
         let tickets = waits.filter { $0.value.deadline <= now && !$0.value.isLooking }.map(\.key)
-        return tickets.sorted { $0.rawValue < $1.rawValue }.compactMap { remove($0) }
+        let expired = tickets.sorted { $0.rawValue < $1.rawValue }.compactMap { remove($0) }
+        self.nextDeadline = waits.values.lazy.filter { !$0.isLooking }.map(\.deadline).min()
+        return expired
     }
 
     /// Gives up all waits.
@@ -87,6 +103,7 @@ struct Waits {
     @discardableResult
     mutating func remove(_ ticket: Ticket) -> Wait? {
         guard let wait = waits.removeValue(forKey: ticket) else { return nil }
+        if waits.isEmpty { nextDeadline = nil }
         for job in wait.jobs {
             byJob[job]?.remove(ticket)
             if byJob[job]?.isEmpty == true { byJob[job] = nil }
