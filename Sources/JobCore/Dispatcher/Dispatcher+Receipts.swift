@@ -25,7 +25,7 @@ extension Dispatcher {
 
     mutating func settle(_ report: Report, of job: Waiting) {
         if report.hasSucceeded { receipts.isSettling(job) }
-        var report = report
+        var report = passOn(report, of: job)
         report.queue = job.spec.queue
         handOver(report, as: .settle(report))
     }
