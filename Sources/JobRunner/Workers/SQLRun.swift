@@ -29,6 +29,8 @@ struct SQLRun {
         guard let alias = work.database else {
             return try outcome(on: try databases.memory(), nil)
         }
+        // What comes after a job that writes sees what it wrote.
+        if work.mode == .write { databases.endReading() }
         // Opening reads a schema that somebody else may have written.
         let (connection, book) = try bounded { () throws(Failure) in
             try databases.connection(to: alias, work.mode)
@@ -73,6 +75,8 @@ struct SQLRun {
             }
             let outcome = try bounded { () throws(Problem) in try statements(on: connection) }
             if let receipts { try write(outcome, receipts, connection) }
+            // The next order may see the same: see `Databases.endReading`.
+            if isReading(receipts) { return outcome }
             // Full-text indices are written now, by triggers of the client's too.
             try bounded { () throws(Problem) in
                 try patiently { () throws(SQLiteError) in try connection.commit() }
@@ -82,6 +86,11 @@ struct SQLRun {
             connection.rollBack()
             throw failure(error)
         }
+    }
+
+    /// In a file that nobody changes by this run.
+    private func isReading(_ receipts: Receipts?) -> Bool {
+        receipts == nil && work.database != nil
     }
 
     enum Problem: Error {
@@ -104,11 +113,11 @@ struct SQLRun {
         _ connection: Connection,
         _ receipts: Receipts?
     ) throws(Problem) -> Outcome? {
-        let writes = receipts != nil || work.database == nil
+        if isReading(receipts), connection.isInTransaction { return nil }
         connection.setBusyTimeout(milliseconds: Self.patienceMs)
         do throws(Problem) {
             try patiently { () throws(SQLiteError) in
-                try connection.begin(to: writes ? .write : .read)
+                try connection.begin(to: isReading(receipts) ? .read : .write)
             }
         } catch {
             // Without the lock nothing can run. What has committed before counts all the same.

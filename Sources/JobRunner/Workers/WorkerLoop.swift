@@ -85,6 +85,7 @@ final class WorkerLoop {
                 continue
             }
             for order in orders { try work(on: order, socket) }
+            databases.endReading()
             try sendReports(socket)
         }
     }
@@ -118,6 +119,7 @@ final class WorkerLoop {
         if order.salt != nil { report.leftovers = databases.takeLeftovers() }
         let kept = post.keep(report)
         reportsMicros += micros
+        if micros >= Self.reportsWaitMicros { databases.endReading() }
         if kept >= Self.reportsTogether || reportsMicros >= Self.reportsWaitMicros {
             try sendReports(socket)
         }
