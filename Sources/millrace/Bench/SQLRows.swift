@@ -32,7 +32,7 @@ extension BenchStage {
     private func passThrough(_ jobs: BenchJobs, _ load: BenchLoad) throws -> Double {
         let messages = (0..<jobs.count).map { jobs.single($0, #","wait_ms":60000,"keep_ms":0"#) }
         // Some 100 KB each: less than the 4 MiB that a client may leave unread.
-        let pipeline = try load.target.pipeline(plan.clients, window: 16)
+        let pipeline = try load.target.pipeline(plan.clients, window: 32)
         for line in pipeline.lines { _ = try line.ask("sys.ping") }
         var checked: [BenchReply] = []
         let start = nanoseconds()
