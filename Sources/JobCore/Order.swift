@@ -130,8 +130,6 @@ public struct Outcome: Equatable, Sendable {
     public var bytes: [UInt8]
     /// Rows of an SQL result.
     public var rows: Int64?
-    /// False for what is told to those who wait for it, and is written nowhere.
-    public var isKept = true
 
     public init(format: ResultFormat, bytes: [UInt8], rows: Int64? = nil) {
         self.format = format

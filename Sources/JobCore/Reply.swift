@@ -58,8 +58,6 @@ public struct JobResult: Equatable, Sendable {
     public var head: ResultHead?
     public var offset: Int64 = 0
     public var bytes: [UInt8] = []
-    /// False when the store does not have it: who does not take it now finds it gone.
-    public var isKept = true
 
     public init(end: JobEnd, head: ResultHead? = nil, offset: Int64 = 0, bytes: [UInt8] = []) {
         self.end = end

@@ -32,10 +32,8 @@ extension Commit {
         after.startedAt = report.startedAt
         after.worker = report.worker
         switch report.ending {
-        case .succeeded(var outcome):
-            // A parent, and the file that a job came from, look for it here.
-            if before.parent != nil || before.file != nil { outcome.isKept = true }
-            if outcome.isKept { try insert(outcome, of: report) }
+        case .succeeded(let outcome):
+            try insert(outcome, of: report)
             try conclude(before.job, after, outcome: outcome)
         case .failed(let failure):
             try insertAttempt(after, failure)

@@ -8,7 +8,7 @@ enum Questions: Int, StatementList {
     case listAll, listRare, selectAll, selectRare
     case queue, queues, counts, pageCount, pageSize
     case endedFiles, file, fileJobs
-    case endings, resultBytes, keepMs
+    case endings, resultBytes
 
     var sql: String {
         switch self {
@@ -30,7 +30,6 @@ enum Questions: Int, StatementList {
              WHERE id > :after
              ORDER BY id
             """
-        case .keepMs: "SELECT keep_ms FROM jobs WHERE id = :id"
         case .resultBytes: "SELECT total_bytes FROM results WHERE job_id = :job_id"
         }
     }

@@ -97,7 +97,7 @@ public struct StoreCheckup {
             """,
             """
             SELECT 'job ' || id || ' succeeded and has no result' FROM jobs
-             WHERE state = 'succeeded' AND ifnull(keep_ms, 1) <> 0
+             WHERE state = 'succeeded'
                AND NOT EXISTS (SELECT 1 FROM results WHERE results.job_id = jobs.id)
             """,
             """

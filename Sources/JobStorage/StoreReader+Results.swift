@@ -10,10 +10,7 @@ extension StoreReader {
         guard end.state == .succeeded else {
             return .result(JobResult(end: end), isIssued: isIssued)
         }
-        guard let found = try head(of: id) else {
-            guard try mayLackResult(id) else { throw .noResult(id) }
-            return .result(JobResult(end: end), isIssued: isIssued)
-        }
+        guard let found = try head(of: id) else { throw .noResult(id) }
         let total = found.head.totalBytes
         let offset = min(max(range.offset, 0), total)
         let wanted = min(max(range.limit ?? .max, 0), Int64(limits.replyBytes), total - offset)
@@ -56,12 +53,6 @@ extension StoreReader {
             try row.check()
             return found
         }
-    }
-
-    /// What is not to be kept may never have been written.
-    private func mayLackResult(_ id: JobID) throws(SQLiteError) -> Bool {
-        try questions.with(.keepMs, id.rawValue).first { !$0.isNull(0) && $0.integer(0) == 0 }
-            ?? false
     }
 
     private func bytes(

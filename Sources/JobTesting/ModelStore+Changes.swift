@@ -29,8 +29,7 @@ extension ModelStore {
         entry.startedAt = report.startedAt
         entry.worker = report.worker
         switch report.ending {
-        case .succeeded(var outcome):
-            if entry.parent != nil || entry.file != nil { outcome.isKept = true }
+        case .succeeded(let outcome):
             entry.outcome = outcome
             conclude(entry)
         case .failed(let failure):
@@ -99,7 +98,6 @@ extension ModelStore {
             entry.worker = nil
         }
         entries[job.id] = entry
-        if entry.outcome?.isKept == false { entries[job.id]?.outcome = nil }
         if let file = entry.file { touchedFiles.insert(file) }
         switch job.state {
         case .queued:

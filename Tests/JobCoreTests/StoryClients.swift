@@ -25,7 +25,7 @@ extension StoryWorld {
             case 66: .retry(.filter(JobFilter(state: .failed)))
             case 67..<70: .delete(.ids(ids))
             case 70: .delete(.filter(JobFilter(state: .cancelled, queue: queue)))
-            case 71..<78: .result(first, range: anyRange(), waitMs: isPatient ? waitMs : nil)
+            case 71..<78: .result(first, range: .whole, waitMs: isPatient ? waitMs : nil)
             case 78..<86: .wait(ids, waitMs: waitMs)
             case 86..<89: .show(ids, isBatch: isPatient)
             case 89: .list(anyFilter(), after: nil, limit: 5)
@@ -48,7 +48,6 @@ extension StoryWorld {
         let isAllowed = peers[drawn].role == .admin || !isForAdmin(request)
         let caller = caller(isAllowed ? drawn : 0, name)
         var asking = StoryLedger.Asking(request: request, caller: caller)
-        asking.writtenBefore = Set(jobs(of: request).filter { ledger.final[$0] != nil })
         for job in jobs(of: request) where ledger.heardFinal.contains(job) {
             if ledger.final[job] != nil {
                 asking.endedBefore[job] = ledger.openings[job, default: 0]
@@ -84,10 +83,6 @@ extension StoryWorld {
 
     private mutating func anyQueue() -> QueueName {
         Self.queues.randomElement(using: &chance) ?? .standard
-    }
-
-    private mutating func anyRange() -> ByteRange {
-        Int.random(in: 0..<8, using: &chance) == 0 ? ByteRange(offset: 2, limit: 3) : .whole
     }
 
     private mutating func anyFilter() -> JobFilter {
@@ -129,7 +124,6 @@ extension StoryWorld {
         case 8: spec.name = "killer"
         default: break
         }
-        if Int.random(in: 0..<4, using: &chance) == 0 { spec.keepMs = 0 }
         if hasHeavyJobs && Int.random(in: 0..<3, using: &chance) == 0 {
             spec.frames = [Self.heavyFrame]
         }

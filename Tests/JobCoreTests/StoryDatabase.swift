@@ -183,7 +183,7 @@ extension StoryWorld {
         let effects = database.effects[end.id, default: []]
         guard end.state != .succeeded else {
             return try check(
-                effects.map(\.bytes) == [ended.outcome?.bytes],
+                effects == [ended.outcome].compactMap(\.self),
                 "job \(end.id.rawValue) succeeded with the result of its one effect"
             )
         }

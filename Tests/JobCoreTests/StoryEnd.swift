@@ -25,7 +25,6 @@ extension StoryWorld {
         try check(dispatcher.pending.isEmpty, "nothing is left pending")
         try check(dispatcher.active.isEmpty, "nothing is left active")
         try check(dispatcher.gathering.isEmpty, "nothing is left to be gathered")
-        try check(dispatcher.passing.isEmpty, "nothing is left to be passed on")
         try check(dispatcher.leaving.isEmpty, "nothing is left leaving")
         try check(dispatcher.damaged.isEmpty, "nothing is taken to be damaged")
         try check(dispatcher.held.isEmpty, "nothing is left held")

@@ -18,8 +18,6 @@ struct StoryLedger {
         /// Jobs asked for whose end had been heard of by then, and how often each had been
         /// reopened.
         var endedBefore: [JobID: Int] = [:]
-        /// Jobs asked for whose end was written by then, heard of or not.
-        var writtenBefore: Set<JobID> = []
         /// Of the changes that it has led to.
         var tickets: Set<Ticket> = []
     }

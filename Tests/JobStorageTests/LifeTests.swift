@@ -53,47 +53,6 @@ import Testing
         #expect(try store.load().jobs.isEmpty)
     }
 
-    /// Goal: the bytes of a result that was told to who waited never touch the disk.
-    @Test(arguments: Kind.allCases)
-    func `a result that is not to be kept is told with its end, and is nowhere`(kind: Kind) throws {
-        let store = try StoreUnderTest(kind)
-        var spec = makeSpec()
-        spec.keepMs = 0
-        let id = try store.insert(makeJob(spec))[0]
-        var outcome = Outcome(format: .csv, bytes: [UInt8](repeating: 65, count: 3 << 20), rows: 1)
-        outcome.isKept = false
-        let facts = try store.commit(.settle(makeReport(id, 1, .succeeded(outcome))))
-
-        let end = JobEnd(id: id, state: .succeeded, attempt: Attempt(rawValue: 1), failure: nil)
-        #expect(facts == [.ended(Ended(end: end, outcome: outcome))])
-        for range in [ByteRange.whole, ByteRange(offset: 7, limit: 2)] {
-            #expect(
-                try store.ask(.result(id, range)) == .result(JobResult(end: end), isIssued: true)
-            )
-        }
-        #expect(try store.details(id).result == nil)
-        #expect(try store.counts().succeeded == 1)
-    }
-
-    /// Goal: whoever reads results from the store finds them: the spool.
-    @Test(arguments: Kind.allCases)
-    func `the result of a file's job is kept in any case`(kind: Kind) throws {
-        let store = try StoreUnderTest(kind)
-        var spec = makeSpec()
-        spec.keepMs = 0
-        let file = TakenFile.Row(name: "a.sql", takenAs: "1-a.sql", bytes: 9, digest: "00")
-        _ = try store.commit(.insert(store.insertion([makeJob(spec)], file: file)))
-        var outcome = Outcome(format: .csv, bytes: [65], rows: 1)
-        outcome.isKept = false
-        let id = JobID(rawValue: 1)
-        _ = try store.commit(.settle(makeReport(id, 1, .succeeded(outcome))))
-        guard case .result(let result?, _) = try store.ask(.result(id, .whole)) else {
-            Issue.record("no result")
-            return
-        }
-        #expect(result.bytes == [65])
-    }
-
     @Test(arguments: Kind.allCases)
     func `a success counts for the queue of its job, whichever its report names`(kind: Kind) throws
     {

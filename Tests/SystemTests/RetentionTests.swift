@@ -25,26 +25,4 @@ import Testing
         #expect(counts?["succeeded"] == 1)
         #expect(try client.submit(#"{"kernel":"echo","input":3,"key":"k"}"#) > split)
     }
-
-    /// Goal: what is read straight through comes whole, is in no file, and a restart changes
-    /// nothing about that. Sizes: one that libzmq holds in a message of its own, and one of many
-    /// pages that a stored result has in parts.
-    @Test(arguments: [10, 5_000_000])
-    func `a result that is not kept comes once, and then is gone`(bytes: Int) throws {
-        let runner = try RunnerProcess()
-        var client = try Conversation(runner.ipc)
-        let sql = "select hex(zeroblob(\(bytes / 2)))"
-        let body = #"{"sql":"\#(sql)","format":"csv","keep_ms":0,"wait_ms":30000}"#
-        let told = try client.ask("job.submit", body)
-        #expect(told.code == "200", "\(told.head)")
-        let header = "\(sql.dropFirst("select ".count))\r\n"
-        #expect(told.text == header + String(repeating: "0", count: bytes / 2 * 2) + "\r\n")
-        let id = try #require(told["id"]?.integerValue)
-        let later = try client.ask("job.result", #"{"id":\#(id),"wait_ms":1000}"#)
-        #expect(later.code == "410" && later.errorCode == "expired", "\(later.head)")
-        try runner.killAll()
-        try runner.restart()
-        client = try Conversation(runner.ipc)
-        #expect(try client.ask("job.result", #"{"id":\#(id)}"#).errorCode == "expired")
-    }
 }

@@ -198,9 +198,6 @@ extension Dispatcher {
             let state: JobState = active[found.end.id] == nil ? found.end.state : .running
             return say(.pending(found.end.id, state, retryAfterMs: Self.askAgainMs), to: caller)
         }
-        guard found.end.state != .succeeded || found.head != nil else {
-            return say(.refused(.resultNotKept(found.end.id)), to: caller)
-        }
         say(reply(with: found, range), to: caller)
     }
 
@@ -212,8 +209,6 @@ extension Dispatcher {
         waits.hasLooked(ticket)
         for ((job, end), isIssued) in zip(zip(jobs, ends), isIssued) {
             if let end, end.state.isFinal {
-                // The fact is on its way, and brings what the store does not have.
-                if passing.contains(job) { continue }
                 for wait in waits.ended(end) { tell(wait) }
             } else if end == nil {
                 refuseWait(ticket, isIssued ? .goneJob(job) : .unknownJob(job))

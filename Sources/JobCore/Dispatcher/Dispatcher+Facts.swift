@@ -44,7 +44,6 @@ extension Dispatcher {
     private mutating func settled(_ job: JobID) {
         active[job] = nil
         gathering[job] = nil
-        passing.remove(job)
         damaged.remove(job)
         lanes.ended(job)
     }
@@ -135,11 +134,15 @@ extension Dispatcher {
         guard let range = wait.purpose.range else {
             return say(.ended(wait.jobs.compactMap { wait.ends[$0] }, all: true), to: wait.caller)
         }
-        let isHere = ended.end.state != .succeeded || ended.outcome != nil
-        guard isHere, range == .whole || ended.outcome?.isKept == false else {
+        guard range == .whole, ended.end.state != .succeeded || ended.outcome != nil else {
             return ask(ended.end.id, range, for: wait)
         }
-        say(reply(with: ended.result(range), range), to: wait.caller)
+        let result = JobResult(
+            end: ended.end,
+            head: ended.outcome?.head,
+            bytes: ended.outcome?.bytes ?? []
+        )
+        say(reply(with: result, range), to: wait.caller)
     }
 
     /// Nothing is cut in silence: what is too large for one reply is read in pieces.

@@ -25,7 +25,7 @@ extension Dispatcher {
 
     mutating func settle(_ report: Report, of job: Waiting) {
         if report.hasSucceeded { receipts.isSettling(job) }
-        var report = passOn(report, of: job)
+        var report = report
         report.queue = job.spec.queue
         handOver(report, as: .settle(report))
     }

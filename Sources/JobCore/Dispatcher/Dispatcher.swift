@@ -75,8 +75,6 @@ public struct Dispatcher: Sendable {
     /// Jobs to be retried, likewise: until then no load may bring them, whose end is perhaps not
     /// heard of yet.
     var returning: [JobID: Int] = [:]
-    /// Jobs whose results are not written, until their ends are a fact, which brings the result.
-    var passing: Set<JobID> = []
     /// Ready jobs that are damaged and have not failed yet: no load need show them.
     var damaged: Set<JobID> = []
     /// Damaged jobs that were met.

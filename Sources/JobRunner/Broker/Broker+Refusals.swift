@@ -9,9 +9,6 @@ extension Message {
         switch reply {
         case .result(let result):
             let end = result.end
-            guard result.isKept else {
-                return Message(to: to, .refused(.notTaken(end.id)))
-            }
             return Message(to: to, .pending(end.id, end.state, retryAfterMs: 1_000))
         case .shown, .listed, .ended, .queues, .statistics, .about:
             return Message(to: to, .refused(.repliesNotTaken))
@@ -27,15 +24,6 @@ extension Refusal {
         "The message is larger than the runner takes.",
         hint: "Send fewer jobs at a time; sys.info tells the limits."
     )
-
-    static func notTaken(_ id: JobID) -> Refusal {
-        Refusal(
-            410,
-            "expired",
-            "The result of job \(id.rawValue) was not kept, and there was no room to send it.",
-            hint: "Read the replies as they come, or have it kept with keep_ms."
-        )
-    }
 
     static let repliesNotTaken = Refusal(
         429,

@@ -207,11 +207,7 @@ extension Change {
             insertion.jobs.reduce(0) { $0 + $1.spec.body.count + $1.spec.frames.bytes }
         case .split(_, let parts, _): parts.reduce(0) { $0 + $1.body.count + $1.frames.bytes }
         case .settle(let report):
-            if case .succeeded(let outcome) = report.ending, outcome.isKept {
-                outcome.bytes.count
-            } else {
-                0
-            }
+            if case .succeeded(let outcome) = report.ending { outcome.bytes.count } else { 0 }
         default: 0
         }
     }
