@@ -213,7 +213,7 @@ enum Changes: Int, StatementList {
             UPDATE jobs INDEXED BY jobs_ready SET ready_at = :now
              WHERE state = 'queued' AND waits_for = 0
                AND queue = :queue AND turns = :turns AND priority = :priority AND ready_at > :now
-               AND (ready_at <= created_at OR attempt > 0 AND ready_at <= :latest)
+               AND (ready_at <= created_at OR ready_at <= :latest)
             """
         case .renewIdentity:
             """

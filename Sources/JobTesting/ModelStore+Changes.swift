@@ -241,7 +241,7 @@ extension ModelStore {
         for (id, entry) in entries {
             let job = entry.job
             guard job.state == .queued, job.waitsFor == 0, job.readyAt > now,
-                job.readyAt <= entry.createdAt || job.attempt > .none && job.readyAt <= latest
+                job.readyAt <= entry.createdAt || job.readyAt <= latest
             else { continue }
             var standing = job.standing
             standing.readyAt = now

@@ -83,9 +83,12 @@ extension StoryWorld {
     /// A job that waits for nothing but a worker starts soon when there is one, or when there can be
     /// one for short jobs.
     ///
-    /// What could not be read or started is tried again after a second, or ten rounds.
+    /// Whoever begins a run in a round was idle at its end only because the run was short. What
+    /// could not be read or started is tried again after a second, or ten rounds.
     private mutating func checkOverlooked() throws(Violation) {
-        guard hasIdleWorker || mayHaveAnother, !isDraining, !hasExited else {
+        let nobodyBegan = counts.begun.count == whims.begun
+        whims.begun = counts.begun.count
+        guard nobodyBegan, hasIdleWorker || mayHaveAnother, !isDraining, !hasExited else {
             return whims.overlooked = [:]
         }
         let before = whims.overlooked

@@ -44,7 +44,7 @@ struct StoryCounts {
 
     func hasNoChance(_ job: JobID, _ spec: Spec) -> Bool {
         failedForGood.contains(job) || failures[job, default: 0] >= spec.retry.maxAttempts
-            || losses[job, default: 0] >= 3
+            || losses[job, default: 0] >= (spec.writes == nil ? 3 : 4)
     }
 }
 

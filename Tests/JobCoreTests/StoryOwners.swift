@@ -60,7 +60,8 @@ extension StoryWorld {
     /// Who is told to have used up its share has done so.
     mutating func checkQuota(_ refusal: Refusal, _ asking: StoryLedger.Asking) throws(Violation) {
         let caller = asking.caller
-        payBack(caller)
+        // A job that was accepted before and is gone has been paid for.
+        if refusal.code != "expired" { payBack(caller) }
         let others = open(of: caller.account)
         switch refusal.code {
         case "forbidden":

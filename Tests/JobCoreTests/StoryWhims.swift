@@ -16,6 +16,8 @@ struct StoryWhims {
     var lasting: Set<WorkerID> = []
     /// Jobs that could start beside an idle worker, and for how many rounds in a row.
     var overlooked: [JobID: Int] = [:]
+    /// Runs that had begun by the last round.
+    var begun = 0
 
     mutating func stepPasses() {
         factsStall = max(0, factsStall - 1)

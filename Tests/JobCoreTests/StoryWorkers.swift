@@ -259,6 +259,8 @@ extension StoryWorld {
         }
         workers[worker]?.step = .gone
         ledger.gone(worker)
+        // What was recalled before is said before.
+        try deliverWhispers(all: true)
         try hear(.died(worker))
     }
 

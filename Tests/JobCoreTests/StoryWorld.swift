@@ -298,14 +298,14 @@ struct StoryWorld {
         try hear(answer)
     }
 
-    mutating func deliverWhispers() throws(Violation) {
+    mutating func deliverWhispers(all: Bool = false) throws(Violation) {
         while !whispers.isEmpty {
             let whisper = whispers.removeFirst()
             if case .recalled(let worker, let orders) = whisper {
                 ledger.takenBack(worker, orders)
             }
             try hear(whisper)
-            if weather.faults && Bool.random(using: &chance) { return }
+            if !all && weather.faults && Bool.random(using: &chance) { return }
         }
     }
 

@@ -37,7 +37,7 @@ import Testing
         #expect(try counts(client) == [2, 10, 10])
         let said = try client.ask("sys.stats")
         #expect(said["express"] == 10)
-        #expect(said["workers"]?.arrayValue?.count == 3)
+        #expect(said["workers"]?.arrayValue?.count ?? 0 >= 3)
         #expect(said["alarms"] == [])
         withExtendedLifetime(runner) {}
     }
