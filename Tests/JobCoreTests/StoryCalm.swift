@@ -80,8 +80,8 @@ extension StoryWorld {
 
     // MARK: Liveness
 
-    /// A job that waits for nothing but a worker starts soon when there is one, or when there can be
-    /// one for short jobs.
+    /// A job that waits for nothing but a worker starts soon when there is one, or when there can
+    /// be one for short jobs.
     ///
     /// Whoever begins a run in a round was idle at its end only because the run was short. What
     /// could not be read or started is tried again after a second, or ten rounds.

@@ -51,8 +51,8 @@ extension StoryWorld {
         return there.count < mostWorkers && there.keys.allSatisfy(whims.lasting.contains)
     }
 
-    /// True for a job that waits rightly: all workers are busy, and it is long itself, or not all of
-    /// them are held by runs that last.
+    /// True for a job that waits rightly: all workers are busy, and it is long itself, or not all
+    /// of them are held by runs that last.
     func mayWait(_ job: JobID) -> Bool {
         guard present.count(where: \.isBusy) >= workerCount else { return false }
         let held = workers.filter { $0.value.isBusy && !$0.value.isGivenUp }.keys

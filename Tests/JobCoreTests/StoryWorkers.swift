@@ -249,6 +249,7 @@ extension StoryWorld {
     /// The thread ends; the broker has looked at its mark once more before it says so.
     mutating func die(_ worker: WorkerID) throws(Violation) {
         note("worker \(worker.rawValue) dies")
+        try deliverWhispers(all: true)  // What was recalled before is said before.
         guard let actor = workers[worker] else { return }
         for name in databases.keys where databases[name]?.writer == worker {
             databases[name]?.writer = nil
@@ -259,8 +260,6 @@ extension StoryWorld {
         }
         workers[worker]?.step = .gone
         ledger.gone(worker)
-        // What was recalled before is said before.
-        try deliverWhispers(all: true)
         try hear(.died(worker))
     }
 

@@ -4,8 +4,8 @@
 /// the first of its orders runs; the rest can be taken back until the worker begins them.
 ///
 /// As many workers as the settings say may be busy at a time. When long jobs hold all of them, one
-/// more takes short jobs: the express worker. It is no other than its fellows. Is its job long after
-/// all, it is one of those that are held, and the next one is the express worker.
+/// more takes short jobs: the express worker. It is no other than its fellows. When its job is long
+/// after all, it is one of those that are held, and the next one is the express worker.
 struct Crew {
     /// Credit, in expected µs of work and in orders.
     static let creditMicros = 2_000.0

@@ -1,6 +1,6 @@
 /// Ready jobs that can start alike, those apart that were found to be long.
 ///
-/// Nothing is sorted out before somebody looks for a short job, and then only what stands before it.
+/// Nothing is sorted out before somebody looks for a short job, and then what stands before it.
 struct ReadyJobs {
     /// What was not looked at, or found to be short.
     private var open = ReadyWindow()
