@@ -11,6 +11,8 @@ internal import ZeroMQ
 struct Doors: ~Copyable {
     /// How soon doors that were shut are looked at again, in ms.
     private static let shutMs: Int64 = 500
+    /// What is heard of arrivals in one look.
+    private static let arrivalsARound = 64
 
     let clients: Socket
     let workers: Socket
@@ -43,7 +45,12 @@ struct Doors: ~Copyable {
 
     /// To be called when something can be read from `arrivals`, and at `nextTry`.
     mutating func look(at now: Timestamp) throws(ZeroMQError) {
-        while case .message = try arrivals.receive(limits: .unlimited, waiting: false) {}
+        // While libzmq spins it tells of each try: there is no end to what it says.
+        for _ in 0..<Self.arrivalsARound {
+            guard case .message = try arrivals.receive(limits: .unlimited, waiting: false) else {
+                break
+            }
+        }
         let isDue = nextTry.map { $0 <= now } ?? true
         let used = descriptorsInUse
         close(spare)
