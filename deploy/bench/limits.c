@@ -128,7 +128,7 @@ static void measure_writes(const char *path, int group, int jobs, int with_ends)
     run("PRAGMA cell_size_check = ON; PRAGMA secure_delete = OFF; PRAGMA journal_mode = WAL;"
         "PRAGMA synchronous = FULL;"
         "PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864;"
-        "PRAGMA cache_size = -65536; INSERT OR IGNORE INTO queues (name) VALUES ('default');");
+        "PRAGMA cache_size = -32768; INSERT OR IGNORE INTO queues (name) VALUES ('default');");
     struct statements all = prepare_all();
     int64_t now = (int64_t)time(NULL) * 1000;
     int64_t inserted = 0, settled = 0;

@@ -27,7 +27,7 @@ extension Dispatcher {
 
         let id = JobID(rawValue: insertion.ids.lowerBound)
         let job = Waiting(id: id, next: Attempt.none.next, readyAt: now, spec: spec)
-        give(job, to: seat)
+        give(job, to: seat, isLong)
         unborn[insertion.ticket] = id
         early = Early(insertion: insertion, writtenAt: now.adding(ms: Early.longestMs))
         return true

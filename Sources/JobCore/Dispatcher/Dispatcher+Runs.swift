@@ -5,29 +5,30 @@ extension Dispatcher {
     mutating func startJobs() {
         lanes.isSearching = false
         guard !stop.isDraining, knowsPaused, !storeLags else { return }
+        let isLong = isLong  // What is given changes nothing about it.
         while let seat = crew.mostFree() {
             guard let job = seat.isExpress ? lanes.takeShort(isLong) : lanes.take() else { return }
-            give(job, to: seat)
+            give(job, to: seat, isLong)
         }
     }
 
-    mutating func give(_ job: Waiting, to seat: Crew.Seat) {
+    mutating func give(_ job: Waiting, to seat: Crew.Seat, _ isLong: (UInt64) -> Bool) {
         active[job.id] = job.next
         if seat.isExpress { expressStarts += 1 }
-        let sequence = crew.give(job, to: seat, guess(of: job))
+        let sequence = crew.give(job, to: seat, guess(of: job, isLong))
         var order = Order(sequence: sequence, job: job)
         if let database = job.spec.writes { order.removable = receipts.hand(out: database) }
         decisions.orders.append(.init(worker: seat.worker, order: order))
     }
 
     /// Of a suspect nothing is expected: it runs as if it were the first of its sort.
-    private func guess(of job: Waiting) -> Crew.Guess {
+    private func guess(of job: Waiting, _ isLong: (UInt64) -> Bool) -> Crew.Guess {
         guard job.losses == 0 else { return Crew.Guess() }
         let sort = job.spec.sort
         return Crew.Guess(micros: pace.expectedMicros(sort), isLong: isLong(sort))
     }
 
-    /// Whether jobs of a sort are taken to be long: they are known to be, or what is known is older
+    /// Whether jobs of a sort are taken to be long, by a look at all orders: they are known to be, or what is known is older
     /// than what is seen. One run that lasts tells of a new sort, and two of any.
     var isLong: (UInt64) -> Bool {
         let lasting = crew.lastingSorts

@@ -34,9 +34,8 @@ struct QueueLane {
         let isAged = starts % Self.agingEvery == Self.agingEvery - 1
         var chosen: Waiting?
         for window in windows.values where !window.isBlocked {
-            guard let job = isAged ? window.jobs.longestReady : window.jobs.best else { continue }
-            if let other = chosen, !job.isBefore(other, byPriority: !isAged) { continue }
-            chosen = job
+            let job = isAged ? window.jobs.longestReady : window.jobs.best
+            chosen = .first(of: chosen, job, isAged: isAged)
         }
         guard let chosen else { return nil }
         windows[chosen.turns]?.jobs.remove(chosen.place)
@@ -52,14 +51,21 @@ struct QueueLane {
         for turns in windows.keys where windows[turns]?.isBlocked == false && !turns.isSuspect {
             windows[turns]?.jobs.setAside(isLong, atMost: &looks)
             guard looks > 0 else { return nil }
-            guard let job = windows[turns]?.jobs.short(isAged: isAged, isLong) else { continue }
-            if let other = chosen, !job.isBefore(other, byPriority: !isAged) { continue }
-            chosen = job
+            let job = windows[turns]?.jobs.short(isAged: isAged, isLong)
+            chosen = .first(of: chosen, job, isAged: isAged)
         }
         guard let chosen else { return nil }
         windows[chosen.turns]?.jobs.remove(chosen.place)
         shortStarts += 1
         return chosen
+    }
+}
+
+extension Waiting? {
+    /// The one of both that starts first, as far as they are there.
+    static func first(of one: Self, _ other: Self, isAged: Bool) -> Self {
+        guard let one, let other else { return one ?? other }
+        return other.isBefore(one, byPriority: !isAged) ? other : one
     }
 }
 

@@ -56,9 +56,8 @@ struct ReadyJobs {
     private func first(isAged: Bool, _ isMeant: (UInt64) -> Bool) -> Waiting? {
         var found = isAged ? open.longestReady : open.best
         for (sort, window) in aside where isMeant(sort) {
-            guard let job = isAged ? window.longestReady : window.best else { continue }
-            if let other = found, !job.isBefore(other, byPriority: !isAged) { continue }
-            found = job
+            let job = isAged ? window.longestReady : window.best
+            found = .first(of: found, job, isAged: isAged)
         }
         return found
     }

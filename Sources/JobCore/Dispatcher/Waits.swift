@@ -70,12 +70,6 @@ struct Waits {
 
     func isAwaited(_ job: JobID) -> Bool { byJob[job] != nil }
 
-    /// True when somebody waits for all of the job's result, and nobody for a piece.
-    func wantAll(of job: JobID) -> Bool {
-        let ranges = byJob[job, default: []].compactMap { waits[$0]?.purpose.range }
-        return !ranges.isEmpty && ranges.allSatisfy { $0 == .whole }
-    }
-
     /// Notes that a job has ended.
     ///
     /// - Returns: The waits that are over by it; they are parked no longer.
