@@ -28,8 +28,9 @@ extension Dispatcher {
         return Crew.Guess(micros: pace.expectedMicros(sort), isLong: isLong(sort))
     }
 
-    /// Whether jobs of a sort are taken to be long, by a look at all orders: they are known to be, or what is known is older
-    /// than what is seen. One run that lasts tells of a new sort, and two of any.
+    /// Whether jobs of a sort are taken to be long, by a look at all orders: they are known to be,
+    /// or what is known is older than what is seen. One run that lasts tells of a new sort, and two
+    /// of any.
     var isLong: (UInt64) -> Bool {
         let lasting = crew.lastingSorts
         return { [pace] sort in
