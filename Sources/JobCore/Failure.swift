@@ -13,7 +13,8 @@ public struct Failure: Error, Equatable, Sendable {
         case noReceipt = "no_receipt"
         /// The database holds a receipt of the job for another work: nothing ran.
         case receiptConflict = "receipt_conflict"
-        /// The store is damaged: the work is not as it was submitted. Nothing ran.
+        /// The store is damaged: the work is not as it was submitted, and did not run; or the
+        /// result of a part is not as it was written.
         case damaged
         case dependencyFailed = "dependency_failed"
         case cancelled

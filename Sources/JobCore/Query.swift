@@ -27,6 +27,8 @@ public enum Answer: Equatable, Sendable {
     case loaded(Lane, [Waiting], isAll: Bool, damaged: [JobID] = [])
     case surveyed(Survey)
     case gathered(JobID, [[UInt8]])
+    /// The job cannot be put together: the result of this part, counted from 1, is damaged.
+    case partDamaged(JobID, part: Int)
     case shown([JobDetails?], isIssued: [Bool])
     /// In the order of the ids; of a job that has not ended, the state says so.
     case ends([JobEnd?], isIssued: [Bool])

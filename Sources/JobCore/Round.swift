@@ -57,6 +57,9 @@ public enum Change: Equatable, Sendable {
     case lose(JobID, Attempt, WorkerID, reason: String)
     /// Fail those of these jobs whose work is damaged, as the reader found.
     case spoil([JobID])
+    /// Fail a divided job that cannot be put together: the result of this part, counted from 1, is
+    /// damaged.
+    case spoilWhole(JobID, part: Int)
     case cancel([Target], Ticket)
     case retry([JobID], Ticket)
     case delete([JobID], Ticket)

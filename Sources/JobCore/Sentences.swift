@@ -18,6 +18,14 @@ extension Failure {
         isPermanent: true
     )
 
+    /// Of a part, and so of the whole.
+    public static let damagedResult = Failure(
+        .damaged,
+        "The result is not as it was written.",
+        hint: "Ask `millrace doctor` about the store, and retry the job.",
+        isPermanent: true
+    )
+
     /// The failure of a divided job, by that of one of its parts, counted from 1.
     public func ofPart(_ part: Int) -> Failure {
         var failure = self

@@ -56,6 +56,14 @@ extension Commit {
         try conclude(before.job, after, failure: failure)
     }
 
+    /// Nothing is looked at again: what the reader could not read no worker can put together.
+    mutating func spoilWhole(_ parent: JobID, part: Int) throws(SQLiteError) {
+        guard let before = try fetch(parent), before.job.isSplit,
+            let after = before.after(.spoiled, at: now)
+        else { return }
+        try conclude(before.job, after, failure: .damagedResult.ofPart(part))
+    }
+
     mutating func cancelChildren(of parent: JobID) throws(SQLiteError) {
         let ids = try changes.with(.openChildren, parent.rawValue).all { $0.integer(0) }
         for id in ids {

@@ -45,6 +45,7 @@ struct Commit {
         case .lose(let job, let attempt, let worker, let reason):
             try lose(job, attempt, worker, reason)
         case .spoil(let jobs): try spoil(jobs)
+        case .spoilWhole(let job, let part): try spoilWhole(job, part: part)
         case .cancel(let targets, let ticket): try cancel(targets, ticket)
         case .retry(let jobs, let ticket): try retry(jobs, ticket)
         case .delete(let jobs, let ticket): try delete(jobs, ticket)

@@ -118,7 +118,7 @@ enum Questions: Int, StatementList {
             """
         default:
             """
-            SELECT id FROM jobs
+            SELECT id, part FROM jobs
              WHERE parent_id = :parent_id AND state = 'succeeded'
              ORDER BY part
             """

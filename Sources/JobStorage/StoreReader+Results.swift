@@ -19,16 +19,24 @@ extension StoreReader {
         return .result(result, isIssued: isIssued)
     }
 
-    func gather(_ parent: JobID) throws(SQLiteError) -> [[UInt8]] {
+    /// Parts that are not there are told as damaged, too, but for the last ones: how many there
+    /// were only their kernel can tell.
+    func gather(_ parent: JobID) throws(SQLiteError) -> Answer {
         let children = try questions.with(.partResults, parent.rawValue).all {
-            JobID(rawValue: $0.integer(0))
+            (id: JobID(rawValue: $0.integer(0)), part: $0.integer(1))
         }
         var results: [[UInt8]] = []
-        for child in children {
-            guard let found = try head(of: child) else { throw .noResult(child) }
-            results.append(try bytes(of: child, found, 0..<found.head.totalBytes))
+        for (place, (child, part)) in children.enumerated() {
+            do throws(SQLiteError) {
+                guard part == Int64(place) + 1 else { throw .damage("a part is not there") }
+                guard let found = try head(of: child) else { throw .noResult(child) }
+                results.append(try bytes(of: child, found, 0..<found.head.totalBytes))
+            } catch {
+                guard error.isCorrupt else { throw error }
+                return .partDamaged(parent, part: place + 1)
+            }
         }
-        return results
+        return .gathered(parent, results)
     }
 
     /// A result's row without the bytes, and the sum over both.

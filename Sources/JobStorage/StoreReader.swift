@@ -48,7 +48,7 @@ public final class StoreReader {
         case .load(let lane, let limit, let now, let known):
             try load(lane, limit: limit, now: now, except: known)
         case .survey(let now): .surveyed(try survey(now: now))
-        case .gather(let parent): .gathered(parent, try gather(parent))
+        case .gather(let parent): try gather(parent)
         case .show(let ids): try show(ids)
         case .ends(let ids): try ends(ids)
         case .owners(let ids): try owners(of: ids)

@@ -7,8 +7,7 @@ extension ModelStore {
         case .load(let lane, let limit, let now, let known):
             load(lane, limit: limit, now: now, except: known)
         case .survey(let now): .surveyed(survey(now: now))
-        case .gather(let parent):
-            .gathered(parent, children(of: parent).compactMap(\.outcome?.bytes))
+        case .gather(let parent): gather(parent)
         case .show(let ids):
             .shown(ids.map { entries[$0].map(details) }, isIssued: ids.map(isIssued))
         case .ends(let ids): .ends(ids.map { entries[$0].map(end) }, isIssued: ids.map(isIssued))
@@ -29,6 +28,14 @@ extension ModelStore {
         case .expired(let retention, let after, let now):
             expired(retention, after: after, now: now)
         }
+    }
+
+    /// Of a job that is not to be put together yet parts are missing.
+    private func gather(_ parent: JobID) -> Answer {
+        let parts = children(of: parent).filter { $0.outcome != nil }
+        let missing = parts.enumerated().first { $0.element.part != $0.offset + 1 }
+        if let missing { return .partDamaged(parent, part: missing.offset + 1) }
+        return .gathered(parent, parts.compactMap(\.outcome?.bytes))
     }
 
     // MARK: - Ready jobs

@@ -133,6 +133,13 @@ extension ModelStore {
         return .queued(waiting(entry))
     }
 
+    mutating func spoilWhole(_ id: JobID, part: Int) {
+        guard entries[id]?.job.isSplit == true, let entry = entry(id, after: .spoiled) else {
+            return
+        }
+        conclude(entry, failure: .damagedResult.ofPart(part))
+    }
+
     // MARK: - Clients
 
     mutating func cancel(_ targets: [Target], _ ticket: Ticket) {

@@ -87,6 +87,7 @@ public struct ModelStore: Store {
         case .lose(let job, let attempt, let worker, let reason):
             lose(job, attempt, worker, reason)
         case .spoil(let jobs): facts += jobs.compactMap(soundWork)
+        case .spoilWhole(let job, let part): spoilWhole(job, part: part)
         case .cancel(let targets, let ticket): cancel(targets, ticket)
         case .retry(let jobs, let ticket): retry(jobs, ticket)
         case .delete(let jobs, let ticket): delete(jobs, ticket)

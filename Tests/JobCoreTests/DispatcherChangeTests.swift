@@ -213,7 +213,7 @@ import Testing
         let asked = stage.ask(.statistics)
         let told = stage.hear(.answered(ticket(asked), .statistics(Statistics())))
         guard case .statistics(let statistics)? = told.messages.first?.reply else { return }
-        #expect(statistics.alarms == ["The work of 1 jobs in the store is damaged."])
+        #expect(statistics.alarms == ["What the store has of 1 jobs is damaged."])
         let end = JobEnd(id: one, state: .failed, attempt: .none, failure: .damaged)
         stage.hear(.wrote([.ended(Ended(end: end))]))
         #expect(stage.dispatcher.damaged.isEmpty)
@@ -228,6 +228,32 @@ import Testing
         stage.hear(.answered(ticket(queued), .unreadable(refusal)))
         #expect(stage.dispatcher.active.isEmpty)
         #expect(stage.dispatcher.nextWake() == stage.now.adding(ms: 1_000))
+    }
+
+    @Test func `a divided job of whose parts one is damaged fails at once`() {
+        var stage = Stage()
+        var parent = waiting(1)
+        parent.isSplit = true
+        let queued = stage.hear(.wrote([.queued(parent)]))
+        let spoilt = stage.hear(.answered(ticket(queued), .partDamaged(one, part: 2)))
+        #expect(spoilt.changes == [.spoilWhole(one, part: 2)])
+        #expect(spoilt.queries.isEmpty && spoilt.orders.isEmpty)
+        #expect(stage.dispatcher.damageCount == 1)
+        let failure = Failure.damagedResult.ofPart(2)
+        let end = JobEnd(id: one, state: .failed, attempt: .none.next, failure: failure)
+        #expect(stage.hear(.wrote([.ended(Ended(end: end))])).queries.isEmpty)
+        #expect(stage.dispatcher.active.isEmpty && stage.dispatcher.gathering.isEmpty)
+    }
+
+    @Test func `a divided job that was called off meanwhile is not spoilt as well`() {
+        var stage = Stage()
+        var parent = waiting(1)
+        parent.isSplit = true
+        let queued = stage.hear(.wrote([.queued(parent)]))
+        let end = JobEnd(id: one, state: .cancelled, attempt: .none.next, failure: .calledOff)
+        stage.hear(.wrote([.ended(Ended(end: end))]))
+        let answer = Event.answered(ticket(queued), .partDamaged(one, part: 2))
+        #expect(stage.hear(answer).changes.isEmpty)
     }
 
     @Test func `a job that waits for a moment is looked for at that moment`() {

@@ -85,7 +85,7 @@ extension StoryWorld {
                 ledger.final[$0].map { $0.state != .succeeded } ?? false
             }
             try check(
-                hasFailedChild || counts.hasNoChance(id, spec),
+                hasFailedChild || ledger.spoilt.contains(id) || counts.hasNoChance(id, spec),
                 "job \(id.rawValue) fails only when it has no chance left"
             )
         case .cancelled, .queued, .running: break

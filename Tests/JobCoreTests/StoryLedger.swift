@@ -47,6 +47,8 @@ struct StoryLedger {
     var outcomes: [JobID: Outcome] = [:]
     var paused: Set<QueueName> = []
     var killers: Set<JobID> = []
+    /// Jobs of which a part's result was found to be damaged.
+    var spoilt: Set<JobID> = []
     var holdersOfKeys: [Key: [JobID]] = [:]
     // Delivered to the dispatcher:
     var heardTickets: Set<Ticket> = []

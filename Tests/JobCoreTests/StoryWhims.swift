@@ -62,6 +62,15 @@ extension StoryWorld {
         }
     }
 
+    /// Now and then a part's result turns out to be damaged: the job is lost, and nobody else.
+    mutating func damaged(_ query: Query) -> Answer? {
+        guard case .gather(let job) = query, Int.random(in: 0..<6, using: &chance) == 0 else {
+            return nil
+        }
+        ledger.spoilt.insert(job)
+        return .partDamaged(job, part: 1)
+    }
+
     /// A job has ended, and before the runner hears of it a client has it run again.
     mutating func wantBack(_ job: JobID) {
         guard weather.faults, Int.random(in: 0..<6, using: &chance) == 0 else { return }

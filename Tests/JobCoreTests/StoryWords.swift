@@ -17,6 +17,7 @@ func words(_ answer: Answer) -> String {
     case .surveyed(let survey):
         "ready \(survey.ready.map(words)), paused \(survey.paused.map(\.rawValue))"
     case .gathered(let job, let outputs): "\(outputs.count) parts of \(job.rawValue)"
+    case .partDamaged(let job, let part): "part \(part) of \(job.rawValue) is damaged"
     case .ends(let ends, _):
         ends.map { "\($0?.id.rawValue ?? 0) \($0?.state.rawValue ?? "none")" }
             .joined(separator: ", ")
@@ -60,6 +61,7 @@ func words(_ change: Change) -> String {
     case .reserve(let id): "reserve \(id)"
     case .closeFile(let file): "close file \(file.rawValue)"
     case .spoil(let jobs): "spoil \(jobs.map(\.rawValue))"
+    case .spoilWhole(let job, let part): "spoil \(job.rawValue) by part \(part)"
     case .expire(let jobs, _, _): "expire \(jobs.map(\.rawValue))"
     }
 }

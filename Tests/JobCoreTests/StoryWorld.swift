@@ -285,7 +285,8 @@ struct StoryWorld {
         let asked = questions.remove(at: place)
         let answer: Answer =
             weather.isReadable
-            ? store.answer(asked.query) : .unreadable(Refusal(500, "unreadable", "No."))
+            ? damaged(asked.query) ?? store.answer(asked.query)
+            : .unreadable(Refusal(500, "unreadable", "No."))
         answers.append(.answered(asked.ticket, answer))
     }
 
@@ -348,7 +349,7 @@ extension Change {
         case .cancel(_, let ticket), .retry(_, let ticket), .delete(_, let ticket),
             .setPaused(_, _, let ticket), .expire(_, _, let ticket):
             ticket
-        case .start, .settle, .split, .lose, .spoil, .reserve, .closeFile: nil
+        case .start, .settle, .split, .lose, .spoil, .spoilWhole, .reserve, .closeFile: nil
         }
     }
 }

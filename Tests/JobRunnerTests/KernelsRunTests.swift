@@ -1,4 +1,5 @@
 import Foundation
+import JobCore
 import JobWire
 import Testing
 
@@ -65,5 +66,55 @@ import Testing
     @Test func `a sleep that is over is no cancellation`() throws {
         #expect(try compute(SleepKernel(), ["ms": 1]) == ["slept_ms": 1])
         #expect(try compute(SleepKernel(), ["ms": 0]) == ["slept_ms": 0])
+    }
+
+    /// What was asked for in three parts, and what there is of them.
+    @Test(arguments: [
+        (numbers: 4, parts: 3, isWhole: true), (numbers: 4, parts: 2, isWhole: false),
+        (numbers: 2, parts: 2, isWhole: true), (numbers: 2, parts: 1, isWhole: false),
+        (numbers: 4, parts: 0, isWhole: false),
+    ])
+    func `a whole is made of all its parts or not at all`(
+        numbers: Int,
+        parts: Int,
+        isWhole: Bool
+    ) throws {
+        let input = JSON.array(Array(repeating: 1, count: numbers))
+        let ones = Array(repeating: "1", count: numbers).joined(separator: ",")
+        let body = Array(#"{"kernel":"sum","input":{"numbers":[\#(ones)]},"parts":3}"#.utf8)
+        let inputs = try #require(
+            try SumKernel().split(KernelInput(["numbers": input]), into: 3)
+        )
+        var order = Order(
+            sequence: 1,
+            job: JobID(rawValue: 1),
+            attempt: Attempt(rawValue: 2),
+            phase: .reduce,
+            kind: .compute,
+            timeoutMs: 1_000,
+            parts: 3,
+            body: body,
+            frames: [],
+            outputs: []
+        )
+        for part in inputs.prefix(parts) {
+            order.outputs.append(try SumKernel().compute(part, KernelRun()).bytes)
+        }
+        let run = ComputeRun(
+            work: try ComputeWork(body),
+            order: order,
+            kernels: .standard,
+            limits: Limits(),
+            run: KernelRun()
+        )
+        switch run.endingOrFailure() {
+        case .succeeded(let outcome):
+            #expect(isWhole)
+            let sum = Data(#"{"sum":\#(numbers),"count":\#(numbers)}"#.utf8)
+            #expect(Data(outcome.bytes) == sum)
+        case .failed(let failure):
+            #expect(!isWhole && failure.code == .damaged && failure.isPermanent)
+        default: Issue.record("it neither succeeded nor failed")
+        }
     }
 }

@@ -18,6 +18,8 @@ import Testing
         var results: [JobID: Outcome] = [:]
         var states: [JobID: JobState] = [:]
         var waiting: [JobID: Spec] = [:]
+        /// The parts' results of a job that is to be put together.
+        var outputs: [[UInt8]] = []
     }
 
     private func makeStore() throws -> Ledger {
@@ -52,6 +54,7 @@ import Testing
                 _ = try store.commit([.settle(makeReport(id, 1, .succeeded(outcome)))], at: now)
             }
         }
+        ledger.outputs = try insertDivided(into: store, at: now)
         try store.shrinkLog()
         return ledger
     }
@@ -78,11 +81,22 @@ import Testing
         } else {
             errors += 1
         }
+        switch try? reader.answer(.gather(divided)) {
+        case .gathered(_, let outputs)?: errors += compare(outputs, with: ledger)
+        default: errors += 1  // Damaged, and said so.
+        }
         for query in [
             Query.list(JobFilter(), after: nil, limit: 99), .survey(now: now), .queues(nil),
         ]
         where (try? reader.answer(query)) == nil { errors += 1 }
         return errors
+    }
+
+    /// Parts of which nothing can be found any more are as few as the job says: its last run fails.
+    private func compare(_ outputs: [[UInt8]], with ledger: Ledger) -> Int {
+        if outputs.count < ledger.outputs.count { return 1 }
+        #expect(outputs == ledger.outputs)
+        return 0
     }
 
     private func compare(_ answer: Answer, of id: JobID, _ state: JobState, _ kept: Outcome?) {
@@ -273,12 +287,12 @@ import Testing
         _ = try makeStore()
         let store = try JobStore(path: directory.store)
         let jobs = [makeJob()]
-        let insertion = Insertion(jobs: jobs, ids: 61...61, ticket: Ticket(rawValue: 1))
+        let insertion = Insertion(jobs: jobs, ids: 104...104, ticket: Ticket(rawValue: 1))
         _ = try store.commit([.insert(insertion)], at: now)
         let copy = try TemporaryDirectory()
         try FileManager.default.copyItem(atPath: directory.store, toPath: copy.store)
         let earlier = try JobStore(path: copy.store)
-        let id = JobID(rawValue: 61)
+        let id = JobID(rawValue: 104)
         #expect(try earlier.answer(.ends([id])) == .ends([nil], isIssued: [false]))
         let connection = try Connection(path: copy.store, mode: .readOnly)
         #expect(try StoreFile.faults(in: connection, reach: .whole) == [])

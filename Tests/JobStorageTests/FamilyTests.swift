@@ -60,6 +60,27 @@ import Testing
     }
 
     @Test(arguments: Kind.allCases)
+    func `what cannot be put together fails, once it waits for that`(kind: Kind) throws {
+        let store = try StoreUnderTest(kind)
+        let (parent, children, _) = try divide(store)
+        #expect(try store.commit(.spoilWhole(parent, part: 2)) == [])
+        for child in children { _ = try store.commit(.settle(makeReport(child, 1, success()))) }
+        let end = JobEnd(
+            id: parent,
+            state: .failed,
+            attempt: Attempt(rawValue: 1),
+            failure: .damagedResult.ofPart(2)
+        )
+        #expect(try store.commit(.spoilWhole(parent, part: 2)) == [.ended(Ended(end: end))])
+        #expect(try store.commit(.spoilWhole(parent, part: 2)) == [])
+        #expect(try store.details(parent).failure == end.failure)
+        // Tried again, it begins with nothing.
+        _ = try store.commit(.retry([parent], Ticket(rawValue: 9)))
+        #expect(try store.load(late).jobs.map(\.isSplit) == [false])
+        #expect(try store.commit(.spoilWhole(parent, part: 2)) == [])
+    }
+
+    @Test(arguments: Kind.allCases)
     func `the first child that fails takes the whole with it`(kind: Kind) throws {
         let store = try StoreUnderTest(kind)
         let (parent, children, _) = try divide(store)

@@ -20,6 +20,10 @@ extension Dispatcher {
         case (.gather(let job), .gathered(_, let outputs)):
             guard gathering[job.id] == ticket else { return }  // Cancelled meanwhile.
             gathered(job, outputs)
+        case (.gather(let job), .partDamaged(_, let part)):
+            guard gathering[job.id] == ticket else { return }  // Cancelled meanwhile.
+            damageCount += 1
+            decisions.changes.append(.spoilWhole(job.id, part: part))
         case (.show(let caller, let isBatch), .shown(let found, let isIssued)):
             show(found, isIssued, isBatch: isBatch, caller, at: now)
         case (.result(let caller, let range), .result(let found, let isIssued)):
@@ -273,7 +277,7 @@ extension Dispatcher {
             found.alarms.append("\(missing) of \(all) workers cannot be started.")
         }
         if damageCount > 0 {
-            found.alarms.append("The work of \(damageCount) jobs in the store is damaged.")
+            found.alarms.append("What the store has of \(damageCount) jobs is damaged.")
         }
         if !abandoned.isEmpty {
             found.alarms.append("\(abandoned.count) workers do not stop and were replaced.")

@@ -20,9 +20,22 @@ struct ComputeRun {
         case .run, .look, .bury: return try ending(with: kernel.compute(input, run))
         case .split: return try split(input, by: kernel)
         case .reduce:
+            guard try areAll(order.outputs, of: input, by: kernel) else {
+                return .failed(.lacksParts)
+            }
             let outputs = order.outputs.map { KernelOutput($0, format: .json) }
             return try ending(with: kernel.reduce(outputs, of: input))
         }
+    }
+
+    /// A damaged store may have fewer parts than there were, and nobody shall take what they make
+    /// for the whole. Only small inputs have fewer than was asked for: they are quickly divided
+    /// again.
+    private func areAll(_ outputs: [[UInt8]], of input: KernelInput, by kernel: any Kernel)
+        throws(KernelError) -> Bool
+    {
+        if outputs.count == order.parts { return true }
+        return try outputs.count == kernel.split(input, into: order.parts)?.count
     }
 
     func endingOrFailure() -> Report.Ending {
@@ -73,6 +86,13 @@ struct ComputeRun {
 }
 
 extension Failure {
+    fileprivate static let lacksParts = Failure(
+        .damaged,
+        "Not all parts of the job are there.",
+        hint: "Ask `millrace doctor` about the store, and retry the job.",
+        isPermanent: true
+    )
+
     /// For work that does not hold what the front door lets in.
     static func unreadable(_ error: any Error) -> Failure {
         Failure(.kernelError, "The work cannot be read: \(error).", isPermanent: true)

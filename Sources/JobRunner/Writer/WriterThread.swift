@@ -190,7 +190,7 @@ extension Change {
         case .cancel(let targets, _): targets.count
         case .retry(let jobs, _), .delete(let jobs, _), .expire(let jobs, _, _), .spoil(let jobs):
             jobs.count
-        case .start, .settle, .lose, .setPaused, .reserve, .closeFile: 1
+        case .start, .settle, .lose, .spoilWhole, .setPaused, .reserve, .closeFile: 1
         }
     }
 
@@ -219,7 +219,7 @@ extension Change {
         case .cancel(_, let ticket), .retry(_, let ticket), .delete(_, let ticket),
             .setPaused(_, _, let ticket), .expire(_, _, let ticket):
             ticket
-        case .start, .settle, .split, .lose, .spoil, .reserve, .closeFile: nil
+        case .start, .settle, .split, .lose, .spoil, .spoilWhole, .reserve, .closeFile: nil
         }
     }
 }
