@@ -33,6 +33,9 @@ public struct Order: Equatable, Sendable {
     public var salt: Int64?
     /// Jobs whose receipts are needed no more: a run that writes removes them from its database.
     public var removable: [ClosedRange<Int64>] = []
+    /// The fingerprint of a job that is not written yet: should its run end the process, there is
+    /// no row to blame, and it is known again by this.
+    public var unwritten: UInt64?
 
     public init(sequence: UInt64, job: Waiting, phase: Phase? = nil) {
         self.sequence = sequence

@@ -29,6 +29,9 @@ public struct Recovery: Equatable, Sendable {
     public var calledOff: [Waiting]
     /// The newest moment that earlier runs have written down, nearly; nil when there were none.
     public var newestTime: Timestamp?
+    /// Fingerprints of jobs that were not written yet when a run of theirs may have ended the
+    /// program. Like them none may run again before it is written.
+    public var suspects: Set<UInt64> = []
 
     public init(
         run: RunID,
@@ -54,6 +57,8 @@ public struct InFlight: Equatable, Sendable {
     public var attempt: Attempt
     public var startedAt: Timestamp
     public var blame: Blame
+    /// The fingerprint of a job that was not written when the run began.
+    public var unwritten: UInt64?
 
     /// Whether this run is what ended the runner.
     public enum Blame: Sendable {

@@ -235,6 +235,7 @@ struct Assembly {
             seed: UInt64.random(in: .min ... .max)
         )
         plan.calledOff = recovery.calledOff
+        plan.suspects = recovery.suspects
         plan.retention = settings.retention
         plan.hasExpress = settings.express
         plan.newestTime = recovery.newestTime

@@ -14,6 +14,7 @@ extension Commit {
             // Whoever asks twice for a stop leaves runs behind that harmed nobody.
             $0.run == newest?.id && ($0.blame == .crashed || $0.blame == .suspected && !isClean)
         }
+        let suspects = try unwritten(of: blamed)
         let lost = try lose(blamed)
         let calledOff = try putBackRunning()
         try makeReadyAgain(upTo: newestTime ?? now)
@@ -33,6 +34,7 @@ extension Commit {
             calledOff: calledOff
         )
         recovery.newestTime = newestTime
+        recovery.suspects = suspects
         return recovery
     }
 
@@ -44,6 +46,16 @@ extension Commit {
             throw SQLiteError.damage("the store has no identity")
         }
         return id
+    }
+
+    /// - Returns: The fingerprints of jobs that have no row to blame.
+    private func unwritten(of runs: [InFlight]) throws(SQLiteError) -> Set<UInt64> {
+        var prints: Set<UInt64> = []
+        for run in runs {
+            guard let print = run.unwritten, try fetch(run.job) == nil else { continue }
+            prints.insert(print)
+        }
+        return prints
     }
 
     /// Of a job that was queued the run had begun without a word to the store.

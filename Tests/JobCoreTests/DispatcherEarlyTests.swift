@@ -5,8 +5,10 @@ import Testing
 @Suite("A short job that somebody waits for")
 struct DispatcherEarlyTests {
     /// A stage on which a job of the common sort has run.
-    private func practised(micros: Int64 = 10) throws -> Stage {
-        var stage = Stage()
+    private func practised(micros: Int64 = 10, suspects: Set<UInt64> = []) throws -> Stage {
+        var plan = Stage().dispatcher.plan
+        plan.suspects = suspects
+        var stage = Stage(plan, workers: 1)
         let order = try #require(stage.submit().orders.first?.order)
         stage.hear(.reported([makeReport(order, micros: micros)]))
         stage.hear(.wrote([.settled(reports: 1), ended(order)]))
@@ -105,6 +107,28 @@ struct DispatcherEarlyTests {
         var busy = try practised()
         #expect(busy.ask(submission(waitMs: nil)).changes.count == 1)
         #expect(busy.ask(submission(), client: 2).orders.isEmpty)
+    }
+
+    @Test func `waits for its insert when its like has perhaps ended the program`() throws {
+        let print = makeSubmission().fingerprint
+        var suspicious = try practised(suspects: [print])
+        let asked = suspicious.ask(submission())
+        #expect(asked.orders.isEmpty && asked.changes.count == 1)
+        var other = try practised(suspects: [print + 1])
+        #expect(other.ask(submission()).orders.first?.order.unwritten == print)
+        #expect(try practised().dispatcher.plan.suspects.isEmpty)
+    }
+
+    @Test func `does not run at all when it is refused and its worker died before it began`()
+        throws
+    {
+        var stage = try practised()
+        #expect(stage.ask(submission()).orders.count == 1)
+        let died = stage.hear(.died(WorkerID(rawValue: 1)))
+        guard case .insert(let insertion)? = died.changes.first else { return }
+        let full = Refusal(429, "queue_full", "No.")
+        stage.hear(.wrote([.refused(insertion.ticket, full)]))
+        #expect(stage.hear(.ready(WorkerID(rawValue: 2))).orders.isEmpty)
     }
 
     @Test func `leaves nothing behind when it is refused after all`() throws {

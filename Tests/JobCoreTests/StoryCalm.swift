@@ -12,15 +12,41 @@ extension StoryWorld {
             try check(hasExited, "a stop ends within reasonable time")
             try recover(cleanly: true)
         }
+        var quietMoments = 6
         for round in 0..<3_000 {
             if hasExited { try recover(cleanly: true) }
             try turn()
             if round % 8 == 7 { try askForTheRest() }
             guard isQuiet, !hasExited, ledger.paused.isEmpty, unanswered.isEmpty else { continue }
-            if try allHaveEnded() { return try checkTheEnd() }
-            try leap()
+            if try !allHaveEnded() {
+                try leap()
+            } else if quietMoments > 0 {
+                quietMoments -= 1
+                try useTheMoment()
+            } else {
+                return try checkTheEnd()
+            }
         }
         try check(false, "every accepted job ends: \(unended()) did not")
+    }
+
+    /// While nothing is being written a short job that somebody waits for runs before it is, and
+    /// now and then the runner ends under it.
+    private mutating func useTheMoment() throws(Violation) {
+        var jobs = jobs(1)
+        jobs[0].key = nil
+        jobs[0].start = .now
+        jobs[0].spec.kind = .sql
+        jobs[0].spec.parts = 1
+        jobs[0].spec.writes = nil
+        jobs[0].spec.name = nil
+        jobs[0].spec.sort = 0
+        try ask(.submit(jobs, isBatch: false, waitMs: 60_000), client: 0)
+        for _ in 0..<Int.random(in: 0...3, using: &chance) { try letAWorkerAct() }
+        let runsUnwritten = ledger.running.values.contains { $0.unwritten != nil }
+        guard runsUnwritten, Bool.random(using: &chance) else { return }
+        note("the runner is killed")
+        try recover(cleanly: false)
     }
 
     /// For three seconds some runs do not end, those that write first of all, and everybody else

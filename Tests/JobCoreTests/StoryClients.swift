@@ -145,6 +145,7 @@ extension StoryWorld {
             let written = store.commit(unwritten, at: now)
             try learn(unwritten, written)
         }
+        suspects = cleanly ? [] : unwrittenRuns
         let calledOff = try settleRunning(cleanly: cleanly)
         try checkAccepted()
         keepUnanswered()
@@ -173,12 +174,15 @@ extension StoryWorld {
             now,
             ids: ids,
             calledOff,
+            suspects,
             retention: retention,
             temper: temper
         )
         dispatcher.begin(at: now)
         try carryOut(dispatcher.decide(at: now))
     }
+
+    private var unwrittenRuns: Set<UInt64> { Set(ledger.running.values.compactMap(\.unwritten)) }
 
     /// Who was running is to blame, or was put back, as the in-flight marks tell.
     ///

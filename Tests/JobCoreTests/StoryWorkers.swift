@@ -66,6 +66,10 @@ extension StoryWorld {
             return
         }
         try check(given)
+        try check(
+            order.unwritten.map(suspects.contains) != true,
+            "\(words(order)) begins unwritten though its like may have ended the program"
+        )
         try checkTurn(of: order)
         let isLong = try checkExpress(given)
         let turns = turns(of: order.job)

@@ -66,6 +66,8 @@ struct StoryWorld {
     var spool = StorySpool()
     /// Submissions to which a crash left no answer, and whose they are.
     var unanswered: [(request: Request, client: Int)] = []
+    /// Fingerprints of jobs that the last run had begun and not written when it was killed.
+    var suspects: Set<UInt64> = []
     var whims = StoryWhims()
     let log = StoryLog()
 
@@ -95,6 +97,7 @@ struct StoryWorld {
         _ now: Timestamp,
         ids: ClosedRange<Int64>,
         _ calledOff: [Waiting] = [],
+        _ suspects: Set<UInt64> = [],
         retention: Retention? = nil,
         temper: StoryTemper? = nil
     ) -> Dispatcher {
@@ -114,6 +117,7 @@ struct StoryWorld {
             seed: UInt64(bitPattern: run)
         )
         plan.calledOff = calledOff
+        plan.suspects = suspects
         plan.retention = retention
         if let temper {
             plan.lanes = temper.lanes

@@ -204,6 +204,22 @@ import Testing
         #expect(try details(ids[1]).job.losses == 0)
     }
 
+    @Test func `of a job that ended the program before it was written the fingerprint is told`()
+        throws
+    {
+        let run = try store.recover(inFlight: [], at: now).run
+        let id = try insert(makeJob())[0]
+        var entries = [
+            inFlight(run, id), inFlight(run, JobID(rawValue: 7)),
+            inFlight(run, JobID(rawValue: 8), blame: .none), inFlight(run, JobID(rawValue: 9)),
+            inFlight(RunID(rawValue: 99), JobID(rawValue: 10)),
+        ]
+        for place in entries.indices where place != 3 { entries[place].unwritten = UInt64(place) }
+        let recovery = try store.recover(inFlight: entries, at: now)
+        #expect(recovery.lost == [id])
+        #expect(recovery.suspects == [1])
+    }
+
     @Test func `a job that ends the program three times is poisoned`() throws {
         var run = try store.recover(inFlight: [], at: now).run
         let id = try insert(makeJob())[0]

@@ -91,6 +91,39 @@ import Testing
         }
     }
 
+    /// Submits a job that ends the process, and whose like are known to be over soon: nobody need
+    /// write it before it runs. Its submitter waits, and will hear nothing.
+    private func submitTrap(to runner: RunnerProcess) throws -> Conversation {
+        let client = try Conversation(runner.ipc)
+        for _ in 0..<100 {
+            let harmless = #"{"kernel":"trap","input":false,"wait_ms":60000}"#
+            #expect(try client.ask("job.submit", harmless).text == "false")
+        }
+        try client.say("job.submit", #"{"kernel":"trap","input":1,"wait_ms":60000}"#)
+        return client
+    }
+
+    @Test func `what ends the process unwritten and is sent again does so three times more`() throws
+    {
+        var clients: [Conversation] = []
+        // A job whose like were held up is written first after all, and found to be lost.
+        let runner = try eventually("a job ends the process unwritten", within: .seconds(120)) {
+            () -> RunnerProcess? in
+            let runner = try start()
+            clients.append(try submitTrap(to: runner))
+            try runner.waitUntilReady(times: 2)
+            let log = runner.process.errors.split(separator: "\n")
+            let second = log.first { $0.contains("Run 2 begins.") }
+            return second?.contains("lost=0") == true ? runner : nil
+        }
+        clients.append(try submitTrap(to: runner))
+        try runner.waitUntilReady(times: 5)
+        let again = try Conversation(runner.ipc)
+        let failed = try again.ask("job.list", #"{"state":"failed"}"#)["jobs"]?.arrayValue ?? []
+        #expect(failed.map { $0["error"]?["code"] } == ["poisoned"])
+        #expect(try again.run == 5)
+    }
+
     @Test func `a crash of a thread that runs no job is blamed on none`() throws {
         let runner = try start()
         let id = try Conversation(runner.ipc)

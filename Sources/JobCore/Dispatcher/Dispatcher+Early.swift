@@ -18,19 +18,26 @@ extension Dispatcher {
     ///
     /// - Returns: False when it has to be written first.
     mutating func startEarly(_ purpose: Purpose, at now: Timestamp) -> Bool {
-        guard let spec = purpose.earlySpec, unwrittenBytes == 0, unsettled.isEmpty,
-            unwritable == nil, decisions.changes.isEmpty, knowsPaused,
-            !lanes.isPaused(spec.queue), let micros = pace.expectedMicros(spec.sort),
-            micros <= Early.longestMicros, let seat = crew.mostFree(),
-            crew[seat.worker]?.orders.isEmpty == true, let insertion = insertion(for: purpose)
+        guard let submission = purpose.early, unwrittenBytes == 0, unsettled.isEmpty,
+            unwritable == nil, decisions.changes.isEmpty, isFitToRunEarly(submission),
+            let seat = crew.mostFree(), crew[seat.worker]?.orders.isEmpty == true,
+            let insertion = insertion(for: purpose)
         else { return false }
 
         let id = JobID(rawValue: insertion.ids.lowerBound)
-        let job = Waiting(id: id, next: Attempt.none.next, readyAt: now, spec: spec)
-        give(job, to: seat, isLong)
+        let job = Waiting(id: id, next: Attempt.none.next, readyAt: now, spec: submission.spec)
+        give(job, to: seat, isLong, unwritten: submission.fingerprint)
         unborn[insertion.ticket] = id
         early = Early(insertion: insertion, writtenAt: now.adding(ms: Early.longestMs))
         return true
+    }
+
+    /// What has perhaps ended the program is written first, so that its losses can be counted.
+    private func isFitToRunEarly(_ job: Submission) -> Bool {
+        guard knowsPaused, !lanes.isPaused(job.spec.queue),
+            let micros = pace.expectedMicros(job.spec.sort), micros <= Early.longestMicros
+        else { return false }
+        return !plan.suspects.contains(job.fingerprint)
     }
 
     /// Has the job written that runs and is not written yet, before anything else is.
@@ -42,6 +49,7 @@ extension Dispatcher {
 
     /// The job that ran early was refused: nobody will ever hear of it.
     mutating func forget(_ job: JobID) {
+        lanes.remove(job)  // Its worker has died, perhaps, before it began.
         guard let attempt = active.removeValue(forKey: job) else { return }
         breakOff(job, attempt)
     }
@@ -49,11 +57,11 @@ extension Dispatcher {
 
 extension Purpose {
     /// Nil when the job has to be written before it runs.
-    fileprivate var earlySpec: Spec? {
+    fileprivate var early: Submission? {
         guard case .submission(_, let jobs, isBatch: false, let waitMs?) = self, waitMs > 0,
             let job = jobs.first, jobs.count == 1, job.key == nil, job.start == .now,
             job.spec.writes == nil, job.spec.parts == 1
         else { return nil }
-        return job.spec
+        return job
     }
 }

@@ -26,6 +26,7 @@ public struct Dispatcher: Sendable {
         public var seed: UInt64
         /// What the start has found, see `Recovery`.
         public var calledOff: [Waiting] = []
+        public var suspects: Set<UInt64> = []
         /// Nil when nothing is ever removed.
         public var retention: Retention?
         /// The newest moment that earlier runs have written down; nil for a new store.

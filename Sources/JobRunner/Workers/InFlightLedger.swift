@@ -18,7 +18,9 @@ final class InFlightLedger: Sendable {
         var job: Int64 = 0
         var attempt: Int64 = 0
         var startedAt: Int64 = 0
-        var unused: (Int64, Int64, Int64) = (0, 0, 0)
+        /// The fingerprint of a job that is not written yet; else 0.
+        var unwritten: UInt64 = 0
+        var unused: (Int64, Int64) = (0, 0)
     }
 
     enum State: Int32 {
@@ -67,13 +69,15 @@ final class InFlightLedger: Sendable {
             let startedAt = Timestamp(rawValue: slot.startedAt)
             let isYoung = (0...Self.suspectMs).contains(now.ms(since: startedAt))
             let isSuspected = isYoung && !hasCulprit
-            return InFlight(
+            var run = InFlight(
                 run: RunID(rawValue: slot.run),
                 job: JobID(rawValue: slot.job),
                 attempt: Attempt(rawValue: Int(clamping: max(0, slot.attempt))),
                 startedAt: startedAt,
                 blame: slot.state == .crashed ? .crashed : isSuspected ? .suspected : .none
             )
+            run.unwritten = slot.unwritten == 0 ? nil : slot.unwritten
+            return run
         }
     }
 
@@ -99,10 +103,11 @@ final class InFlightLedger: Sendable {
     }
 
     /// The state goes last, so that a slot that says "running" is whole.
-    func enter(_ slot: Int, _ job: JobID, _ attempt: Attempt, at now: Timestamp) {
+    func enter(_ slot: Int, _ order: Order, at now: Timestamp) {
         slots[slot].run = run.load(ordering: .relaxed)
-        slots[slot].job = job.rawValue
-        slots[slot].attempt = Int64(attempt.rawValue)
+        slots[slot].job = order.job.rawValue
+        slots[slot].attempt = Int64(order.attempt.rawValue)
+        slots[slot].unwritten = order.unwritten ?? 0
         slots[slot].startedAt = now.rawValue
         atomicMemoryFence(ordering: .releasing)
         slots[slot].state = .running

@@ -97,7 +97,7 @@ final class WorkerLoop {
         let startedAt = kit.time.now()
         guard post.begin(order, run, at: startedAt) else { return }
 
-        kit.ledger.enter(slot, order.job, order.attempt, at: startedAt)
+        kit.ledger.enter(slot, order, at: startedAt)
         var ending = try ending(of: order, run)
         let reason = post.end()
         kit.ledger.leave(slot)

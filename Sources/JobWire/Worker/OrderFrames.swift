@@ -22,6 +22,7 @@ extension Order {
             head.count(order.outputs.count)
             frames += order.outputs
             head.optional(order.salt) { $0.int64($1) }
+            head.optional(order.unwritten) { $0.int64(Int64(bitPattern: $1)) }
             head.count(order.removable.count)
             for jobs in order.removable {
                 head.int64(jobs.lowerBound)
@@ -93,6 +94,9 @@ extension HeadReader {
             outputs: outputs
         )
         order.salt = try optional { (reader) throws(FrameError) in try reader.int64() }
+        order.unwritten = try optional { (reader) throws(FrameError) in
+            UInt64(bitPattern: try reader.int64())
+        }
         for _ in 0..<(try count()) {
             let (first, last) = (try int64(), try int64())
             guard first <= last else { throw FrameError("a range ends before it begins") }
