@@ -11,26 +11,44 @@ import Testing
         return try #require(found as? Int)
     }
 
+    /// Backups of one store: of each, all that was promised before it is read back.
+    private static let backupsEach = 5
+
     @Test func `every backup under load is complete up to one moment, and runs on`() throws {
-        let runner = try RunnerProcess()
-        let load = try Load(Conversation(dealer: runner.ipc))
-        for round in 1...testCount(5) {
-            let goal = load.ends.count + 100
-            while load.ends.count < goal { try load.goOn() }
-            let promised = load.ends
-            let file = "\(runner.directory.path)/\(round).db"
-            let backup = try Command.start(
-                ["backup", file],
-                state: runner.state,
-                in: runner.directory.path
-            )
-            while (try? backup.waitForEnd(within: .zero)) == nil { try load.goOn() }
-            try #require(try backup.waitForEnd() == 0, "\(backup.errors)")
-            #expect(try mode(of: file) == 0o600)
-            try check(file, promised, load.submitted)
-            try FileManager.default.removeItem(atPath: file)
+        let row = FaultRow("backup", count: 5)
+        let broken = try row.run("backups under load, restored") { tally in
+            var (acknowledged, readBack) = (0, 0)
+            while tally.tried < row.count {
+                let runner = try RunnerProcess()
+                let load = try Load(Conversation(dealer: runner.ipc))
+                for _ in 0..<min(Self.backupsEach, row.count - tally.tried) {
+                    readBack += try tryOnce(runner, load)
+                    tally.tried += 1
+                }
+                acknowledged += load.ends.count
+            }
+            tally.notes = ["\(acknowledged) jobs acknowledged", "\(readBack) times one read back"]
         }
-        print("\(load.ends.count) jobs acknowledged during \(testCount(5)) backups")
+        #expect(broken.isEmpty, "\(broken)")
+    }
+
+    /// - Returns: How many jobs were read back.
+    private func tryOnce(_ runner: RunnerProcess, _ load: Load) throws -> Int {
+        let goal = load.ends.count + 100
+        while load.ends.count < goal { try load.goOn() }
+        let promised = load.ends
+        let file = "\(runner.directory.path)/\(UUID()).db"
+        let backup = try Command.start(
+            ["backup", file],
+            state: runner.state,
+            in: runner.directory.path
+        )
+        while (try? backup.waitForEnd(within: .zero)) == nil { try load.goOn() }
+        try #require(try backup.waitForEnd() == 0, "\(backup.errors)")
+        #expect(try mode(of: file) == 0o600)
+        try check(file, promised, load.submitted)
+        try FileManager.default.removeItem(atPath: file)
+        return promised.count
     }
 
     /// Restores it as the documents say.

@@ -44,8 +44,3 @@ extension RunnerProcess {
         try Command(arguments, state: state, in: directory.path)
     }
 }
-
-/// How often a test does what it draws by chance; `MILLRACE_TEST_COUNT` makes a long run of it.
-func testCount(_ few: Int) -> Int {
-    ProcessInfo.processInfo.environment["MILLRACE_TEST_COUNT"].flatMap(Int.init) ?? few
-}
