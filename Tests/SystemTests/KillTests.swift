@@ -30,6 +30,45 @@ import Testing
         #expect(broken.isEmpty, "\(broken.prefix(10))")
     }
 
+    /// One who submits a short job and waits is answered after one commit, of the job and of its
+    /// end, which was under way before anything was written.
+    @Test func `kills beside one who waits lose no result that was heard`() throws {
+        let row = FaultRow("kill", count: 20)
+        let broken = try row.run("kill -9 beside one who waits") { tally in
+            var chance = SeededGenerator(seed: row.seed)
+            let runner = try RunnerProcess()
+            var heard: [Int64: String] = [:]
+            while tally.tried < row.count {
+                let client = try Conversation(dealer: runner.tcp)
+                for _ in 0..<Int.random(in: 5...40, using: &chance) {
+                    let text = "\(heard.count)"
+                    try client.say("job.submit", Self.waiting(text))
+                    let said = try client.hear()
+                    if said.text != text { tally.broken.append("\(text) gave \(said.head)") }
+                    if heard.updateValue(text, forKey: said.id) != nil {
+                        tally.broken.append("The id \(said.id) belongs to two jobs.")
+                    }
+                }
+                try client.say("job.submit", Self.waiting("null"))
+                letPass(microseconds: UInt32.random(in: 0...2_000, using: &chance))
+                try runner.killAll()
+                try runner.restart()
+                tally.tried += 1
+            }
+            let client = try Conversation(runner.ipc)
+            for (id, text) in heard {
+                let said = try client.result(id)
+                if said.text != text { tally.broken.append("Job \(id) has \(said.head)") }
+            }
+            tally.notes.append("\(heard.count) results heard")
+        }
+        #expect(broken.isEmpty, "\(broken.prefix(10))")
+    }
+
+    private static func waiting(_ input: String) -> String {
+        #"{"kernel":"echo","input":\#(input),"wait_ms":60000}"#
+    }
+
     @Test func `a runner that acknowledges before the commit is caught`() throws {
         let row = FaultRow("kill", count: 20)
         let broken = try row.run("control: acknowledged before the commit") { tally in
