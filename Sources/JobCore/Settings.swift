@@ -13,7 +13,7 @@ public struct Settings: Equatable, Sendable {
     /// Whether one more worker takes short jobs while long ones hold all others.
     public var express = true
     /// By how much workers give way to other programs. 0...19.
-    public var nice = 5
+    public var nice = 19
     /// How long a stop waits for running jobs, in ms. Up to ten minutes.
     public var drainMs: Int64 = 10_000
     /// How long after its time-out a worker may stay deaf before it is given up, in ms. 100 ms to
