@@ -4,7 +4,11 @@
  *   limits writes STORE GROUP JOBS    jobs/s, GROUP jobs a commit, in a store that a runner made
  *   limits inserts STORE GROUP JOBS   the same, without their ends
  *   limits disk DIRECTORY             how much, and how fast, can be synced
- *   limits echo ENDPOINT COUNT [FILE] round trips to another process; with FILE, each synced there
+ *   limits echo ENDPOINT COUNT        round trips to another process
+ *   limits echo ENDPOINT COUNT sync FILE
+ *                                     the same, a page of FILE synced before each answer
+ *   limits echo ENDPOINT COUNT commit STORE
+ *                                     the same, a job written with its end before each answer
  *
  * Each line of the output is a name, a unit and a value, with tabs between them.
  */
@@ -122,46 +126,54 @@ static struct statements prepare_all(void) {
 /* As a checksum would be: eight bytes that no two rows share. */
 static int64_t mixed(int64_t id) { return (int64_t)((uint64_t)id * 0x9E3779B97F4A7C15u); }
 
-/* As in a runner that is busy: a commit has the inserts of some jobs and the ends of others. */
-static void measure_writes(const char *path, int group, int jobs, int with_ends) {
+static void open_store(const char *path) {
     if (sqlite3_open(path, &store) != SQLITE_OK) give_up(path, sqlite3_errmsg(store));
     run("PRAGMA cell_size_check = ON; PRAGMA secure_delete = OFF; PRAGMA journal_mode = WAL;"
         "PRAGMA synchronous = FULL;"
         "PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864;"
         "PRAGMA cache_size = -32768; INSERT OR IGNORE INTO queues (name) VALUES ('default');");
+}
+
+static void insert_job(struct statements *all, int64_t id, int64_t now) {
+    char body[64];
+    int size = snprintf(body, sizeof body, "{\"kernel\":\"echo\",\"input\":%lld}", (long long)id);
+    bind(all->insert, 4, id, now, (int64_t)3252737990340507547, mixed(id));
+    sqlite3_bind_text(all->insert, 5, body, size, SQLITE_STATIC);
+    step(all->insert);
+}
+
+static void settle_job(struct statements *all, int64_t id, int64_t now) {
+    char body[24];
+    bind(all->settle, 2, id, now);
+    step(all->settle);
+    int size = snprintf(body, sizeof body, "%lld", (long long)id);
+    bind(all->result, 2, id, mixed(id));
+    sqlite3_bind_blob(all->result, 3, body, size, SQLITE_STATIC);
+    step(all->result);
+}
+
+/* What each commit has once: so many jobs wait more, and so many more have ended. */
+static void count_jobs(struct statements *all, int64_t waiting, int64_t ended, int64_t highest) {
+    bind(all->count, 2, waiting, ended);
+    step(all->count);
+    bind(all->marks, 1, highest);
+    step(all->marks);
+}
+
+/* As in a runner that is busy: a commit has the inserts of some jobs and the ends of others. */
+static void measure_writes(const char *path, int group, int jobs, int with_ends) {
+    open_store(path);
     struct statements all = prepare_all();
     int64_t now = (int64_t)time(NULL) * 1000;
     int64_t inserted = 0, settled = 0;
     double start = seconds();
     while ((with_ends ? settled : inserted) < jobs) {
-        int64_t known = inserted;
+        int64_t known = inserted, before = settled;
         step(all.begin);
-        for (int n = 0; n < group && inserted < jobs; n++) {
-            char body[64];
-            inserted++;
-            int size = snprintf(body, sizeof body, "{\"kernel\":\"echo\",\"input\":%lld}",
-                                (long long)inserted);
-            bind(all.insert, 4, inserted, now, (int64_t)3252737990340507547,
-                 mixed(inserted));
-            sqlite3_bind_text(all.insert, 5, body, size, SQLITE_STATIC);
-            step(all.insert);
-        }
-        int64_t before = settled;
-        while (with_ends && settled < known) {
-            char body[24];
-            settled++;
-            bind(all.settle, 2, settled, now);
-            step(all.settle);
-            int size = snprintf(body, sizeof body, "%lld", (long long)settled);
-            bind(all.result, 2, settled, mixed(settled));
-            sqlite3_bind_blob(all.result, 3, body, size, SQLITE_STATIC);
-            step(all.result);
-        }
+        for (int n = 0; n < group && inserted < jobs; n++) insert_job(&all, ++inserted, now);
+        while (with_ends && settled < known) settle_job(&all, ++settled, now);
         int64_t fresh = inserted - known, ended = settled - before;
-        bind(all.count, 2, fresh - ended, ended);
-        step(all.count);
-        bind(all.marks, 1, inserted);
-        step(all.marks);
+        count_jobs(&all, fresh - ended, ended, inserted);
         step(all.commit);
     }
     char name[64];
@@ -222,17 +234,28 @@ static void measure_disk(const char *directory) {
 static const char *const frames[] = {"", "MDPC01", "job.submit",
                                      "{\"kernel\":\"echo\",\"input\":1,\"wait_ms\":10000}"};
 
-static void answer(const char *endpoint, const char *synced) {
+/* What is done before each answer. */
+struct chore {
+    const char *word, *name, *path;
+};
+
+static void answer(const char *endpoint, struct chore chore) {
     static char bytes[page];
-    int file = synced ? open(synced, O_WRONLY | O_CREAT | O_CLOEXEC, 0600) : -1;
-    check(!synced || file >= 0, "open the file to sync");
-    if (synced) {
+    int syncs_page = strcmp(chore.word, "sync") == 0, commits = strcmp(chore.word, "commit") == 0;
+    int file = syncs_page ? open(chore.path, O_RDWR | O_CREAT | O_CLOEXEC, 0600) : -1;
+    check(!syncs_page || file >= 0, "open the file to sync");
+    if (syncs_page) {
         for (int n = 0; n < 1024; n++) check(write(file, bytes, page) == page, "write");
         check(fdatasync(file) == 0, "sync");
     }
+    struct statements all = {0};
+    if (commits) {
+        open_store(chore.path);
+        all = prepare_all();
+    }
     void *context = zmq_ctx_new(), *router = zmq_socket(context, ZMQ_ROUTER);
     check(zmq_bind(router, endpoint) == 0, endpoint);
-    for (int64_t heard = 0;; heard++) {
+    for (int64_t heard = 1;; heard++) {
         zmq_msg_t parts[8];
         int count = 0;
         do {
@@ -240,9 +263,17 @@ static void answer(const char *endpoint, const char *synced) {
             zmq_msg_init(&parts[count]);
             check(zmq_msg_recv(&parts[count], router, 0) >= 0, "receive");
         } while (zmq_msg_more(&parts[count++]));
-        if (synced) {
+        if (syncs_page) {
             check(pwrite(file, bytes, page, heard % 1024 * page) == page, "write");
             check(fdatasync(file) == 0, "sync");
+        }
+        if (commits) {
+            int64_t now = (int64_t)time(NULL) * 1000;
+            step(all.begin);
+            insert_job(&all, heard, now);
+            settle_job(&all, heard, now);
+            count_jobs(&all, 0, 1, heard);
+            step(all.commit);
         }
         for (int n = 0; n < count; n++)
             check(zmq_msg_send(&parts[n], router, n + 1 < count ? ZMQ_SNDMORE : 0) >= 0, "send");
@@ -264,12 +295,12 @@ static double round_trip(void *dealer) {
     return seconds() - start;
 }
 
-static void measure_echo(const char *endpoint, int count, const char *synced) {
+static void measure_echo(const char *endpoint, int count, struct chore chore) {
     pid_t child = fork();
     check(child >= 0, "fork");
     if (child == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
-        answer(endpoint, synced);
+        answer(endpoint, chore);
     }
     void *context = zmq_ctx_new(), *dealer = zmq_socket(context, ZMQ_DEALER);
     int patience = 10000;
@@ -285,25 +316,37 @@ static void measure_echo(const char *endpoint, int count, const char *synced) {
     for (int n = 0; n < 4; n++) {
         char name[64];
         const char *way = strncmp(endpoint, "ipc", 3) ? "tcp" : "ipc";
-        snprintf(name, sizeof name, "%s round trip%s %s", way,
-                 synced ? " and one sync" : "", names[n]);
+        snprintf(name, sizeof name, "%s round trip%s %s", way, chore.name, names[n]);
         tell(name, "ms", milliseconds(times, count, shares[n]));
     }
     kill(child, SIGKILL);
     waitpid(child, NULL, 0);
 }
 
+static const struct chore chores[] = {
+    {"", "", NULL}, {"sync", " and one sync", NULL}, {"commit", " and one commit of a job", NULL}};
+
 int main(int count, char **words) {
     const char *what = count > 1 ? words[1] : "";
-    if (count == 5 && strcmp(what, "writes") == 0 && atoi(words[3]) > 0)
+    if (count == 5 && strcmp(what, "writes") == 0 && atoi(words[3]) > 0) {
         measure_writes(words[2], atoi(words[3]), atoi(words[4]), 1);
-    else if (count == 5 && strcmp(what, "inserts") == 0 && atoi(words[3]) > 0)
+    } else if (count == 5 && strcmp(what, "inserts") == 0 && atoi(words[3]) > 0) {
         measure_writes(words[2], atoi(words[3]), atoi(words[4]), 0);
-    else if (count == 3 && strcmp(what, "disk") == 0)
+    } else if (count == 3 && strcmp(what, "disk") == 0) {
         measure_disk(words[2]);
-    else if ((count == 4 || count == 5) && strcmp(what, "echo") == 0 && atoi(words[3]) > 0)
-        measure_echo(words[2], atoi(words[3]), count == 5 ? words[4] : NULL);
-    else
-        give_up("usage", "writes|inserts STORE GROUP JOBS, disk DIRECTORY, echo ENDPOINT COUNT");
+    } else if ((count == 4 || count == 6) && strcmp(what, "echo") == 0 && atoi(words[3]) > 0) {
+        const char *word = count == 6 ? words[4] : "";
+        for (size_t n = 0; n < sizeof chores / sizeof *chores; n++) {
+            if (strcmp(word, chores[n].word) != 0) continue;
+            struct chore chore = chores[n];
+            chore.path = count == 6 ? words[5] : NULL;
+            measure_echo(words[2], atoi(words[3]), chore);
+            return 0;
+        }
+        give_up(word, "sync or commit is what can be done before an answer");
+    } else {
+        give_up("usage", "writes|inserts STORE GROUP JOBS, disk DIRECTORY, "
+                         "echo ENDPOINT COUNT [sync FILE|commit STORE]");
+    }
     return 0;
 }
