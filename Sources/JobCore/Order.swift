@@ -33,8 +33,7 @@ public struct Order: Equatable, Sendable {
     public var salt: Int64?
     /// Jobs whose receipts are needed no more: a run that writes removes them from its database.
     public var removable: [ClosedRange<Int64>] = []
-    /// The fingerprint of a job that is not written yet: should its run end the process, there is
-    /// no row to blame, and it is known again by this.
+    /// See `Waiting.unwritten`.
     public var unwritten: UInt64?
 
     public init(sequence: UInt64, job: Waiting, phase: Phase? = nil) {
@@ -49,6 +48,7 @@ public struct Order: Equatable, Sendable {
         frames = job.spec.frames
         outputs = job.outputs
         salt = job.spec.salt
+        unwritten = job.unwritten
     }
 
     /// An order as it was received.

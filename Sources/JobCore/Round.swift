@@ -171,6 +171,9 @@ public struct Waiting: Equatable, Sendable {
     private var kept: Kept
     /// What its children made, once they were gathered for its last run.
     public var outputs: [[UInt8]] = []
+    /// The fingerprint of a job that was not written yet when it was taken in: should its run end
+    /// the process, there may be no row to blame, and it is known again by this.
+    public var unwritten: UInt64?
 
     public init(
         id: JobID,

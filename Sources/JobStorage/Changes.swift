@@ -3,7 +3,7 @@
 /// The one that changes a job names the state and the attempt that were read: when `Job.apply` has
 /// decided on anything else than what stands in the row, no row is changed.
 enum Changes: Int, StatementList {
-    case insertJob, insertInput, jobByKey, job, updateJob, succeed
+    case insertJob, insertEnded, insertInput, jobByKey, job, updateJob, succeed
     case insertResult, insertResultPart, insertAttempt, insertFailure, deleteFailure
     case openChildren, children
     case ending, fileIsClosed, deleteFile
@@ -15,7 +15,7 @@ enum Changes: Int, StatementList {
 
     var sql: String {
         switch self {
-        case .insertJob, .insertInput, .jobByKey, .job, .updateJob, .succeed: jobText
+        case .insertJob, .insertEnded, .insertInput, .jobByKey, .job, .updateJob, .succeed: jobText
         case .insertResult, .insertResultPart, .insertAttempt, .insertFailure, .deleteFailure:
             endingText
         case .openChildren, .children, .deleteJob, .deleteInputs, .deleteResult,
@@ -32,18 +32,8 @@ enum Changes: Int, StatementList {
 
     private var jobText: String {
         switch self {
-        case .insertJob:
-            """
-            INSERT INTO jobs
-                (id, state, ready_at, created_at, kind, queue, priority, timeout_ms, max_attempts,
-                 first_ms, longest_ms, parts, writes, salt, sort, name, tags, keep_ms, key,
-                 fingerprint, parent_id, part, file_id, frames, owner, checksum, turns, body)
-            VALUES
-                (:id, 'queued', :ready_at, :created_at, :kind, :queue, :priority, :timeout_ms,
-                 :max_attempts, :first_ms, :longest_ms, :parts, :writes, :salt, :sort, :name,
-                 :tags, :keep_ms, :key, :fingerprint, :parent_id, :part, :file_id, :frames, :owner,
-                 :checksum, ifnull('w' || :writes, ''), :body)
-            """
+        case .insertJob: insertion()
+        case .insertEnded: insertion(ended: true)
         case .insertInput: "INSERT INTO inputs VALUES (:job_id, :number, :bytes)"
         case .jobByKey:
             "SELECT id, state, fingerprint FROM jobs WHERE owner = :owner AND key = :key"
@@ -75,6 +65,27 @@ enum Changes: Int, StatementList {
                AND state = :expected_state AND attempt = :expected_attempt
             """
         }
+    }
+
+    /// A new job, or one that has succeeded by the time it is written.
+    private func insertion(ended: Bool = false) -> String {
+        let (columns, values) =
+            ended
+            ? ("attempt, started_at, worker, finished_at,", "1, :started_at, :worker, :created_at,")
+            : ("", "")
+        return """
+            INSERT INTO jobs
+                (id, state, ready_at, created_at, kind, queue, priority, timeout_ms, max_attempts,
+                 first_ms, longest_ms, parts, writes, salt, sort, name, tags, keep_ms, key,
+                 fingerprint, parent_id, part, file_id, frames, owner, checksum, turns,
+                 \(columns) body)
+            VALUES
+                (:id, '\(ended ? "succeeded" : "queued")', :ready_at, :created_at, :kind, :queue,
+                 :priority, :timeout_ms, :max_attempts, :first_ms, :longest_ms, :parts, :writes,
+                 :salt, :sort, :name, :tags, :keep_ms, :key, :fingerprint, :parent_id, :part,
+                 :file_id, :frames, :owner, :checksum, ifnull('w' || :writes, ''),
+                 \(values) :body)
+            """
     }
 
     private var endingText: String {

@@ -87,7 +87,8 @@ extension Commit {
         file: FileID?
     ) throws(SQLiteError) {
         let spec = submission.spec
-        var values = Parameters(of: changes[.insertJob])
+        let end = ends[id].flatMap { file == nil && $0.queue == spec.queue ? $0 : nil }
+        var values = Parameters(of: changes[end == nil ? .insertJob : .insertEnded])
         try values.add(id)
         if case .child(let parent, _, _) = descent {
             try values.add(parent.partsReadyAt(now: now))
@@ -113,6 +114,11 @@ extension Commit {
         try values.add(spec.frames.count)
         try values.add(owner.rawValue)
         try values.add(Checksum.of(spec, job: id))
+        if let end {
+            try values.add(end.startedAt)
+            try values.add(end.worker.rawValue)
+            bornEnded.insert(id)
+        }
         try values.run(lendingText: spec.body)
         for frame in spec.frames {
             var values = Parameters(of: changes[.insertInput])

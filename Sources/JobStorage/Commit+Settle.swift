@@ -43,17 +43,54 @@ extension Commit {
         }
     }
 
+    /// The successes among these changes that come to jobs of the same changes, where nothing else
+    /// happens to them: their rows are written once, as they end.
+    static func ends(in changes: [Change]) -> [JobID: Report] {
+        guard changes.contains(where: { if case .insert = $0 { true } else { false } }) else {
+            return [:]
+        }
+        var ends: [JobID: Report] = [:]
+        for change in changes {
+            switch change {
+            case .settle(let report) where report.succeedsAtOnce: ends[report.job] = report
+            default: break
+            }
+        }
+        guard !ends.isEmpty else { return [:] }
+        for change in changes {
+            switch change {
+            case .cancel(let targets, _): for target in targets { ends[target.job] = nil }
+            case .lose(let job, _, _, _): ends[job] = nil
+            default: break
+            }
+        }
+        return ends
+    }
+
     /// How most jobs end, without reading the row first: what `Job.apply` says of a job that stands
-    /// as it was submitted is written only over a row that stands so.
+    /// as it was submitted is written only over a row that stands so, or stands there already.
     ///
     /// - Returns: False when it is another case, or a damaged row: nothing was written then.
     private mutating func succeed(_ report: Report) throws(SQLiteError) -> Bool {
-        guard case .succeeded(let outcome) = report.ending, let queue = report.queue else {
-            return false
+        guard report.succeedsAtOnce, case .succeeded(let outcome) = report.ending,
+            let queue = report.queue
+        else { return false }
+        if !bornEnded.contains(report.job) {
+            guard try writeSuccess(report, in: queue) else { return false }
         }
-        // When it was ready, and how it is tried again, has no part in a success.
-        var job = Job(id: report.job, readyAt: now)
-        guard (try? job.apply(report.event, at: now)) != nil else { return false }
+        try insert(outcome, of: report)
+        countSuccess(of: queue)
+        let attempt = report.attempt
+        let end = JobEnd(id: report.job, state: .succeeded, attempt: attempt, failure: nil)
+        facts.append(.ended(Ended(end: end, outcome: outcome)))
+        return true
+    }
+
+    /// - Returns: False when the row does not stand as it was submitted.
+    private func writeSuccess(
+        _ report: Report,
+        in queue: QueueName
+    ) throws(SQLiteError) -> Bool {
         do {
             var values = Parameters(of: changes[.succeed])
             try values.add(report.startedAt)
@@ -67,12 +104,7 @@ extension Commit {
             guard error.isConstraint else { throw error }
             return false
         }
-        guard reader.connection.changes == 1 else { return false }
-        try insert(outcome, of: report)
-        countSuccess(of: queue)
-        let end = JobEnd(id: job.id, state: job.state, attempt: job.attempt, failure: nil)
-        facts.append(.ended(Ended(end: end, outcome: outcome)))
-        return true
+        return reader.connection.changes == 1
     }
 
     mutating func lose(
@@ -241,6 +273,15 @@ extension Commit.Stored {
 }
 
 extension Report {
+    /// Whether this is how a job ends that stands as it was submitted. When it was ready, and how it
+    /// is tried again, has no part in a success.
+    fileprivate var succeedsAtOnce: Bool {
+        guard case .succeeded = ending, queue != nil else { return false }
+        var job = Job(id: job, readyAt: Timestamp(rawValue: 0))
+        guard (try? job.apply(event, at: Timestamp(rawValue: 0))) != nil else { return false }
+        return job.state == .succeeded
+    }
+
     var event: JobEvent {
         switch ending {
         case .succeeded: .succeeded(attempt)

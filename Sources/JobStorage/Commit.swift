@@ -18,6 +18,10 @@ struct Commit {
     var openOfFiles: [FileID: Int64] = [:]
     /// Files that may have no jobs left.
     var leftFiles: Set<FileID> = []
+    /// Successes of jobs that this transaction may write as well.
+    private(set) var ends: [JobID: Report] = [:]
+    /// Jobs that were written as they end.
+    var bornEnded: Set<JobID> = []
     private let marksBefore: Marks
 
     init(
@@ -35,7 +39,14 @@ struct Commit {
         marksBefore = marks
     }
 
-    mutating func apply(_ change: Change) throws(SQLiteError) {
+    mutating func apply(_ changes: [Change]) throws(SQLiteError) {
+        facts.reserveCapacity(changes.count)
+        ends = Self.ends(in: changes)
+        for change in changes { try apply(change) }
+        try writeTally()
+    }
+
+    private mutating func apply(_ change: Change) throws(SQLiteError) {
         switch change {
         case .insert(let insertion): try insert(insertion)
         case .start(let job, let attempt, let worker, let moment):

@@ -46,9 +46,7 @@ public final class JobStore: Store {
 
     public func commit(_ changes: [Change], at now: Timestamp) throws(StoreError) -> [Fact] {
         try transaction(at: now) { commit throws(SQLiteError) in
-            commit.facts.reserveCapacity(changes.count)
-            for change in changes { try commit.apply(change) }
-            try commit.writeTally()
+            try commit.apply(changes)
             return commit.facts
         }
     }

@@ -2,7 +2,7 @@ import Testing
 
 @testable import JobCore
 
-@Suite("A short job that somebody waits for")
+@Suite("A job that runs before it is written")
 struct DispatcherEarlyTests {
     /// A stage on which a job of the common sort has run.
     private func practised(micros: Int64 = 10, suspects: Set<UInt64> = []) throws -> Stage {
@@ -23,7 +23,7 @@ struct DispatcherEarlyTests {
         .submit([makeSubmission(spec, key: key)], isBatch: false, waitMs: waitMs)
     }
 
-    @Test func `is written once, together with its end`() throws {
+    @Test func `is written once, together with its end, when it is short and waited for`() throws {
         var stage = try practised()
         let asked = stage.ask(submission())
         #expect(asked.changes.isEmpty && asked.messages.isEmpty)
@@ -82,31 +82,96 @@ struct DispatcherEarlyTests {
         #expect(stage.dispatcher.early == nil)
     }
 
-    @Test func `waits for its insert when it is anything but short and simple`() throws {
+    @Test func `is kept from the writer by nobody but one who waits, and alone`() throws {
         let others = [
-            submission(key: "k"), submission(waitMs: nil), submission(makeSpec(writes: "main")),
-            submission(makeSpec(parts: 2)), submission(makeSpec(sort: 77)),
+            submission(waitMs: nil),
             .submit([makeSubmission(), makeSubmission()], isBatch: true, waitMs: nil),
+        ]
+        for request in others {
+            var stage = try practised()
+            let asked = stage.ask(request)
+            #expect(!asked.orders.isEmpty && asked.changes.count == 1, "\(request)")
+        }
+        var slow = try practised(micros: 1 + Int64(Early.longestMicros))
+        #expect(slow.ask(submission()).changes.count == 1)
+
+        var busy = try practised()
+        #expect(busy.ask(submission(waitMs: nil)).changes.count == 1)
+        #expect(busy.ask(submission(), client: 2).changes.count == 1)
+    }
+
+    @Test func `waits for its insert when it writes, is divided, has a key or is of a new sort`()
+        throws
+    {
+        let others = [
+            submission(key: "k"), submission(makeSpec(writes: "main")),
+            submission(makeSpec(parts: 2)), submission(makeSpec(sort: 77)),
         ]
         for request in others {
             var stage = try practised()
             let asked = stage.ask(request)
             #expect(asked.orders.isEmpty && asked.changes.count == 1, "\(request)")
         }
-        var slow = try practised(micros: 1 + Int64(Early.longestMicros))
-        #expect(slow.ask(submission()).orders.isEmpty)
+        var long = try practised(micros: Pace.firstMicros)
+        #expect(long.ask(submission(waitMs: nil)).orders.isEmpty)
+
+        var later = makeSubmission()
+        later.start = .after(ms: 1)
+        var stage = try practised()
+        #expect(stage.ask(.submit([later], isBatch: false, waitMs: nil)).orders.isEmpty)
     }
 
-    @Test func `waits for its insert while its queue is paused or others are being written`()
+    @Test func `waits for its insert while its queue is paused or nothing can be written`()
         throws
     {
         var paused = try practised()
         paused.hear(.wrote([.paused(true, [.standard], Ticket(rawValue: 99))]))
         #expect(paused.ask(submission()).orders.isEmpty)
+        #expect(paused.ask(submission(waitMs: nil)).orders.isEmpty)
 
-        var busy = try practised()
-        #expect(busy.ask(submission(waitMs: nil)).changes.count == 1)
-        #expect(busy.ask(submission(), client: 2).orders.isEmpty)
+        var full = try practised()
+        full.hear(.wrote([.unwritable(Refusal(503, "disk_full", "No."))]))
+        #expect(full.ask(submission(waitMs: nil)).orders.isEmpty)
+    }
+
+    @Test func `is not spoken of before its insert and its end are facts`() throws {
+        var stage = try practised()
+        let asked = stage.ask(submission(waitMs: nil))
+        guard case .insert(let insertion)? = asked.changes.first,
+            let order = asked.orders.first?.order
+        else {
+            Issue.record("\(asked)")
+            return
+        }
+        let reported = stage.hear(.reported([makeReport(order)]))
+        #expect(reported.messages.isEmpty)
+        guard case .settle? = reported.changes.first else {
+            Issue.record("\(reported.changes)")
+            return
+        }
+        let written = stage.hear(.wrote([stage.inserted(insertion)]))
+        #expect(written.messages.count == 1 && written.orders.isEmpty)
+        let waits = stage.ask(.wait([order.job], waitMs: 1_000), client: 2)
+        #expect(waits.messages.isEmpty)
+        let done = stage.hear(.wrote([.settled(reports: 1), ended(order)]))
+        #expect(done.messages.map(\.to) == [caller(2)])
+        #expect(stage.dispatcher.active.isEmpty && stage.dispatcher.unborn.isEmpty)
+    }
+
+    @Test func `is forgotten with all of its submission when that is refused`() throws {
+        var stage = try practised()
+        let jobs = (0..<3).map { _ in makeSubmission(makeSpec(sort: 1)) }
+        stage.dispatcher.pace.learn(1, micros: 4_000)  // Longer than the credit: two stay here.
+        let asked = stage.ask(.submit(jobs, isBatch: true, waitMs: nil))
+        guard case .insert(let insertion)? = asked.changes.first, asked.orders.count == 1 else {
+            Issue.record("\(asked)")
+            return
+        }
+        let full = Refusal(429, "queue_full", "No.")
+        let refused = stage.hear(.wrote([.refused(insertion.ticket, full)]))
+        #expect(refused.signals.count == 1 && refused.messages.map(\.reply) == [.refused(full)])
+        #expect(stage.hear(.reported([makeReport(asked.orders[0].order)])).changes.isEmpty)
+        #expect(stage.dispatcher.active.isEmpty && stage.dispatcher.lanes.isEmpty)
     }
 
     @Test func `waits for its insert when its like has perhaps ended the program`() throws {

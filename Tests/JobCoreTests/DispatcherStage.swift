@@ -42,11 +42,15 @@ struct Stage {
     }
 
     /// Submits one job and lets its insert become a fact.
+    ///
+    /// - Returns: What was decided then, and the orders from before.
     @discardableResult
     mutating func submit(_ spec: Spec = makeSpec(), waitMs: Int64? = nil) -> Decisions {
         let asked = ask(.submit([makeSubmission(spec)], isBatch: false, waitMs: waitMs))
         guard case .insert(let insertion)? = asked.changes.first else { return asked }
-        return hear(.wrote([inserted(insertion)]))
+        var written = hear(.wrote([inserted(insertion)]))
+        written.orders = asked.orders + written.orders
+        return written
     }
 
     func inserted(_ insertion: Insertion) -> Fact {

@@ -101,7 +101,7 @@ import Testing
         let jobs = [0, 5, 0, 7].map { makeSubmission(makeSpec(priority: $0)) }
         let asked = stage.ask(.submit(jobs, isBatch: true, waitMs: nil))
         guard case .insert(let insertion)? = asked.changes.first else { return }
-        let orders = stage.hear(.wrote([stage.inserted(insertion)])).orders
+        let orders = asked.orders + stage.hear(.wrote([stage.inserted(insertion)])).orders
         #expect(orders.map(\.order.job.rawValue) == [16, 14, 13, 15])
         #expect(Set(orders.map(\.worker)) == [third])
     }

@@ -67,14 +67,66 @@ import Testing
     }
 
     @Test(arguments: Kind.allCases)
-    func `a job is inserted and settled in one commit`(kind: Kind) throws {
-        let store = try StoreUnderTest(kind)
-        let insertion = store.insertion([makeJob()])
-        let report = makeReport(JobID(rawValue: 1), 1, success())
-        let facts = try store.commit(.insert(insertion), .settle(report))
+    func `a job whose insert and success come together is the same as one by one`(kind: Kind) throws
+    {
+        let id = JobID(rawValue: 1)
+        let report = makeReport(id, 1, success())
+        var spec = makeSpec(#"{"sql": "select ?"}"#, priority: 3)
+        spec.frames = [Spec.Frame(number: 2, bytes: [0, 255])]
+
+        let apart = try StoreUnderTest(kind)
+        let single = try apart.commit(.insert(apart.insertion([makeJob(spec)])))
+        let facts = try single + apart.commit(.settle(report))
+        let together = try StoreUnderTest(kind)
+        let insertion = together.insertion([makeJob(spec)])
+        #expect(try together.commit(.insert(insertion), .settle(report)) == facts)
         #expect(facts.count == 2)
-        #expect(try store.state(JobID(rawValue: 1)) == .succeeded)
-        #expect(try store.counts().open == 0)
+
+        for question in [Query.show([id]), .result(id, .whole), .queues(nil), .ends([id])] {
+            #expect(try together.ask(question) == apart.ask(question))
+        }
+        #expect(try together.counts() == apart.counts())
+        #expect(try together.load().jobs.isEmpty)
+    }
+
+    @Test(arguments: Kind.allCases)
+    func `what comes between an insert and a success of the same commit counts`(kind: Kind) throws {
+        let store = try StoreUnderTest(kind)
+        let id = JobID(rawValue: 1)
+        let facts = try store.commit(
+            .insert(store.insertion([makeJob()])),
+            .cancel([Target(id, active: Attempt(rawValue: 1))], store.ticket()),
+            .settle(makeReport(id, 1, success()))
+        )
+        #expect(facts.last == .cameLate(id, Attempt(rawValue: 1)))
+        #expect(try store.state(id) == .cancelled)
+
+        let other = JobID(rawValue: 2)
+        _ = try store.commit(
+            .insert(store.insertion([makeJob()])),
+            .lose(other, Attempt(rawValue: 1), worker, reason: "It is gone."),
+            .settle(makeReport(other, 1, success()))
+        )
+        #expect(try store.state(other) == .queued)
+    }
+
+    @Test(arguments: Kind.allCases)
+    func `a success of a job whose insert is refused in the same commit comes late`(kind: Kind)
+        throws
+    {
+        let store = try StoreUnderTest(kind)
+        try store.insert(makeJob(key: "k"))
+        let other = makeJob(key: "k", fingerprint: 2)
+        let insertion = store.insertion([other, makeJob()])
+        let id = JobID(rawValue: 3)
+        let facts = try store.commit(.insert(insertion), .settle(makeReport(id, 1, success())))
+        guard case .refused(insertion.ticket, _)? = facts.first else {
+            Issue.record("\(facts)")
+            return
+        }
+        #expect(facts.last == .cameLate(id, Attempt(rawValue: 1)))
+        #expect(try store.counts().queued == 1)
+        #expect(try store.counts().open == 1)
     }
 
     @Test(arguments: Kind.allCases)

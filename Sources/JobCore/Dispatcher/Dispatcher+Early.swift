@@ -1,8 +1,10 @@
-// A short job that somebody waits for, and that changes nothing, runs before it is written: so it
-// is written once, with its end, and waits for one sync instead of two.
+// Jobs that change nothing may run before they are written. What they report is handed to the writer
+// after them, and nobody hears of it before both are on disk; a row whose job has ended by then is
+// written once, with its end.
 
-/// A job that runs and is not written yet. While it is, nothing else happens: whatever is heard
-/// next has it written first.
+/// A short job that somebody waits for, that runs and is not even handed to the writer: so it waits
+/// for one sync instead of two. While it is, nothing else happens: whatever is heard next has it
+/// written first.
 struct Early: Sendable {
     /// Expected length of a run, in µs, that is worth it: a sync takes about as long.
     static let longestMicros = 300.0
@@ -25,9 +27,8 @@ extension Dispatcher {
         else { return false }
 
         let id = JobID(rawValue: insertion.ids.lowerBound)
-        let job = Waiting(id: id, next: Attempt.none.next, readyAt: now, spec: submission.spec)
-        give(job, to: seat, isLong, unwritten: submission.fingerprint)
-        unborn[insertion.ticket] = id
+        give(Waiting(submission, as: id, readyAt: now), to: seat, isLong)
+        unborn[insertion.ticket] = insertion.ids
         early = Early(insertion: insertion, writtenAt: now.adding(ms: Early.longestMs))
         return true
     }
@@ -47,9 +48,26 @@ extension Dispatcher {
         decisions.changes.insert(.insert(insertion), at: 0)
     }
 
-    /// The job that ran early was refused: nobody will ever hear of it.
+    /// Lets those of new jobs begin that change nothing and are short, as far as is known, while
+    /// their insert waits for the writer or for the disk.
+    mutating func admitEarly(_ insertion: Insertion, of purpose: Purpose, at now: Timestamp) {
+        guard case .submission = purpose, unwritable == nil, knowsPaused, !stop.isDraining else {
+            return
+        }
+        var isShort: (sort: UInt64, answer: Bool)?
+        for (id, job) in zip(insertion.ids, insertion.jobs)
+        where job.mayRunEarly && !plan.suspects.contains(job.fingerprint) {
+            let sort = job.spec.sort
+            if isShort?.sort != sort { isShort = (sort, pace.knows(sort) && !pace.isLong(sort)) }
+            guard isShort?.answer == true else { continue }
+            lanes.add(Waiting(job, as: JobID(rawValue: id), readyAt: now))
+            unborn[insertion.ticket] = insertion.ids
+        }
+    }
+
+    /// A job that may have run early was refused: nobody will ever hear of it.
     mutating func forget(_ job: JobID) {
-        lanes.remove(job)  // Its worker has died, perhaps, before it began.
+        lanes.remove(job)
         guard let attempt = active.removeValue(forKey: job) else { return }
         breakOff(job, attempt)
     }
@@ -59,9 +77,23 @@ extension Purpose {
     /// Nil when the job has to be written before it runs.
     fileprivate var early: Submission? {
         guard case .submission(_, let jobs, isBatch: false, let waitMs?) = self, waitMs > 0,
-            let job = jobs.first, jobs.count == 1, job.key == nil, job.start == .now,
-            job.spec.writes == nil, job.spec.parts == 1
+            let job = jobs.first, jobs.count == 1, job.mayRunEarly
         else { return nil }
         return job
+    }
+}
+
+extension Waiting {
+    /// A job that is not written yet.
+    fileprivate init(_ job: Submission, as id: JobID, readyAt: Timestamp) {
+        self.init(id: id, next: Attempt.none.next, readyAt: readyAt, spec: job.spec)
+        unwritten = job.fingerprint
+    }
+}
+
+extension Submission {
+    /// Whether it does no harm should the job be refused, or known already, after all.
+    fileprivate var mayRunEarly: Bool {
+        key == nil && start == .now && spec.writes == nil && spec.parts == 1
     }
 }

@@ -32,7 +32,7 @@ extension Dispatcher {
             ids.reserved(upTo: last)
             let purposes = held
             held = []
-            for purpose in purposes { insert(purpose) }
+            for purpose in purposes { insert(purpose, at: now) }
         case .fileEnded(let file): decisions.notices.append(.ended(file))
         case .refused(let ticket, let refusal): refused(ticket, refusal, at: now)
         case .settled(let reports): unsettled.removeFirst(reports)
@@ -203,7 +203,9 @@ extension Dispatcher {
 
     private mutating func refused(_ ticket: Ticket, _ refusal: Refusal, at now: Timestamp) {
         guard let purpose = pending.removeValue(forKey: ticket) else { return }
-        if let job = unborn.removeValue(forKey: ticket) { forget(job) }
+        if let ids = unborn.removeValue(forKey: ticket) {
+            for id in ids { forget(JobID(rawValue: id)) }
+        }
         switch purpose {
         case .step(let campaign):
             // Nothing was written: what was taken out of the lanes waits in the store.

@@ -56,13 +56,14 @@ extension Dispatcher {
         }
         let runs = startEarly(purpose, at: now)
         unwrittenBytes += bytes
-        if !runs { insert(purpose) }
+        if !runs { insert(purpose, at: now) }
     }
 
     /// As soon as there are ids for it.
-    mutating func insert(_ purpose: Purpose) {
+    mutating func insert(_ purpose: Purpose, at now: Timestamp) {
         if let insertion = insertion(for: purpose) {
             decisions.changes.append(.insert(insertion))
+            admitEarly(insertion, of: purpose, at: now)
         } else if let unwritable {
             giveUp(purpose, unwritable)
         } else {

@@ -12,18 +12,11 @@ extension Dispatcher {
         }
     }
 
-    /// `unwritten` is the fingerprint of a job that is not written yet.
-    mutating func give(
-        _ job: Waiting,
-        to seat: Crew.Seat,
-        _ isLong: (UInt64) -> Bool,
-        unwritten: UInt64? = nil
-    ) {
+    mutating func give(_ job: Waiting, to seat: Crew.Seat, _ isLong: (UInt64) -> Bool) {
         active[job.id] = job.next
         if seat.isExpress { expressStarts += 1 }
         let sequence = crew.give(job, to: seat, guess(of: job, isLong))
         var order = Order(sequence: sequence, job: job)
-        order.unwritten = unwritten
         if let database = job.spec.writes { order.removable = receipts.hand(out: database) }
         decisions.orders.append(.init(worker: seat.worker, order: order))
     }

@@ -85,10 +85,10 @@ public struct Dispatcher: Sendable {
     var unsettled = Unsettled()
     /// Submissions that wait for more ids to be reserved.
     var held: [Purpose] = []
-    /// A job that runs and is not written yet.
+    /// A job that runs and is kept from the writer.
     var early: Early?
-    /// Jobs that began before they were written, until they are.
-    var unborn: [Ticket: JobID] = [:]
+    /// Submissions of which jobs may run before they are written, until they are.
+    var unborn: [Ticket: ClosedRange<Int64>] = [:]
     /// When the next job of the store becomes ready, as far as is known.
     var nextReadyAt: Timestamp?
     var isSurveying = false

@@ -17,6 +17,9 @@ final class WriterLoop {
     /// Jobs in one commit, and bytes of their work or results: a commit should take at most 20 ms.
     private static let jobsTogether = 1_000
     private static let bytesTogether = 4 << 20
+    /// So many jobs are worth a commit by themselves: new ones that come behind them wait for the
+    /// next, by which some have ended and are written once.
+    private static let jobsEnough = 64
     /// Pause between two tries while the disk is full or read-only, or the log is large, in ms.
     private static let healingMs = 500
     /// Size of the log that somebody should look at, in bytes: four times what stays allocated.
@@ -31,6 +34,8 @@ final class WriterLoop {
     private let mostLogBytes: Int64
     private var logIsLarge = false
     private var waiting: [Change] = []
+    /// How many of them have waited for a commit already.
+    private var old = 0
     private var isHealing = false
 
     init(
@@ -55,6 +60,7 @@ final class WriterLoop {
     func work() throws(StoreError) {
         while true {
             let letters = nextLetters()
+            old = waiting.count
             for letter in letters {
                 switch letter {
                 case .changes(let changes): waiting += changes
@@ -164,6 +170,7 @@ final class WriterLoop {
         var jobs = 0
         var bytes = 0
         for (place, change) in waiting.enumerated() {
+            if place >= old, jobs >= Self.jobsEnough, case .insert = change { return place }
             jobs += change.jobs
             bytes += change.bytes
             let isFull = jobs > Self.jobsTogether || bytes > Self.bytesTogether
