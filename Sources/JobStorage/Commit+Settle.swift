@@ -273,8 +273,8 @@ extension Commit.Stored {
 }
 
 extension Report {
-    /// Whether this is how a job ends that stands as it was submitted. When it was ready, and how it
-    /// is tried again, has no part in a success.
+    /// Whether this is how a job ends that stands as it was submitted. When it was ready, and how
+    /// it is tried again, has no part in a success.
     fileprivate var succeedsAtOnce: Bool {
         guard case .succeeded = ending, queue != nil else { return false }
         var job = Job(id: job, readyAt: Timestamp(rawValue: 0))

@@ -103,7 +103,8 @@ import Testing
         return client
     }
 
-    @Test func `what ends the process unwritten and is sent again is poisoned after three more`() throws
+    @Test func `what ends the process unwritten and is sent again is poisoned after three more`()
+        throws
     {
         var clients: [Conversation] = []
         // A job whose like were held up is written first after all, and found to be lost.

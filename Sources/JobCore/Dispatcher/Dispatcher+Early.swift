@@ -1,6 +1,6 @@
-// Jobs that change nothing may run before they are written. What they report is handed to the writer
-// after them, and nobody hears of it before both are on disk; a row whose job has ended by then is
-// written once, with its end.
+// Jobs that change nothing may run before they are written. What they report is handed to the
+// writer after them, and nobody hears of it before both are on disk; a row whose job has ended by
+// then is written once, with its end.
 
 /// A short job that somebody waits for, that runs and is not even handed to the writer: so it waits
 /// for one sync instead of two. While it is, nothing else happens: whatever is heard next has it
