@@ -50,9 +50,13 @@ extension Commit {
             return [:]
         }
         var ends: [JobID: Report] = [:]
+        // A report that comes before its job is late, and ids ascend.
+        var newest = Int64.min
         for change in changes {
             switch change {
-            case .settle(let report) where report.succeedsAtOnce: ends[report.job] = report
+            case .insert(let insertion): newest = max(newest, insertion.ids.upperBound)
+            case .settle(let report) where report.job.rawValue <= newest && report.succeedsAtOnce:
+                ends[report.job] = report
             default: break
             }
         }

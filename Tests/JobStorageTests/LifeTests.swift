@@ -54,6 +54,17 @@ import Testing
     }
 
     @Test(arguments: Kind.allCases)
+    func `a report that comes before its job is late, and the job waits`(kind: Kind) throws {
+        let store = try StoreUnderTest(kind)
+        let insertion = store.insertion([makeJob()])
+        let id = JobID(rawValue: insertion.ids.lowerBound)
+        let facts = try store.commit(.settle(makeReport(id, 1, success())), .insert(insertion))
+        #expect(facts.first == .cameLate(id, Attempt(rawValue: 1)))
+        #expect(try store.state(id) == .queued)
+        #expect(try store.load().jobs.map(\.id) == [id])
+    }
+
+    @Test(arguments: Kind.allCases)
     func `a success counts for the queue of its job, whichever its report names`(kind: Kind) throws
     {
         let store = try StoreUnderTest(kind)
