@@ -85,6 +85,8 @@ public enum ResultFormat: String, CaseIterable, Sendable {
     case json, jsonl, csv
     /// As the kernel made them.
     case bytes
+    /// Likewise, in frames: each behind its length in four bytes, the highest first.
+    case frames
 }
 
 /// One run of a job that did not succeed.

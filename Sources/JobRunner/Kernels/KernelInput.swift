@@ -58,7 +58,8 @@ public struct KernelInput: Equatable, Sendable {
     }
 }
 
-/// What a kernel has computed. Its format is `.json`, or `.bytes` for anything else.
+/// What a kernel has computed. Its format is `.json`, or `.bytes` for anything else, or `.frames`
+/// for several of these.
 public struct KernelOutput: Equatable, Sendable {
     public let bytes: [UInt8]
     public let format: ResultFormat
@@ -75,6 +76,12 @@ public struct KernelOutput: Equatable, Sendable {
 
     public static func bytes(_ bytes: [UInt8]) -> KernelOutput {
         KernelOutput(bytes, format: .bytes)
+    }
+
+    /// Frames whose boundaries are kept, as a direct call is answered with them; one is just bytes.
+    public static func frames(_ frames: [[UInt8]]) -> KernelOutput {
+        frames.count == 1
+            ? .bytes(frames[0]) : KernelOutput(FrameList.joined(frames), format: .frames)
     }
 
     /// The output of a part as a tree, for `reduce`.

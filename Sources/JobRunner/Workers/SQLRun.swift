@@ -296,7 +296,7 @@ struct SQLRun {
 extension ResultFormat {
     fileprivate var rowFormat: RowEncoder.Format {
         switch self {
-        case .json, .bytes: .json
+        case .json, .bytes, .frames: .json
         case .jsonl: .jsonl
         case .csv: .csv
         }

@@ -28,6 +28,8 @@ extension Reply {
             jobs.count > 16 || jobs.contains { $0.pastAttempts.count > 4 }
         case .ended(let ends, _): ends.count > 100
         case .queues(let queues): queues.count > 100
+        case .result(let result):
+            result.head?.format == .frames && result.bytes.count > 256 << 10
         default: false
         }
     }

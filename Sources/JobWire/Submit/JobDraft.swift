@@ -132,8 +132,9 @@ extension JSON {
 
     fileprivate func rowFormat(_ field: String) throws(Refusal) -> ResultFormat {
         let format: ResultFormat = try word(field)
-        guard format != .bytes else {
-            throw .invalid(field, "format may not be \"bytes\".", hint: "Use json, jsonl, csv.")
+        guard format != .bytes, format != .frames else {
+            let name = quoted(format.rawValue)
+            throw .invalid(field, "format may not be \(name).", hint: "Use json, jsonl, csv.")
         }
         return format
     }

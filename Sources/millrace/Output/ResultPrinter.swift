@@ -2,10 +2,11 @@ internal import ArgumentParser
 internal import Glibc
 internal import JobClient
 internal import JobCore
+internal import JobWire
 
 /// Prints what came of jobs: results to standard output or a file, errors to people.
 struct ResultPrinter {
-    /// Never a table.
+    /// Never a table; of several frames, as they are stored.
     var raw = false
     /// An aligned table, also where no terminal is.
     var table = false
@@ -57,11 +58,13 @@ struct ResultPrinter {
         // One result is given byte for byte; what follows it must begin a line of its own.
         let isFollowed = !isOne || (file == nil && (table || Console.outIsTerminal))
         let newline = UInt8(ascii: "\n")
-        let ending = isFollowed && result.bytes.last != newline ? [newline] : []
+        let frames = raw ? [result.bytes] : result.frames
+        let bytes = frames.count == 1 ? frames[0] : Array(frames.joined(separator: [newline]))
+        let ending = isFollowed && bytes.last != newline ? [newline] : []
         if let file {
-            try file.write(result.bytes + ending)
+            try file.write(bytes + ending)
         } else {
-            Console.write(result.bytes + ending)
+            Console.write(bytes + ending)
         }
         return .success
     }
