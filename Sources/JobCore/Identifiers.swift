@@ -57,6 +57,31 @@ public struct WorkerID: RawRepresentable, Hashable, Comparable, Sendable {
     public static func < (a: WorkerID, b: WorkerID) -> Bool { a.rawValue < b.rawValue }
 }
 
+/// By what the client of `titanic.request` knows its job: who does not have the token has no id
+/// that `titanic.reply` and `titanic.close` know.
+public struct TitanicID: Hashable, Sendable {
+    public var job: JobID
+    /// Random: drawn when the request was heard, and kept with the job.
+    public var token: Int64
+
+    public init(job: JobID, token: Int64) {
+        self.job = job
+        self.token = token
+    }
+}
+
+/// Stands for the kernel and the frames of a direct call, as long as this process lives. Calls of
+/// other frames have another one, with all but certainty.
+public struct CallDigest: Hashable, Sendable {
+    public var high: UInt64
+    public var low: UInt64
+
+    public init(high: UInt64, low: UInt64) {
+        self.high = high
+        self.low = low
+    }
+}
+
 /// The address under which the router knows a client. Opaque, and gone when the client is.
 public struct ClientID: RawRepresentable, Hashable, Sendable {
     public let rawValue: [UInt8]

@@ -47,7 +47,7 @@ public struct Order: Equatable, Sendable {
         body = job.spec.body
         frames = job.spec.frames
         outputs = job.outputs
-        salt = job.spec.salt
+        salt = job.spec.writes == nil ? nil : job.spec.salt
         unwritten = job.unwritten
     }
 

@@ -11,6 +11,11 @@ public enum Query: Equatable, Sendable {
     case ends([JobID])
     case owners([JobID])
     case result(JobID, ByteRange)
+    /// All of the result of the job that `titanic.request` has made under this id; of other jobs
+    /// none.
+    case titanicResult(TitanicID)
+    /// Likewise, whose that job is.
+    case titanicOwner(TitanicID)
     case list(JobFilter, after: JobID?, limit: Int)
     /// Ids of a filter's jobs, ascending, from after the given one.
     case select(JobFilter, after: JobID?, limit: Int)

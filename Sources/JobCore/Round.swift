@@ -63,6 +63,8 @@ public enum Change: Equatable, Sendable {
     case cancel([Target], Ticket)
     case retry([JobID], Ticket)
     case delete([JobID], Ticket)
+    /// Cancel those that have not ended, and delete all of them.
+    case close([Target], Ticket)
     /// One queue, or all.
     case setPaused(Bool, QueueName?, Ticket)
     /// Reserve ids up to and including this one.
@@ -120,7 +122,8 @@ public enum Fact: Equatable, Sendable {
     case cancelRequested(JobID, Attempt)
     /// The report came too late: that attempt is not the running one any more.
     case cameLate(JobID, Attempt)
-    /// Of cancel, retry, delete and expire: how many jobs changed, and the first that could not.
+    /// Of cancel, retry, delete, close and expire: how many jobs changed, and the first that could
+    /// not.
     case changed(Ticket, count: Int, unfit: Unfit?)
     case paused(Bool, [QueueName], Ticket)
     case reserved(upTo: Int64)

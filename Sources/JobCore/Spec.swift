@@ -24,8 +24,9 @@ public struct Spec: Equatable, Sendable {
     public var parts = 1
     /// The database that a run may change: one such run at a time.
     public var writes: String?
-    /// Of a job that writes: drawn when it was accepted, so that its receipts are told from those
-    /// of another job that had the same id.
+    /// A random number of the job's own. Of a job that writes: drawn when it was accepted, so that
+    /// its receipts are told from those of another job that had the same id. Of one that
+    /// `titanic.request` makes, the only others that have one: its token.
     public var salt: Int64?
     /// The same for jobs of the same statement or kernel, by which their durations are guessed.
     public var sort: UInt64 = 0
@@ -40,6 +41,9 @@ public struct Spec: Equatable, Sendable {
         self.body = body
         self.timeoutMs = timeoutMs
     }
+
+    /// The secret part of the job's `TitanicID`; nil unless `titanic.request` has made it.
+    public var titanicToken: Int64? { writes == nil ? salt : nil }
 
     /// One binary frame and the number by which `body` refers to it.
     public struct Frame: Equatable, Sendable {

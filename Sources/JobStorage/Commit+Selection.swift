@@ -5,13 +5,29 @@ internal import SQLite
 extension Commit {
     mutating func cancel(_ targets: [Target], _ ticket: Ticket) throws(SQLiteError) {
         try change(targets, ticket) { commit, target, before throws(SQLiteError) in
-            // The run may have begun without a word to the store: its attempt is used up.
-            let begun = target.active.flatMap { before.after(.started($0), at: commit.now) }
-            guard var after = (begun ?? before).after(.cancel, at: commit.now) else {
-                return false
-            }
-            if begun != nil, after.startedAt == nil { after.startedAt = commit.now }
-            try commit.conclude(before.job, after)
+            try commit.callOff(target, before)
+        } id: {
+            $0.job
+        }
+    }
+
+    /// - Returns: False when the job had ended, and stays as it is.
+    private mutating func callOff(_ target: Target, _ before: Stored) throws(SQLiteError) -> Bool {
+        // The run may have begun without a word to the store: its attempt is used up.
+        let begun = target.active.flatMap { before.after(.started($0), at: now) }
+        guard var after = (begun ?? before).after(.cancel, at: now) else { return false }
+        if begun != nil, after.startedAt == nil { after.startedAt = now }
+        try conclude(before.job, after)
+        return true
+    }
+
+    mutating func close(_ targets: [Target], _ ticket: Ticket) throws(SQLiteError) {
+        try change(targets, ticket) { commit, target, before throws(SQLiteError) in
+            _ = try commit.callOff(target, before)
+            guard before.parent == nil, let ended = try commit.fetch(target.job),
+                ended.job.state.isFinal
+            else { return false }
+            try commit.remove(ended)
             return true
         } id: {
             $0.job

@@ -63,7 +63,8 @@ extension Commit {
         guard !ends.isEmpty else { return [:] }
         for change in changes {
             switch change {
-            case .cancel(let targets, _): for target in targets { ends[target.job] = nil }
+            case .cancel(let targets, _), .close(let targets, _):
+                for target in targets { ends[target.job] = nil }
             case .lose(let job, _, _, _): ends[job] = nil
             default: break
             }

@@ -60,6 +60,7 @@ struct Commit {
         case .cancel(let targets, let ticket): try cancel(targets, ticket)
         case .retry(let jobs, let ticket): try retry(jobs, ticket)
         case .delete(let jobs, let ticket): try delete(jobs, ticket)
+        case .close(let targets, let ticket): try close(targets, ticket)
         case .setPaused(let paused, let queue, let ticket): try setPaused(paused, queue, ticket)
         case .reserve(let id):
             marks.reservedUpTo = max(marks.reservedUpTo, id)

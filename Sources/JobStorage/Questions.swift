@@ -3,7 +3,7 @@ enum Questions: Int, StatementList {
     case begin, end
     case nextTurns, nextQueue, nextPriority, ready, oldestReady, nextReadyAt, pausedQueues
     case waiting, inputs
-    case standing, owner, details, failure, pastAttempts, children, marks
+    case standing, owner, titanicOwner, details, failure, pastAttempts, children, marks
     case resultHead, resultBody, resultParts, partResults
     case listAll, listRare, selectAll, selectRare
     case queue, queues, counts, pageCount, pageSize
@@ -17,8 +17,8 @@ enum Questions: Int, StatementList {
         case .nextTurns, .nextQueue, .nextPriority, .ready, .oldestReady, .nextReadyAt,
             .pausedQueues:
             readyText
-        case .waiting, .inputs, .standing, .owner, .details, .failure, .pastAttempts, .children,
-            .marks:
+        case .waiting, .inputs, .standing, .owner, .titanicOwner, .details, .failure, .pastAttempts,
+            .children, .marks:
             jobText
         case .resultHead, .resultBody, .resultParts, .partResults: resultText
         case .listAll, .listRare, .selectAll, .selectRare: listText
@@ -89,6 +89,8 @@ enum Questions: Int, StatementList {
         case .inputs: "SELECT number, bytes FROM inputs WHERE job_id = :job_id ORDER BY number"
         case .standing: "SELECT state, attempt FROM jobs WHERE id = :id"
         case .owner: "SELECT owner FROM jobs WHERE id = :id"
+        case .titanicOwner:
+            "SELECT owner FROM jobs WHERE id = :id AND salt = :salt AND writes IS NULL"
         case .details: "SELECT \(Columns.details) FROM jobs WHERE id = :id"
         case .failure: "SELECT \(Columns.failure) FROM failures WHERE job_id = :job_id"
         case .pastAttempts:

@@ -53,6 +53,11 @@ public final class StoreReader {
         case .ends(let ids): try ends(ids)
         case .owners(let ids): try owners(of: ids)
         case .result(let id, let range): try result(id, range)
+        case .titanicResult(let id):
+            try titanicOwner(of: id) == nil
+                ? .result(nil, isIssued: false) : try result(id.job, .whole)
+        case .titanicOwner(let id):
+            try answer(titanicOwner(of: id))
         case .list(let filter, let after, let limit): try list(filter, after: after, limit: limit)
         case .select(let filter, let after, let limit):
             try select(filter, after: after, limit: limit)
@@ -113,6 +118,17 @@ public final class StoreReader {
 
     func owner(of id: JobID) throws(SQLiteError) -> Owner? {
         try questions.with(.owner, id.rawValue).first { Owner(rawValue: $0.text(0)) }
+    }
+
+    /// Of an id that nobody has it is not told whether a job has its number.
+    private func answer(_ titanicOwner: Owner?) -> Answer {
+        .owners([titanicOwner], isIssued: [titanicOwner != nil])
+    }
+
+    private func titanicOwner(of id: TitanicID) throws(SQLiteError) -> Owner? {
+        try questions.with(.titanicOwner, id.job.rawValue, id.token).first {
+            Owner(rawValue: $0.text(0))
+        }
     }
 
     func areIssued(_ ids: [JobID]) throws(SQLiteError) -> [Bool] {

@@ -14,6 +14,10 @@ extension ModelStore {
         case .owners(let ids): .owners(ids.map { entries[$0]?.owner }, isIssued: ids.map(isIssued))
         case .result(let id, let range):
             .result(entries[id].map { result(of: $0, range) }, isIssued: isIssued(id))
+        case .titanicResult(let id):
+            .result(titanic(id).map { result(of: $0, .whole) }, isIssued: titanic(id) != nil)
+        case .titanicOwner(let id):
+            .owners([titanic(id)?.owner], isIssued: [titanic(id) != nil])
         case .list(let filter, let after, let limit): list(filter, after: after, limit: limit)
         case .select(let filter, let after, let limit):
             select(filter, after: after, limit: limit)
@@ -97,6 +101,10 @@ extension ModelStore {
     // MARK: - Single jobs
 
     func isIssued(_ id: JobID) -> Bool { id.rawValue >= 1 && id.rawValue <= highestID }
+
+    private func titanic(_ id: TitanicID) -> Entry? {
+        entries[id.job].flatMap { $0.spec.titanicToken == id.token ? $0 : nil }
+    }
 
     func end(of entry: Entry) -> JobEnd {
         let job = entry.job

@@ -70,6 +70,7 @@ extension ModelStore {
             spec.frames = part.frames
             spec.parts = 1
             spec.writes = nil
+            spec.salt = nil
             spec.name = nil
             spec.tags = []
             spec.keepMs = nil
@@ -143,20 +144,30 @@ extension ModelStore {
     // MARK: - Clients
 
     mutating func cancel(_ targets: [Target], _ ticket: Ticket) {
+        change(targets.map(\.job), ticket) { store, place in store.callOff(targets[place]) }
+    }
+
+    private mutating func callOff(_ target: Target) -> Bool {
+        let before = entries[target.job]
+        if let active = target.active, let begun = entry(target.job, after: .started(active)) {
+            entries[target.job] = begun
+            entries[target.job]?.startedAt = now
+        }
+        guard let entry = entry(target.job, after: .cancel) else {
+            entries[target.job] = before
+            return false
+        }
+        conclude(entry)
+        return true
+    }
+
+    mutating func close(_ targets: [Target], _ ticket: Ticket) {
         change(targets.map(\.job), ticket) { store, place in
-            let target = targets[place]
-            let before = store.entries[target.job]
-            if let active = target.active,
-                let begun = store.entry(target.job, after: .started(active))
-            {
-                store.entries[target.job] = begun
-                store.entries[target.job]?.startedAt = store.now
-            }
-            guard let entry = store.entry(target.job, after: .cancel) else {
-                store.entries[target.job] = before
-                return false
-            }
-            store.conclude(entry)
+            _ = store.callOff(targets[place])
+            guard let entry = store.entries[targets[place].job], entry.parent == nil,
+                entry.job.state.isFinal
+            else { return false }
+            store.remove(entry)
             return true
         }
     }

@@ -91,6 +91,7 @@ public struct ModelStore: Store {
         case .cancel(let targets, let ticket): cancel(targets, ticket)
         case .retry(let jobs, let ticket): retry(jobs, ticket)
         case .delete(let jobs, let ticket): delete(jobs, ticket)
+        case .close(let targets, let ticket): close(targets, ticket)
         case .setPaused(let paused, let queue, let ticket): setPaused(paused, queue, ticket)
         case .reserve(let id):
             reservedUpTo = max(reservedUpTo, id)

@@ -54,6 +54,7 @@ func words(_ change: Change) -> String {
         "cancel "
             + targets.map { "\($0.job.rawValue)/\($0.active?.rawValue ?? 0)" }
             .joined(separator: " ")
+    case .close(let targets, _): "close \(targets.map(\.job.rawValue))"
     case .retry(let jobs, _): "retry \(jobs.map(\.rawValue))"
     case .delete(let jobs, _): "delete \(jobs.map(\.rawValue))"
     case .setPaused(let isPaused, let queue, _):

@@ -351,7 +351,7 @@ extension Change {
         switch self {
         case .insert(let insertion): insertion.ticket
         case .cancel(_, let ticket), .retry(_, let ticket), .delete(_, let ticket),
-            .setPaused(_, _, let ticket), .expire(_, _, let ticket):
+            .close(_, let ticket), .setPaused(_, _, let ticket), .expire(_, _, let ticket):
             ticket
         case .start, .settle, .split, .lose, .spoil, .spoilWhole, .reserve, .closeFile: nil
         }

@@ -41,6 +41,7 @@ private struct Story {
     private var nextFile = 1
 
     private let retention: Retention
+    private static let token: Int64 = -7
 
     init(seed: UInt64) {
         random = SeededGenerator(seed: seed)
@@ -55,19 +56,26 @@ private struct Story {
         let filters =
             [JobFilter(), JobFilter(queue: late), JobFilter(kind: .compute)]
             + JobState.allCases.map { JobFilter(state: $0) }
-        return [
+        var queries: [Query] = [
             .show(ids), .ends(ids), .survey(now: now), .queues(nil), .queues(late),
             .statistics(now: now), .load(Lane(.standard), limit: 3, now: now),
             .load(Lane(late), limit: 100, now: now), .expired(retention, after: nil, now: now),
             .expired(retention, after: ids.last, now: now),
-        ] + ids.map { .result($0, ByteRange(offset: 1, limit: 3)) } + ids.map(Query.gather)
-            + filters.flatMap { filter in
-                [
-                    .list(filter, after: nil, limit: 5),
-                    .list(filter, after: ids.last, limit: 100),
-                    .select(filter, after: ids.first, limit: 7),
-                ] as [Query]
-            }
+        ]
+        for id in ids {
+            let known = TitanicID(job: id, token: Self.token)
+            queries += [
+                .result(id, ByteRange(offset: 1, limit: 3)), .gather(id), .titanicResult(known),
+                .titanicOwner(known), .titanicOwner(TitanicID(job: id, token: 0)),
+            ]
+        }
+        for filter in filters {
+            queries += [
+                .list(filter, after: nil, limit: 5), .list(filter, after: ids.last, limit: 100),
+                .select(filter, after: ids.first, limit: 7),
+            ]
+        }
+        return queries
     }
 
     mutating func nextChanges(known: StoreUnderTest) throws -> [Change] {
@@ -102,6 +110,9 @@ private struct Story {
             let active = pick(nil, attempt)
             return .cancel([Target(id, active: active), Target(JobID(rawValue: 3))], ticket())
         case 16: return .retry([id, JobID(rawValue: id.rawValue + 1)], ticket())
+        case 17 where pick(true, false):
+            let active = pick(nil, attempt)
+            return .close([Target(id, active: active), Target(JobID(rawValue: 4))], ticket())
         case 17: return .delete([id, JobID(rawValue: id.rawValue + 1)], ticket())
         case 18: return .setPaused(pick(true, false), pick(nil, .standard, late), ticket())
         default:
@@ -145,6 +156,7 @@ private struct Story {
         spec.retry = RetryPolicy(maxAttempts: pick(1, 2, 5), firstMs: 300, longestMs: 900)
         spec.tags = pick([], ["a", "b\n"])
         spec.keepMs = pick(nil, nil, nil, 0, 5_000)
+        spec.salt = pick(nil, nil, Self.token)
         if pick(true, false, false) { spec.frames = [Spec.Frame(number: 2, bytes: [1, 2])] }
         return makeJob(
             spec,

@@ -194,7 +194,7 @@ extension Change {
         switch self {
         case .insert(let insertion): insertion.jobs.count
         case .split(_, let parts, _): parts.count
-        case .cancel(let targets, _): targets.count
+        case .cancel(let targets, _), .close(let targets, _): targets.count
         case .retry(let jobs, _), .delete(let jobs, _), .expire(let jobs, _, _), .spoil(let jobs):
             jobs.count
         case .start, .settle, .lose, .spoilWhole, .setPaused, .reserve, .closeFile: 1
@@ -224,7 +224,7 @@ extension Change {
         switch self {
         case .insert(let insertion): insertion.ticket
         case .cancel(_, let ticket), .retry(_, let ticket), .delete(_, let ticket),
-            .setPaused(_, _, let ticket), .expire(_, _, let ticket):
+            .close(_, let ticket), .setPaused(_, _, let ticket), .expire(_, _, let ticket):
             ticket
         case .start, .settle, .split, .lose, .spoil, .spoilWhole, .reserve, .closeFile: nil
         }
