@@ -38,6 +38,9 @@ public struct Limits: Equatable, Sendable {
     public var awaitedJobsPerClient = 100_000
     /// Requests of one client that are not answered yet, parked waits among them.
     public var requestsPerClient = 100_000
+    /// Direct calls of all clients together that wait for their jobs. They need not end soon, so
+    /// they are no parked waits.
+    public var calls = 200_000
     /// Jobs that one client may submit in a second, on average; 0 is no limit. A larger batch is
     /// taken whole, and the client waits afterwards.
     public var jobsPerSecondPerClient: Int64 = 0

@@ -10,7 +10,7 @@ public enum Reply: Equatable, Sendable {
     /// The jobs that have ended, and whether these are all that were asked for (200, else 300).
     case ended([JobEnd], all: Bool)
     case listed([JobDetails], next: JobID?)
-    /// Of cancel, retry and delete: how many jobs it changed.
+    /// Of cancel, retry, delete and close: how many jobs it changed.
     case count(Int)
     case queues([QueueDetails])
     case pong
@@ -18,6 +18,8 @@ public enum Reply: Equatable, Sendable {
     case statistics(Statistics)
     case draining
     case served(Bool)
+    /// The id of what `titanic.request` has stored.
+    case titanicID(TitanicID)
     case refused(Refusal)
 }
 

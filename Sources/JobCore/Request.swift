@@ -21,6 +21,14 @@ public enum Request: Equatable, Sendable {
     case drain
     /// `mmi.service`: is there a service of this name?
     case isServed(Bool)
+    /// A direct call of a kernel: a job whose result is the whole answer.
+    case call(Submission, CallDigest)
+    /// A job that is answered with an id for `titanic.reply` and `titanic.close`; its spec has the
+    /// token.
+    case titanicRequest(Submission)
+    case titanicReply(TitanicID)
+    /// Nil for what cannot be an id: nobody has it.
+    case titanicClose(TitanicID?)
 }
 
 /// Which part of a result is asked for, in bytes.

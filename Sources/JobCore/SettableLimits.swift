@@ -44,6 +44,7 @@ extension Limits {
         Settable("waits_per_client", \.waitsPerClient, 1...1_000_000),
         Settable("awaited_jobs_per_client", \.awaitedJobsPerClient, 1...10_000_000),
         Settable("requests_per_client", \.requestsPerClient, 1...10_000_000),
+        Settable("calls", \.calls, 1...10_000_000),
         Settable("jobs_per_second_per_client", \.jobsPerSecondPerClient, 0...1_000_000),
         Settable("list_jobs", \.listJobs, 1...100_000),
         // Twice what stays allocated of the log when all is well.

@@ -1,4 +1,4 @@
-/// The services of the protocol, by the names that clients use.
+/// The services of the protocol, by the names that clients use; kernels are called by theirs.
 enum Service: String, CaseIterable {
     case submit = "job.submit"
     case show = "job.show"
@@ -16,15 +16,12 @@ enum Service: String, CaseIterable {
     case statistics = "sys.stats"
     case drain = "sys.drain"
     case isServed = "mmi.service"
+    case titanicRequest = "titanic.request"
+    case titanicReply = "titanic.reply"
+    case titanicClose = "titanic.close"
 }
-
-/// Services of the protocol that this version answers with 501.
-let plannedServices = ["titanic.request", "titanic.reply", "titanic.close"]
 
 /// The first frame after the delimiter: Majordomo's client protocol, version 0.1.
 ///
 /// Source: ZeroMQ RFC 7/MDP.
 let clientProtocol = Array("MDPC01".utf8)
-
-/// Of the management interface (RFC 8/MMI), whose answers are three digits and nothing else.
-let managementPrefix = Array("mmi.".utf8)

@@ -100,7 +100,7 @@ extension StoryWorld {
     private var isQuiet: Bool {
         unwritten.isEmpty && facts.isEmpty && questions.isEmpty && answers.isEmpty
             && whispers.isEmpty && !spool.isBusy && dispatcher.retryLoadsAt == nil
-            && dispatcher.startWorkersAt == nil
+            && dispatcher.startWorkersAt == nil && !dispatcher.calls.isAnswering
             && workers.values.allSatisfy { $0.isGivenUp || $0.step != .born && !$0.isBusy }
     }
 

@@ -17,7 +17,7 @@ extension StoryWorld {
         for fact in facts { try learn(fact, changes) }
         for change in changes {
             switch change {
-            case .delete, .retry, .expire:
+            case .delete, .close, .retry, .expire:
                 let ids = ledger.kept
                 guard case .shown(let shown, _) = store.answer(.show(ids)) else { continue }
                 for (id, details) in zip(ids, shown) where details == nil {

@@ -18,7 +18,9 @@ extension StoryWorld {
         let waitMs = Int64([0, 1, 50, 400, 60_000].randomElement(using: &chance) ?? 0)
         let request: Request? =
             switch Int.random(in: 0..<100, using: &chance) {
-            case 0..<48: submission()
+            case 0..<38: submission()
+            case 38..<44: call()
+            case 44..<48: titanic()
             case 48..<57: .cancel(.ids(ids))
             case 57..<59: .cancel(.filter(anyFilter()))
             case 59..<66: .retry(.ids(ids))
@@ -48,6 +50,8 @@ extension StoryWorld {
         let isAllowed = peers[drawn].role == .admin || !isForAdmin(request)
         let caller = caller(isAllowed ? drawn : 0, name)
         var asking = StoryLedger.Asking(request: request, caller: caller)
+        asking.isJoined = isUnderWay(request, of: caller.peer.owner)
+        asking.endedByThen = ledger.heardFinal
         for job in jobs(of: request) where ledger.heardFinal.contains(job) {
             if ledger.final[job] != nil {
                 asking.endedBefore[job] = ledger.openings[job, default: 0]
@@ -64,6 +68,7 @@ extension StoryWorld {
         switch request {
         case .result(let job, _, _): [job]
         case .wait(let jobs, _): jobs
+        case .titanicReply(let id): [id.job]
         default: []
         }
     }
@@ -81,7 +86,7 @@ extension StoryWorld {
         return JobID(rawValue: Int64.random(in: oldest...newest, using: &chance))
     }
 
-    private mutating func anyQueue() -> QueueName {
+    mutating func anyQueue() -> QueueName {
         Self.queues.randomElement(using: &chance) ?? .standard
     }
 

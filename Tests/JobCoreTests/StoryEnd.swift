@@ -40,6 +40,8 @@ extension StoryWorld {
 
     private func checkClientBooks() throws(Violation) {
         try check(dispatcher.waits.count == 0, "nobody is left waiting")
+        let calls = dispatcher.calls
+        try check(calls.count == 0 && calls.jobs == 0, "no call is left under way")
         try check(dispatcher.quotas.isIdle, "no request is left counted")
         for client in peers.indices {
             let share = dispatcher.waits.share(of: caller(client, "").account)

@@ -20,6 +20,10 @@ struct StoryLedger {
         var endedBefore: [JobID: Int] = [:]
         /// Of the changes that it has led to.
         var tickets: Set<Ticket> = []
+        /// True for a call of which the same was under way.
+        var isJoined = false
+        /// Jobs of which the end had been heard by then.
+        var endedByThen: Set<JobID> = []
     }
 
     struct Payment {
@@ -74,6 +78,8 @@ struct StoryLedger {
     var acknowledged: Set<JobID> = []
     var keys: [Key: JobID] = [:]
     var told: [JobID: [UInt8]] = [:]
+    /// Ids of Titanic's that clients have got, the newest last.
+    var titanicIDs: [TitanicID] = []
     var statisticsSum: Int64?
     /// Jobs that each client has submitted in this run and was not refused at once, and when.
     var paid: [Account: [Payment]] = [:]

@@ -37,7 +37,7 @@ extension StoryWorld {
         switch change {
         case .insert(let insertion):
             return try check(insertion.owner == owner, "a job belongs to who submits it")
-        case .cancel(let targets, _): jobs = targets.map(\.job)
+        case .cancel(let targets, _), .close(let targets, _): jobs = targets.map(\.job)
         case .retry(let ids, _), .delete(let ids, _): jobs = ids
         default: return
         }
@@ -81,6 +81,9 @@ extension StoryWorld {
                     || all >= limits.waits,
                 "a client may wait \(limits.waitsPerClient) times"
             )
+        case "too_many_calls":
+            let calls = ledger.open.values.count { $0.request.isCall }
+            try check(calls >= limits.calls, "\(limits.calls) calls may wait")
         case "too_many_jobs":
             try check(hasSpentAll(caller.account), "what was refused is not counted")
         default: break
@@ -94,10 +97,10 @@ extension StoryWorld {
             open(of: account).count <= limits.requestsPerClient,
             "requests of one client are bounded"
         )
-        guard case .submit(let jobs, _, _) = request, let name = caller.request,
-            ledger.open[name] != nil
-        else { return }
-        let payment = StoryLedger.Payment(request: name, jobs: jobs.count, at: now)
+        guard let name = caller.request, let asking = ledger.open[name] else { return }
+        let jobs = asking.isJoined ? 0 : request.newJobs
+        guard jobs > 0 else { return }
+        let payment = StoryLedger.Payment(request: name, jobs: jobs, at: now)
         ledger.paid[account, default: []].append(payment)
         try checkRate(of: account)
     }
@@ -157,8 +160,18 @@ extension Request {
     /// Jobs that it names.
     fileprivate var jobs: [JobID] {
         switch self {
+        case .titanicClose(let id?): [id.job]
         case .cancel(.ids(let jobs)), .retry(.ids(let jobs)), .delete(.ids(let jobs)): jobs
         default: []
+        }
+    }
+
+    /// Jobs that it makes when it is not refused.
+    fileprivate var newJobs: Int {
+        switch self {
+        case .submit(let jobs, _, _): jobs.count
+        case .call, .titanicRequest: 1
+        default: 0
         }
     }
 

@@ -9,6 +9,9 @@ extension StoryWorld {
                 let name = caller.request
             else { continue }
             ledger.open[name]?.tickets.insert(ticket)
+            if case .close(let targets, _) = change {
+                try checkClosing(targets, of: ledger.open[name])
+            }
             try checkRight(of: caller, to: change)
         }
     }
@@ -32,7 +35,10 @@ extension StoryWorld {
         case .pending(let job, let state, _):
             try check(!state.isFinal, "pending is not final")
             try checkPending([job], asking)
-        case .result(let result): try check(result)
+        case .result(let result):
+            try check(result)
+            try check(result, of: asking)
+        case .titanicID(let id): try check(id, asking)
         case .shown(let jobs, _), .listed(let jobs, _): for job in jobs { try checkShown(job) }
         case .statistics(let statistics):
             let sum = statistics.counts.sum
@@ -139,7 +145,11 @@ extension StoryWorld {
         _ refusal: Refusal,
         _ asking: StoryLedger.Asking
     ) throws(Violation) {
-        guard case .submit = asking.request else { return }
+        switch asking.request {
+        case .submit, .titanicRequest: break
+        case .titanicReply(let id): return try check(refusal, of: id)
+        default: return
+        }
         let accepted = asking.tickets.flatMap { ledger.heardInserted[$0] ?? [] }
         let wasDeleted = accepted.allSatisfy { ledger.deleted.contains($0.id) }
         try check(
@@ -161,19 +171,22 @@ extension Purpose {
 }
 
 extension Request {
-    var changesSomething: Bool { hasOneChange || isByFilter }
+    var changesSomething: Bool { hasOneChange || isAfterALook }
 
     /// True for what is done by one change, and so as a whole or not at all.
     fileprivate var hasOneChange: Bool {
         switch self {
-        case .submit, .cancel(.ids), .retry(.ids), .delete(.ids), .pauseQueue, .resumeQueue: true
+        case .submit, .cancel(.ids), .retry(.ids), .delete(.ids), .pauseQueue, .resumeQueue,
+            .titanicRequest:
+            true
         default: false
         }
     }
 
-    private var isByFilter: Bool {
+    /// True for what is done to the jobs that the store has found, if any.
+    private var isAfterALook: Bool {
         switch self {
-        case .cancel(.filter), .retry(.filter), .delete(.filter): true
+        case .cancel(.filter), .retry(.filter), .delete(.filter), .titanicClose: true
         default: false
         }
     }

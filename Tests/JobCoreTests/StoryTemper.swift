@@ -73,6 +73,7 @@ extension Limits {
         if Int.random(in: 0..<5, using: &chance) == 0 { limits.requestsPerClient = 4 }
         if Int.random(in: 0..<5, using: &chance) == 0 { limits.awaitedJobsPerClient = 4 }
         if Int.random(in: 0..<5, using: &chance) == 0 { limits.jobsPerSecondPerClient = 6 }
+        if Int.random(in: 0..<5, using: &chance) == 0 { limits.calls = 2 }
         return limits
     }
 }

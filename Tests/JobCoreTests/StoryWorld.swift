@@ -123,6 +123,7 @@ struct StoryWorld {
             plan.lanes = temper.lanes
             plan.hasExpress = temper.hasExpress
             plan.unsettledBytes = temper.unsettledBytes
+            plan.answersARound = 2
         }
         return Dispatcher(plan)
     }
@@ -196,7 +197,8 @@ struct StoryWorld {
         if dispatcher.stop.isDraining { stoppedAt = stoppedAt ?? now }
         if wasDraining, event == .stop { try checkHurry() }
         if event == .timePassed, let wake = dispatcher.nextWake() {
-            try check(wake > now, "nobody is woken again and again")
+            let isBusy = dispatcher.calls.isAnswering
+            try check(wake > now || isBusy, "nobody is woken again and again")
         }
     }
 

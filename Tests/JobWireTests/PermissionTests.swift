@@ -8,9 +8,12 @@ import Testing
     private static let served: [Role: Set<String>] = [
         .read: [
             "job.show", "job.result", "job.wait", "job.list", "queue.list", "sys.ping", "sys.info",
-            "sys.stats", "mmi.service",
+            "sys.stats", "mmi.service", "titanic.reply",
         ],
-        .submit: ["job.submit", "job.cancel", "job.retry", "job.delete"],
+        .submit: [
+            "job.submit", "job.cancel", "job.retry", "job.delete", "titanic.request",
+            "titanic.close",
+        ],
         .admin: ["queue.pause", "queue.resume", "sys.drain"],
     ]
 
@@ -44,7 +47,9 @@ import Testing
         #expect(refusal.message == "sys.drain needs the role admin, and this key has submit.")
         #expect(refusal.hint != nil)
         #expect(self.refusal("sys.drian", .read)?.status == 404)
-        #expect(self.refusal("echo", .read)?.status == 501)
+        let call = try #require(self.refusal("echo", .read))
+        #expect(call.message == "echo needs the role submit, and this key has read.")
+        #expect(self.refusal("echo", .submit) == nil)
     }
 
     @Test func `a request carries who asks`() {

@@ -9,6 +9,10 @@ struct RequestFuzzTests {
     private static let bodies: [(service: String, body: String, frames: [[UInt8]])] = [
         ("sys.ping", #"{"request":"r"}"#, []),
         ("mmi.service", "job.submit", []),
+        ("echo", #"{"request":"r"}"#, [[], [1, 2]]),
+        ("titanic.request", "echo", [[1], []]),
+        ("titanic.reply", "0123456789abcdef0000000000000007", []),
+        ("titanic.close", "0123456789ABCDEF0000000000000007", []),
         ("job.show", #"{"ids":[1,2,3],"request":"r"}"#, []),
         ("job.result", #"{"id":1,"wait_ms":5,"offset":0,"limit":100}"#, []),
         ("job.wait", #"{"ids":[1],"wait_ms":10}"#, []),
@@ -75,6 +79,12 @@ struct RequestFuzzTests {
 
     /// What a client may rely on, of whatever was accepted.
     private func check(_ request: Request) {
+        switch request {
+        case .call(let job, _), .titanicRequest(let job):
+            let work = try? ComputeWork(job.spec.body, frames: job.spec.frames)
+            if work?.isCall != true || job.spec.frames.isEmpty { Issue.record("\(job)") }
+        default: break
+        }
         guard case .submit(let jobs, _, let waitMs) = request else { return }
         if jobs.isEmpty || !(0...60_000).contains(waitMs ?? 0) { Issue.record("\(request)") }
         for job in jobs {

@@ -102,7 +102,11 @@ struct RequestTests {
         #expect(request("mmi.service", "job.submit") == .isServed(true))
         #expect(request("mmi.service", "mmi.service") == .isServed(true))
         #expect(request("mmi.service", "nonsense") == .isServed(false))
-        #expect(refusal("mmi.service", "echo")?.status == 501)
+        #expect(request("mmi.service", "echo") == .isServed(true))
+        #expect(request("mmi.service", "titanic.close") == .isServed(true))
+        #expect(request("mmi.service", "titanic.open") == .isServed(false))
+        #expect(request("mmi.service") == .isServed(false))
+        #expect(refusal("mmi.service", "mmi.workers")?.status == 501)
         #expect(refusal("mmi.workers", "")?.status == 501)
     }
 
@@ -110,8 +114,8 @@ struct RequestTests {
         #expect(outcome("job.submitt", "{}") == "404 unknown_service -")
         #expect(refusal("job.submitt", "{}")?.hint == "Did you mean job.submit?")
         #expect(outcome("", "{}") == "404 unknown_service -")
-        #expect(outcome("echo", "{}") == "501 not_implemented -")
-        #expect(outcome("titanic.request", "{}") == "501 not_implemented -")
+        #expect(refusal("ecko", "{}")?.hint == "Did you mean echo?")
+        #expect(outcome("titanic.open", "{}") == "404 unknown_service -")
     }
 
     @Test func `a refusal carries the caller's address, service and name for the request`() {

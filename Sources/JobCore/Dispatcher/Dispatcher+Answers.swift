@@ -145,7 +145,7 @@ extension Dispatcher {
         case .page(let campaign), .owners(let campaign, _):
             say(.refused(refusal), to: campaign.caller)
         case .sweep: sweepLater(at: now)
-        case .submission, .file, .pause, .step, .leftovers: break
+        case .submission, .call, .file, .pause, .step, .leftovers: break
         }
     }
 

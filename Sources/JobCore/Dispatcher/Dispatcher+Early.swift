@@ -51,9 +51,7 @@ extension Dispatcher {
     /// Lets those of new jobs begin that change nothing and are short, as far as is known, while
     /// their insert waits for the writer or for the disk.
     mutating func admitEarly(_ insertion: Insertion, of purpose: Purpose, at now: Timestamp) {
-        guard case .submission = purpose, unwritable == nil, knowsPaused, !stop.isDraining else {
-            return
-        }
+        guard purpose.isOfAClient, unwritable == nil, knowsPaused, !stop.isDraining else { return }
         var isShort: (sort: UInt64, answer: Bool)?
         for (id, job) in zip(insertion.ids, insertion.jobs)
         where job.mayRunEarly && !plan.suspects.contains(job.fingerprint) {
@@ -76,10 +74,24 @@ extension Dispatcher {
 extension Purpose {
     /// Nil when the job has to be written before it runs.
     fileprivate var early: Submission? {
-        guard case .submission(_, let jobs, isBatch: false, let waitMs?) = self, waitMs > 0,
-            let job = jobs.first, jobs.count == 1, job.mayRunEarly
-        else { return nil }
+        guard isAwaited, let job = jobs.first, jobs.count == 1, job.mayRunEarly else { return nil }
         return job
+    }
+
+    private var isAwaited: Bool {
+        switch self {
+        case .submission(_, _, isBatch: false, let waitMs?): waitMs > 0
+        case .call: true
+        default: false
+        }
+    }
+
+    /// True unless a file's row of the ledger has to be written, too.
+    fileprivate var isOfAClient: Bool {
+        switch self {
+        case .submission, .call: true
+        default: false
+        }
     }
 }
 

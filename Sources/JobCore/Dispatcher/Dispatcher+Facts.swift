@@ -81,7 +81,7 @@ extension Dispatcher {
         case .submission(let caller, let jobs, let isBatch, let waitMs):
             take(in: jobs, accepted, at: now)
             guard let waitMs, waitMs > 0, let job = accepted.first else {
-                return say(.accepted(accepted, isBatch: isBatch), to: caller)
+                return say(reply(to: jobs, accepted, isBatch: isBatch), to: caller)
             }
             if waitRefusal(caller, jobs: 1) != nil {
                 // Others came first. The job is accepted all the same.
@@ -94,6 +94,9 @@ extension Dispatcher {
             }
             // What this very commit created cannot have ended: there is nothing to look up.
             park([job.id], .own, for: waitMs, caller, at: now, looking: !job.created)
+        case .call(let call, let job):
+            take(in: [job], accepted, at: now)
+            if let id = accepted.first?.id { calls.accepted(call, as: id) }
         case .file(let taken):
             take(in: taken.jobs, accepted, at: now)
             guard let file else { return }
@@ -101,6 +104,13 @@ extension Dispatcher {
             decisions.notices.append(.accepted(takenAs: taken.row.takenAs, file, ids))
         default: break
         }
+    }
+
+    private func reply(to jobs: [Submission], _ accepted: [Accepted], isBatch: Bool) -> Reply {
+        guard let token = jobs.first?.spec.titanicToken, let job = accepted.first else {
+            return .accepted(accepted, isBatch: isBatch)
+        }
+        return .titanicID(TitanicID(job: job.id, token: token))
     }
 
     private mutating func take(in jobs: [Submission], _ accepted: [Accepted], at now: Timestamp) {
@@ -128,6 +138,7 @@ extension Dispatcher {
         settled(job)
         receipts.ended(ended.end)
         for wait in waits.ended(ended.end) { answer(wait, with: ended) }
+        calls.ended(ended)
     }
 
     private mutating func answer(_ wait: Waits.Wait, with ended: Ended) {
@@ -137,12 +148,17 @@ extension Dispatcher {
         guard range == .whole, ended.end.state != .succeeded || ended.outcome != nil else {
             return ask(ended.end.id, range, for: wait)
         }
+        answer(wait.caller, with: ended)
+    }
+
+    /// With all of the result.
+    mutating func answer(_ caller: Caller, with ended: Ended) {
         let result = JobResult(
             end: ended.end,
             head: ended.outcome?.head,
             bytes: ended.outcome?.bytes ?? []
         )
-        say(reply(with: result, range), to: wait.caller)
+        say(reply(with: result, .whole), to: caller)
     }
 
     /// Nothing is cut in silence: what is too large for one reply is read in pieces.
@@ -154,7 +170,8 @@ extension Dispatcher {
             413,
             "read_in_pieces",
             "The result is larger than one reply may be.",
-            hint: "Ask with offset and limit, at most \(plan.limits.replyBytes) bytes at a time."
+            hint: "Ask job.result for job \(result.end.id.rawValue) with offset and limit, at most "
+                + "\(plan.limits.replyBytes) bytes at a time."
         )
         refusal.totalBytes = result.head?.totalBytes
         return .refused(refusal)
@@ -185,7 +202,7 @@ extension Dispatcher {
 
     private mutating func stepEnded(_ campaign: Campaign) {
         switch campaign.verb {
-        case .cancel: for job in campaign.jobs { leaving.countDown(job) }
+        case .cancel, .close: for job in campaign.jobs { leaving.countDown(job) }
         case .retry: for job in campaign.jobs { returning.countDown(job) }
         case .delete: break
         }
@@ -247,9 +264,11 @@ extension JobResult {
 }
 
 extension Unfit {
-    /// Nil for a job that is to be cancelled and has ended: that changes nothing, and harms nobody.
+    /// Nil for a job that is to be cancelled and has ended, or to be closed and is gone: that
+    /// changes nothing, and harms nobody.
     fileprivate func refusal(of verb: Campaign.Verb) -> Refusal? {
         switch self {
+        case .unknown where verb == .close, .gone where verb == .close: nil
         case .unknown(let id): .unknownJob(id)
         case .gone(let id): .goneJob(id)
         case .wrongState where verb == .cancel: nil
@@ -270,6 +289,7 @@ extension Campaign.Verb {
         case .cancel: "Only a job that has not ended can be cancelled."
         case .retry: "Only a failed or cancelled job can be retried."
         case .delete: "Only a job that has ended can be deleted; cancel it first."
+        case .close: "Only a job that can end at once can be closed."
         }
     }
 }

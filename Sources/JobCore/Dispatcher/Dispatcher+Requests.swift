@@ -7,14 +7,23 @@ extension Dispatcher {
             // Not `say`, for no request was counted that this answers.
             return decisions.messages.append(Message(to: caller, .refused(.tooManyRequests)))
         }
-        if case .submit(let jobs, _, _) = request,
-            let pauseMs = quotas.charge(jobs.count, to: caller.account, at: now)
-        {
-            var refusal = Refusal.tooManyJobs
-            refusal.retryAfterMs = pauseMs
-            return say(.refused(refusal), to: caller)
+        switch request {
+        case .submit(let jobs, _, _):
+            guard charge(jobs.count, to: caller, at: now) else { return }
+        case .titanicRequest:
+            guard charge(1, to: caller, at: now) else { return }
+        default: break
         }
         hear(request, from: caller, at: now)
+    }
+
+    /// - Returns: False when the client has submitted more jobs than it may, and has been told so.
+    mutating func charge(_ jobs: Int, to caller: Caller, at now: Timestamp) -> Bool {
+        guard let pauseMs = quotas.charge(jobs, to: caller.account, at: now) else { return true }
+        var refusal = Refusal.tooManyJobs
+        refusal.retryAfterMs = pauseMs
+        say(.refused(refusal), to: caller)
+        return false
     }
 
     mutating func hear(_ request: Request, from caller: Caller, at now: Timestamp) {
@@ -37,6 +46,11 @@ extension Dispatcher {
         case .pauseQueue(let queue): setPaused(true, queue, caller)
         case .resumeQueue(let queue): setPaused(false, queue, caller)
         case .statistics: ask(.statistics(now: now), for: .statistics(caller))
+        case .call(let job, let digest): call(job, digest, caller, at: now)
+        case .titanicRequest(let job):
+            submit(.submission(caller, [job], isBatch: false, waitMs: nil), at: now)
+        case .titanicReply(let id): ask(.titanicResult(id), for: .result(caller, .whole))
+        case .titanicClose(let id): close(id, caller)
         case .drain:
             say(.draining, to: caller)
             beginDraining(at: now)
@@ -83,6 +97,7 @@ extension Dispatcher {
         switch purpose {
         case .file(let file): insertion.file = file.row
         case .submission(let caller, _, _, _): insertion.owner = caller.peer.owner
+        case .call(let call, _): insertion.owner = call.owner
         default: break
         }
         return insertion
@@ -99,6 +114,7 @@ extension Dispatcher {
         case .submission(let caller, let jobs, _, _):
             quotas.refund(jobs.count, to: caller.account)
             say(.refused(refusal), to: caller)
+        case .call(let call, _): refuse(call, refusal)
         case .file(let file):
             decisions.notices.append(.refused(takenAs: file.row.takenAs, refusal))
         default: break
@@ -158,7 +174,7 @@ extension Dispatcher {
         return refusal
     }
 
-    // MARK: Cancel, retry, delete, pause
+    // MARK: Cancel, retry, delete, close, pause
 
     private mutating func begin(_ verb: Campaign.Verb, _ selection: Selection, _ caller: Caller) {
         var campaign = Campaign(verb: verb, caller: caller)
@@ -181,17 +197,18 @@ extension Dispatcher {
         ownedBy owners: [Owner?],
         isIssued: [Bool]
     ) {
-        let owner = campaign.caller.peer.owner
+        let peer = campaign.caller.peer
         var own: [JobID] = []
         var missing: Refusal?
         for ((job, found), isIssued) in zip(zip(jobs, owners), isIssued) {
-            if let found, found != owner {
+            if let found, found != peer.owner, peer.role < .admin {
                 return say(.refused(.notOwnJob(job, campaign.verb)), to: campaign.caller)
             }
             if found == nil { missing = missing ?? (isIssued ? .goneJob(job) : .unknownJob(job)) }
             if found != nil { own.append(job) }
         }
         guard own.isEmpty, let missing else { return step(campaign, own) }
+        if campaign.verb == .close { return say(.count(0), to: campaign.caller) }
         say(.refused(missing), to: campaign.caller)
     }
 
@@ -217,18 +234,22 @@ extension Dispatcher {
         campaign.jobs = jobs
         let ticket = ticket(for: .step(campaign))
         switch campaign.verb {
-        case .cancel:
-            for job in jobs {
-                lanes.remove(job)
-                leaving[job, default: 0] += 1
-            }
-            let targets = jobs.map { Target($0, active: active[$0]) }
-            decisions.changes.append(.cancel(targets, ticket))
+        case .cancel: decisions.changes.append(.cancel(callOff(jobs), ticket))
+        case .close: decisions.changes.append(.close(callOff(jobs), ticket))
         case .retry:
             for job in jobs { returning[job, default: 0] += 1 }
             decisions.changes.append(.retry(jobs, ticket))
         case .delete: decisions.changes.append(.delete(jobs, ticket))
         }
+    }
+
+    /// Takes the jobs out of the lanes, and lets nothing bring them back until that is written.
+    private mutating func callOff(_ jobs: [JobID]) -> [Target] {
+        for job in jobs {
+            lanes.remove(job)
+            leaving[job, default: 0] += 1
+        }
+        return jobs.map { Target($0, active: active[$0]) }
     }
 
     private mutating func setPaused(_ isPaused: Bool, _ queue: QueueName?, _ caller: Caller) {
@@ -238,10 +259,11 @@ extension Dispatcher {
 }
 
 extension Purpose {
-    /// What is to be written; nothing unless it is a submission or a file.
+    /// What is to be written; nothing unless it is a submission, a call or a file.
     var jobs: [Submission] {
         switch self {
         case .submission(_, let jobs, _, _): jobs
+        case .call(_, let job): [job]
         case .file(let file): file.jobs
         default: []
         }

@@ -72,7 +72,7 @@ extension Dispatcher {
     /// The last word, once no worker has anything and everything said is written.
     mutating func exitIfDone() {
         guard stop.isDraining, stop.step != .exited, crew.isIdle, active.isEmpty,
-            decisions.changes.isEmpty, !somebodyWillHear
+            decisions.changes.isEmpty, !somebodyWillHear, !calls.isAnswering
         else { return }
         exit()
     }
@@ -93,6 +93,8 @@ extension Dispatcher {
         for wait in waits.removeAll() {
             wait.isLooking ? say(.refused(.draining), to: wait.caller) : sayNotYet(wait)
         }
+        answerCalls(all: true)
+        for caller in calls.removeAll() { say(.refused(.draining), to: caller) }
         decisions.signals.append(.exit(startAgain: stop.startsAgain))
     }
 }

@@ -17,6 +17,9 @@ public struct Dispatcher: Sendable {
         /// Reports that are not written yet, in bytes: beyond that nothing starts. Only tests have
         /// another.
         var unsettledBytes = 128 << 20
+        /// Callers that are answered in one round: about a millisecond's worth. Only tests have
+        /// another number.
+        var answersARound = 256
         /// How long a stop waits for what runs, in ms.
         public var drainMs: Int64
         /// How long a worker may ignore that its job was broken off, in ms.
@@ -55,6 +58,7 @@ public struct Dispatcher: Sendable {
     var lanes: Lanes
     var crew: Crew
     var waits = Waits()
+    var calls = Calls()
     var quotas: Quotas
     var pace = Pace()
     var meter = Meter()
@@ -155,6 +159,7 @@ public struct Dispatcher: Sendable {
     /// Starts what can be started, and gives away all decisions since the last time.
     public mutating func decide(at now: Timestamp) -> Decisions {
         bury(at: now)
+        answerCalls()
         startJobs()
         startExpressWorker()
         loadJobs(at: now)
@@ -170,6 +175,7 @@ public struct Dispatcher: Sendable {
         [
             waits.nextDeadline, isSurveying ? nil : nextReadyAt, retryLoadsAt, stop.nextStep,
             nextBurial, sweep.nextStep, startWorkersAt, early?.writtenAt,
+            calls.isAnswering ? plan.startedAt : nil,
         ]
         .compactMap(\.self).min()
     }
@@ -207,7 +213,8 @@ public struct Dispatcher: Sendable {
             caller.account
         case .parked(let wait): waits[wait]?.caller.account
         case .page(let campaign), .owners(let campaign, _): campaign.caller.account
-        case .load, .survey, .gather, .leftovers, .sweep, .submission, .file, .pause, .step: nil
+        case .load, .survey, .gather, .leftovers, .sweep, .submission, .call, .file, .pause, .step:
+            nil
         }
     }
 
@@ -220,6 +227,8 @@ public struct Dispatcher: Sendable {
 /// What a change or a query is for: what to do when its fact or answer comes.
 enum Purpose: Sendable {
     case submission(Caller, [Submission], isBatch: Bool, waitMs: Int64?)
+    /// The job of a direct call.
+    case call(Calls.Key, Submission)
     case file(TakenFile)
     case load(Lane)
     case survey
@@ -245,9 +254,13 @@ enum Purpose: Sendable {
     case sweep
 }
 
-/// A cancel, retry or delete that is under way, page by page when a filter chose the jobs.
+/// A cancel, retry, delete or close that is under way, page by page when a filter chose the jobs.
 struct Campaign: Sendable {
-    enum Verb: Sendable { case cancel, retry, delete }
+    enum Verb: Sendable {
+        case cancel, retry, delete
+        /// Of `titanic.close`: cancel and delete.
+        case close
+    }
 
     /// Jobs in one page.
     static let page = 500

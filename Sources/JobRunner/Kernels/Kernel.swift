@@ -32,6 +32,9 @@
 /// - **Never traps.** The input comes from outside: an overflow or an index out of range would end
 ///   the whole runner. Refuse with `.badInput` instead.
 ///
+/// Who calls a kernel directly sends frames instead of JSON: `KernelInput.call` has them, and
+/// `KernelOutput.frames` answers in kind.
+///
 /// A kernel whose work can be divided implements `split` and `reduce` as well. Parts are computed
 /// by `compute` like any other input, so a part's input may say that it is one, by a field which
 /// the kernel then documents, and the part's output may carry more than the final result does:

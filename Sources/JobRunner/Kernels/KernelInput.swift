@@ -7,10 +7,44 @@ public struct KernelInput: Equatable, Sendable {
     public let raw: [UInt8]
     /// Binary frames, by the number with which `{"$frame": n}` refers to them.
     public let frames: [Int: [UInt8]]
+    /// The frames of a direct call, as they were sent; nil for a job that was submitted as JSON.
+    public let call: [[UInt8]]?
 
     public init(raw: [UInt8], frames: [Int: [UInt8]] = [:]) {
         self.raw = raw
         self.frames = frames
+        call = nil
+    }
+
+    /// The input of a direct call, or of `titanic.request`. One frame that is JSON is the input as
+    /// it is; any other is binary, `{"$frame": 1}`, and several are `[{"$frame": 1}, …]`.
+    public init(call frames: [[UInt8]]) {
+        call = frames
+        if frames.count == 1, Self.problem(of: frames[0]) == nil {
+            raw = frames[0]
+            self.frames = [:]
+            return
+        }
+        var references: [JSON] = []
+        var numbered: [Int: [UInt8]] = [:]
+        for (number, frame) in zip(1..., frames) {
+            references.append(["$frame": .integer(Int64(number))])
+            numbered[number] = frame
+        }
+        raw = (frames.count == 1 ? references[0] : .array(references)).encoded()
+        self.frames = numbered
+    }
+
+    /// Why this is no JSON; nil when it is.
+    private static func problem(of frame: [UInt8]) -> JSONError? {
+        do throws(JSONError) {
+            var scanner = try JSONScanner(frame)
+            _ = try scanner.skipValue()
+            try scanner.finish()
+            return nil
+        } catch {
+            return error
+        }
     }
 
     public init(_ json: JSON, frames: [Int: [UInt8]] = [:]) {
@@ -34,7 +68,15 @@ public struct KernelInput: Equatable, Sendable {
     ///
     /// - Throws: `.badInput`.
     public func fields(_ names: [String]) throws(KernelError) -> KernelFields {
-        try KernelFields(of: try json(), in: self, names: names)
+        let json = try json()
+        guard try frame(json) == nil else {
+            throw .badInput(
+                field: nil,
+                message: "The input must be an object, not a binary frame.",
+                hint: call?.first.flatMap { Self.problem(of: $0)?.summary }
+            )
+        }
+        return try KernelFields(of: json, in: self, names: names)
     }
 
     /// The frame that `{"$frame": n}` refers to; nil when `json` is no such reference.

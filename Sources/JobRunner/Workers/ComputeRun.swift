@@ -14,8 +14,7 @@ struct ComputeRun {
         guard let kernel = kernels[work.kernel] else {
             throw .badInput(field: nil, message: "There is no kernel \(work.kernel).")
         }
-        let frames = Dictionary(work.frames.map { ($0.number, $0.bytes) }) { first, _ in first }
-        let input = KernelInput(raw: work.input, frames: frames)
+        let input = KernelInput(work)
         switch order.phase {
         case .run, .look, .bury: return try ending(with: kernel.compute(input, run))
         case .split: return try split(input, by: kernel)
@@ -82,6 +81,17 @@ struct ComputeRun {
             )
         }
         return .succeeded(Outcome(format: output.format, bytes: output.bytes))
+    }
+}
+
+extension KernelInput {
+    fileprivate init(_ work: ComputeWork) {
+        if work.isCall {
+            self.init(call: work.frames.sorted { $0.number < $1.number }.map(\.bytes))
+        } else {
+            let frames = Dictionary(work.frames.map { ($0.number, $0.bytes) }) { first, _ in first }
+            self.init(raw: work.input, frames: frames)
+        }
     }
 }
 

@@ -3,6 +3,7 @@ internal import JobCore
 /// Reads one request, service by service.
 struct RequestReader {
     private let service: String
+    private let form: AnswerForm
     private let body: [UInt8]
     private let frames: [[UInt8]]
     private let catalog: Catalog
@@ -10,6 +11,7 @@ struct RequestReader {
 
     init(_ envelope: Envelope, _ catalog: Catalog) {
         service = String(decoding: envelope.service, as: UTF8.self)
+        form = AnswerForm(of: envelope.service)
         body = envelope.body.first ?? []
         frames = Array(envelope.body.dropFirst())
         self.catalog = catalog
@@ -18,7 +20,7 @@ struct RequestReader {
 
     /// - Returns: The request, and the caller's own name for it.
     func request() throws(Refusal) -> (Request, name: String?) {
-        guard let service = Service(rawValue: service) else { throw unserved(service) }
+        guard let service = Service(rawValue: service) else { return (try call(), nil) }
         try service.check(role)
         switch service {
         case .submit:
@@ -31,19 +33,28 @@ struct RequestReader {
             return (request, found.request)
         case .isServed:
             return (.isServed(try isServed(String(decoding: body, as: UTF8.self))), nil)
+        case .titanicRequest: return (.titanicRequest(try titanicJob()), nil)
+        case .titanicReply: return (.titanicReply(try titanicReplyID()), nil)
+        case .titanicClose:
+            try checkNoFrames()
+            return (.titanicClose(TitanicID(body)), nil)
         default:
-            guard frames.isEmpty else {
-                throw Refusal(422, "unused_frame", "\(service.rawValue) takes no binary frames.")
-            }
+            try checkNoFrames()
             let arguments = try Arguments(body, catalog.limits)
             return (try request(service, arguments), try arguments.requestName())
         }
     }
 
+    private func checkNoFrames() throws(Refusal) {
+        guard frames.isEmpty else {
+            throw Refusal(422, "unused_frame", "\(service) takes no binary frames.")
+        }
+    }
+
     /// The caller's own name for a request that is refused, wherever in the body it stands; nil
-    /// where it cannot be found.
+    /// where it cannot be found, or nobody would have said it in JSON.
     func requestName() -> String? {
-        guard body.count <= catalog.limits.messageBytes, service != Service.isServed.rawValue,
+        guard body.count <= catalog.limits.messageBytes, form == .ours || isUnknown,
             var cursor = try? Cursor(body, in: nil), (try? cursor.enterObject("")) != nil
         else { return nil }
         while let key = try? cursor.nextMember() {
@@ -52,6 +63,8 @@ struct RequestReader {
         }
         return nil
     }
+
+    private var isUnknown: Bool { form == .call && !catalog.kernels.contains(service) }
 
     private func request(_ service: Service, _ arguments: Arguments) throws(Refusal) -> Request {
         switch service {
@@ -78,36 +91,72 @@ struct RequestReader {
         case .about: return .about
         case .statistics: return .statistics
         case .drain: return .drain
-        case .submit, .isServed: preconditionFailure("read by others")
+        case .submit, .isServed, .titanicRequest, .titanicReply, .titanicClose:
+            preconditionFailure("read by others")
         }
     }
 
+    // MARK: Majordomo and Titanic
+
     private func isServed(_ name: String) throws(Refusal) -> Bool {
-        if Service(rawValue: name) != nil { return true }
-        if let refusal = planned(name) { throw refusal }
+        if Service(rawValue: name) != nil || catalog.kernels.contains(name) { return true }
+        if AnswerForm(of: Array(name.utf8)) == .management { throw .unbuilt(name) }
         return false
     }
 
-    /// The refusal of a service that is known and not built; nil when it is not known.
-    private func planned(_ name: String) -> Refusal? {
-        if catalog.kernels.contains(name) {
-            var refusal = Refusal.notImplemented(nil, "Direct calls of kernels are not built yet.")
-            refusal.hint = "Submit a job with \"kernel\": \(quoted(name)) to job.submit."
-            return refusal
-        }
-        if plannedServices.contains(name) || name.hasPrefix("mmi.") {
-            return .notImplemented(nil, "The service \(quoted(name)) is not built.")
-        }
-        return nil
+    /// A service that is none of the protocol's may be the name of a kernel.
+    private func call() throws(Refusal) -> Request {
+        guard catalog.kernels.contains(service) else { throw unserved }
+        guard role >= .submit else { throw .forbidden(service, role, needs: .submit) }
+        let reader = CallReader(kernel: service, frames: [body] + frames)
+        return .call(reader.submission(catalog.limits), reader.digest)
     }
 
-    private func unserved(_ name: String) -> Refusal {
-        planned(name)
-            ?? Refusal(
+    /// The kernel's name comes first, then its frames. The token is drawn here, for what decides
+    /// draws nothing.
+    private func titanicJob() throws(Refusal) -> Submission {
+        let kernel = String(decoding: body, as: UTF8.self)
+        guard catalog.kernels.contains(kernel) else {
+            throw Refusal(
                 404,
                 "unknown_service",
-                "There is no service \(quoted(name)).",
-                hint: hint(for: name, among: Service.allCases.map(\.rawValue))
+                "There is no kernel \(quoted(kernel)).",
+                hint: hint(for: kernel, among: catalog.kernels)
             )
+        }
+        var job = CallReader(kernel: kernel, frames: frames).submission(catalog.limits)
+        job.spec.salt = .random(in: .min ... .max)
+        return job
+    }
+
+    private func titanicReplyID() throws(Refusal) -> TitanicID {
+        try checkNoFrames()
+        guard let id = TitanicID(body) else {
+            throw Refusal(
+                404,
+                "unknown_job",
+                "This is no id that titanic.request has given.",
+                hint: "Ids have 32 hexadecimal digits."
+            )
+        }
+        return id
+    }
+
+    private var unserved: Refusal {
+        if form == .management { return .unbuilt(service) }
+        let names = Service.allCases.map(\.rawValue) + catalog.kernels
+        return Refusal(
+            404,
+            "unknown_service",
+            "There is no service \(quoted(service)).",
+            hint: hint(for: service, among: names)
+        )
+    }
+}
+
+extension Refusal {
+    /// Of a management service (RFC 8/MMI).
+    fileprivate static func unbuilt(_ name: String) -> Refusal {
+        .notImplemented(nil, "The service \(quoted(name)) is not built.")
     }
 }

@@ -1,22 +1,42 @@
 public import JobCore
 
 /// Writes what a client is told as the frames that a ROUTER sends: the client's routing id, an
-/// empty delimiter, the protocol, the service as it was asked, three digits, a JSON object, and a
-/// result's bytes. Sentences tell of times to come as seen from `now`.
+/// empty delimiter, the protocol, the service as it was asked, and what this service answers with:
+/// usually three digits, a JSON object, and a result's bytes. Sentences tell of times to come as
+/// seen from `now`.
 public func frames(for message: Message, now: Timestamp) -> [[UInt8]] {
-    let reply = message.reply
-    let digits = Array(String(reply.status).utf8)
-    var frames = [message.to.client.rawValue, [], clientProtocol, message.to.service, digits]
-    if message.to.service.starts(with: managementPrefix) { return frames }
+    let (caller, reply) = (message.to, message.reply)
+    var frames = [caller.client.rawValue, [], clientProtocol, caller.service]
+    switch AnswerForm(of: caller.service) {
+    case .management: frames.append(digits(reply.status))
+    case .titanic:
+        let isClosing = caller.service == Array(Service.titanicClose.rawValue.utf8)
+        frames += TitanicFrames.of(reply, closing: isClosing, now: now)
+    case .call:
+        if case .result(let result) = reply, result.end.state == .succeeded {
+            frames += result.frames.isEmpty ? [[]] : result.frames
+        } else {
+            let isFailure = if case .result = reply { true } else { false }
+            frames.append(digits(isFailure ? 500 : reply.status))
+            frames.append(object(message, now: now))
+        }
+    case .ours:
+        frames.append(digits(reply.status))
+        frames.append(object(message, now: now))
+        if case .result(let result) = reply, result.head != nil { frames.append(result.bytes) }
+    }
+    return frames
+}
 
+private func digits(_ status: Int) -> [UInt8] { Array(String(status).utf8) }
+
+private func object(_ message: Message, now: Timestamp) -> [UInt8] {
     var writer = JSONWriter()
     writer.beginObject()
     if let request = message.to.request { writer.member("request", .string(request)) }
-    writer.members(of: reply, now: now)
+    writer.members(of: message.reply, now: now)
     writer.endObject()
-    frames.append(writer.finish())
-    if case .result(let result) = reply, result.head != nil { frames.append(result.bytes) }
-    return frames
+    return writer.finish()
 }
 
 extension Reply {
@@ -42,7 +62,7 @@ extension Reply {
         // A status of other than three digits would be no reply at all.
         case .refused(let refusal): (100...999).contains(refusal.status) ? refusal.status : 500
         case .accepted, .result, .shown, .ended, .listed, .count, .queues, .pong, .about,
-            .statistics, .draining:
+            .statistics, .draining, .titanicID:
             200
         }
     }

@@ -23,7 +23,7 @@ extension JSONWriter {
             if let next { integer(next.rawValue) } else { null() }
         case .count(let count): member("count", Int64(count))
         case .queues(let queues): objects("queues", queues) { $0.members(of: $1) }
-        case .pong, .served: break
+        case .pong, .served, .titanicID: break
         case .about(let about): members(of: about)
         case .statistics(let statistics): members(of: statistics)
         case .draining: member("draining", .bool(true))

@@ -130,15 +130,15 @@ extension JobDraft {
 
     /// Jobs of one kernel, or of one statement on one database, are expected to take alike.
     private func sort(_ kind: Spec.Kind) -> UInt64 {
-        var digest = Digest()
-        digest.add(kind.rawValue)
         switch kind {
         case .sql:
+            var digest = Digest()
+            digest.add(kind.rawValue)
             digest.add(database ?? "")
             digest.add(sql ?? "")
-        case .compute: digest.add(kernel ?? "")
+            return digest.value
+        case .compute: return Spec.sort(ofKernel: kernel ?? "")
         }
-        return digest.value
     }
 
     private var fingerprint: UInt64 {

@@ -53,8 +53,11 @@ public struct ComputeWork: Equatable, Sendable {
     public var kernel: String
     /// JSON, byte for byte as the client sent it; `null` when it sent none.
     public var input: [UInt8]
-    /// Binary frames that the input refers to as `{"$frame": n}`.
+    /// Binary frames that the input refers to as `{"$frame": n}`; of a direct call, all that was
+    /// sent.
     public var frames: [Spec.Frame]
+    /// True when there is no input but the frames.
+    public var isCall = false
 
     public init(kernel: String, input: [UInt8], frames: [Spec.Frame] = []) {
         self.kernel = kernel
@@ -133,27 +136,22 @@ extension SQLValue {
 extension ComputeWork {
     /// Reads the body of a job of this kind. The input is skipped, not parsed.
     public init(_ body: [UInt8], frames: [Spec.Frame] = []) throws(FrameError) {
-        let found: (kernel: String?, input: [UInt8])
-        do { found = try Self.members(of: body) } catch { throw FrameError(error.summary) }
-        guard let kernel = found.kernel else { throw FrameError("the work has no kernel") }
-        self.init(kernel: kernel, input: found.input, frames: frames)
+        self.init(kernel: "", input: Array("null".utf8), frames: frames)
+        do { try readMembers(of: body) } catch { throw FrameError(error.summary) }
+        guard !kernel.isEmpty else { throw FrameError("the work has no kernel") }
     }
 
-    private static func members(
-        of body: [UInt8]
-    ) throws(JSONError) -> (kernel: String?, input: [UInt8]) {
+    private mutating func readMembers(of body: [UInt8]) throws(JSONError) {
         var scanner = try JSONScanner(body)
-        var kernel: String?
-        var input = Array("null".utf8)
         try scanner.enterObject()
         while let key = try scanner.nextMember() {
             switch key {
-            case "kernel": kernel = try scanner.value().stringValue
+            case "kernel": kernel = try scanner.value().stringValue ?? ""
             case "input": input = Array(body[try scanner.skipValue()])
+            case "call": isCall = try scanner.value().boolValue ?? false
             default: _ = try scanner.skipValue()
             }
         }
         try scanner.finish()
-        return (kernel, input)
     }
 }
