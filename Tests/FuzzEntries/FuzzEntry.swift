@@ -31,15 +31,59 @@ public enum FuzzEntry: String, CaseIterable, Sendable {
         let pieces = bytes.split(separator: 0xFF, omittingEmptySubsequences: false).map(Array.init)
         let heard = Ear(Self.catalog).hear([[1, 2, 3, 4, 5], [], Array("MDPC01".utf8)] + pieces)
         _ = Ear(Self.catalog).hear([[1, 2, 3, 4, 5]] + pieces)
-        guard case .request(.submit(let jobs, _, _), _) = heard else { return }
-        for job in jobs {
-            let isWhole =
-                switch job.spec.kind {
-                case .sql: (try? SQLWork(job.spec.body, frames: job.spec.frames)) != nil
-                case .compute: (try? ComputeWork(job.spec.body, frames: job.spec.frames)) != nil
-                }
-            precondition(isWhole, "what is accepted can be read by a worker")
+        switch heard {
+        case .request(.submit(let jobs, _, _), _): for job in jobs { check(job.spec) }
+        case .request(.call(let job, _), _): checkCall(job.spec, Array(pieces.dropFirst()))
+        case .request(.titanicRequest(let job), _):
+            checkCall(job.spec, Array(pieces.dropFirst(2)))
+            precondition(job.spec.titanicToken != nil, "an id cannot be guessed")
+        case .request(.titanicReply(let id), let caller):
+            let text = answer(.titanicID(id), to: caller).last ?? []
+            let said = String(decoding: pieces[1], as: UTF8.self).lowercased()
+            precondition(text == Array(said.utf8), "an id is written as it is read")
+        case .refused(let message): checkAnswer(message.reply, to: message.to)
+        case .request, .dropped: break
         }
+    }
+
+    private func check(_ spec: Spec) {
+        let isWhole =
+            switch spec.kind {
+            case .sql: (try? SQLWork(spec.body, frames: spec.frames)) != nil
+            case .compute: (try? ComputeWork(spec.body, frames: spec.frames)) != nil
+            }
+        precondition(isWhole, "what is accepted can be read by a worker")
+    }
+
+    /// A call's frames are echoed as they are, and do no harm to a kernel that wants JSON.
+    private func checkCall(_ spec: Spec, _ sent: [[UInt8]]) {
+        check(spec)
+        let frames = sent.isEmpty ? [[]] : sent
+        precondition(spec.frames.map(\.bytes) == frames, "a call's frames are what was sent")
+        let input = KernelInput(call: frames)
+        precondition((try? input.json()) != nil, "a call's input is JSON, or refers to frames")
+        let kernels = KernelRegistry.standard
+        let echoed = try? kernels["echo"]?.compute(input, KernelRun())
+        let bytes = echoed?.bytes ?? []
+        let same = echoed?.format == .frames ? FrameList.split(bytes) : [bytes]
+        precondition(same == frames, "echo gives every frame back")
+        _ = try? kernels["sum"]?.compute(input, KernelRun())
+        _ = try? kernels["digest"]?.compute(input, KernelRun())
+        _ = frames.first.flatMap(FrameList.split)
+    }
+
+    /// What clients of Majordomo and Titanic take apart: they cannot bear less.
+    private func checkAnswer(_ reply: Reply, to caller: Caller) {
+        let said = answer(reply, to: caller)
+        let digits = said.first ?? []
+        let areDigits = digits.count == 3 && digits.allSatisfy { (0x30...0x39).contains($0) }
+        precondition(areDigits, "a refusal begins with three digits")
+    }
+
+    /// What is said behind the service.
+    private func answer(_ reply: Reply, to caller: Caller) -> [[UInt8]] {
+        let message = Message(to: caller, reply)
+        return Array(JobWire.frames(for: message, now: Timestamp(rawValue: 0)).dropFirst(4))
     }
 
     private func readJSON(_ bytes: [UInt8]) {
