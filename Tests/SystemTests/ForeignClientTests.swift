@@ -7,45 +7,13 @@ import ZeroMQ
 
 /// A client in another language: pyzmq, against the built runner.
 ///
-/// It needs Python with pyzmq: `deploy/test` makes a virtual environment and names its Python in
-/// `MILLRACE_TEST_PYTHON`. With `MILLRACE_TEST_FULL` set it sends as many jobs as the release is
-/// measured by.
+/// With `MILLRACE_TEST_FULL` set it sends as many jobs as the release is measured by.
 @Suite struct ForeignClientTests {
-    private static let environment = ProcessInfo.processInfo.environment
-    private static let isFull = environment["MILLRACE_TEST_FULL"] != nil
-
-    private static let script = URL(filePath: #filePath).deletingLastPathComponent()
-        .appending(path: "foreign_client.py").path()
-
-    /// Fails, rather than skipping, when there is no pyzmq.
-    private func python() throws -> String {
-        let python = Self.environment["MILLRACE_TEST_PYTHON"] ?? "/usr/bin/python3"
-        let directory = try TemporaryDirectory()
-        let probe = try? ChildProcess(
-            python,
-            ["-c", "import zmq"],
-            environment: Self.environment,
-            directory: directory.path
-        )
-        guard try probe?.waitForEnd() == 0 else {
-            throw NeverHappened(
-                "a Python with pyzmq is found; run deploy/test, or set MILLRACE_TEST_PYTHON to the "
-                    + "python of a virtual environment that has pyzmq"
-            )
-        }
-        return python
-    }
+    private static let isFull = ProcessInfo.processInfo.environment["MILLRACE_TEST_FULL"] != nil
 
     private func run(_ arguments: [String], in runner: RunnerProcess) throws -> String {
-        let client = try ChildProcess(
-            python(),
-            [Self.script] + arguments,
-            environment: Self.environment,
-            directory: runner.directory.path
-        )
-        let code = try client.waitForEnd(within: Self.isFull ? .seconds(600) : .seconds(120))
-        try #require(code == 0, "\(client.errors)")
-        return client.output
+        let limit = Self.isFull ? Duration.seconds(600) : .seconds(120)
+        return try ForeignClient("foreign_client.py").run(arguments, in: runner, within: limit)
     }
 
     @Test func `the protocol's ten lines of Python work as they stand`() throws {
