@@ -37,6 +37,9 @@ public struct Turns: Hashable, Comparable, Sendable {
 
     var isEmpty: Bool { !isSuspect && writes == nil }
 
+    /// Whether several jobs that need them may run in one transaction.
+    var canBeShared: Bool { writes != nil && !isSuspect }
+
     /// Those that need nothing come first, then suspects.
     public static func < (a: Turns, b: Turns) -> Bool { a.order < b.order }
 

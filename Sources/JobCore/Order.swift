@@ -35,6 +35,9 @@ public struct Order: Equatable, Sendable {
     public var removable: [ClosedRange<Int64>] = []
     /// See `Waiting.unwritten`.
     public var unwritten: UInt64?
+    /// The orders of one message that may share a transaction, by the sequence number of the first
+    /// of them; nil for an order that shares none.
+    public var group: UInt64?
 
     public init(sequence: UInt64, job: Waiting, phase: Phase? = nil) {
         self.sequence = sequence
@@ -93,6 +96,10 @@ public struct Report: Equatable, Sendable {
     public var startedAt: Timestamp
     /// From start to end, on the monotonic clock, in µs.
     public var durationMicros: Int64
+    /// How much of it the commit of a transaction of its own took. Who shares one pays less.
+    public var commitMicros: Int64 = 0
+    /// True when the run has shown that jobs of its sort need a transaction of their own.
+    public var needsOwnTransaction = false
     /// Jobs of which the database that was written to holds receipts of earlier runs of the
     /// program. A worker names them once.
     public var leftovers: [JobID] = []
@@ -104,7 +111,8 @@ public struct Report: Equatable, Sendable {
         case failed(Failure)
         /// Broken off because the job was called off.
         case brokenOff
-        /// Broken off because the runner stops.
+        /// Broken off because the runner stops, or undone because the transaction that it shared
+        /// could not be committed: the job waits again, uncounted.
         case putBack
         /// The work of each child: a JSON object and binary frames.
         case split([Part])

@@ -64,7 +64,11 @@ public final class Connection {
     public var changes: Int { Int(sqlite3_changes64(handle.pointer)) }
     /// Rows changed since the connection was opened, triggers counted.
     public var totalChanges: Int { Int(sqlite3_total_changes64(handle.pointer)) }
-    public var lastInsertRowID: Int64 { sqlite3_last_insert_rowid(handle.pointer) }
+    /// The row that was inserted last, by whomever; may be set, so as to know by whom.
+    public var lastInsertRowID: Int64 {
+        get { sqlite3_last_insert_rowid(handle.pointer) }
+        set { sqlite3_set_last_insert_rowid(handle.pointer, newValue) }
+    }
     /// Some errors end a transaction by themselves: after one, look here.
     public var isInTransaction: Bool { sqlite3_get_autocommit(handle.pointer) == 0 }
 

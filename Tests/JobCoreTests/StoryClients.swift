@@ -158,6 +158,7 @@ extension StoryWorld {
         turns = StoryTurns()
         shortTurns = StoryTurns()
         whims = StoryWhims()
+        counts.innocent = []
         stoppedAt = nil
         if hasWriters { store.begin(at: now, after: now) } else { setClock() }
         spool.restart(store.endedFiles)

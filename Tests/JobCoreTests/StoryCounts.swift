@@ -6,6 +6,8 @@ struct StoryCounts {
     var losses: [JobID: Int] = [:]
     /// Attempts to which a worker has come, in this run of the program or an earlier one.
     var begun: Set<Run> = []
+    /// Runs that had ended, and shared the transaction of one that began after them.
+    var innocent: Set<Run> = []
     var failedForGood: Set<JobID> = []
     /// Of the commit that is being learnt.
     var justFailed: Set<JobID> = []
@@ -52,8 +54,10 @@ extension StoryWorld {
     /// What never began is not lost: it starts elsewhere, uncounted.
     func checkLosses(_ changes: [Change]) throws(Violation) {
         for case .lose(let job, let attempt, _, _) in changes {
-            let hasBegun = counts.begun.contains(Run(job: job, attempt: attempt))
-            try check(hasBegun, "only a run that began is lost: \(job.rawValue)")
+            let run = Run(job: job, attempt: attempt)
+            try check(counts.begun.contains(run), "only a run that began is lost: \(job.rawValue)")
+            let isBlamed = !counts.innocent.contains(run)
+            try check(isBlamed, "job \(job.rawValue) had ended, and is not lost with another")
         }
     }
 

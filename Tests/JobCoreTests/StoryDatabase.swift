@@ -54,6 +54,9 @@ extension StoryWorld {
             default: break
             }
         }
+        if current.order.group != nil, !hasVirtualTables.contains(name) {
+            return try goOnSharing(current, worker, in: name)
+        }
         switch current.step {
         case .outside: enter(current, worker, name)
         case .inside: try goOnInside(current, worker, name)
@@ -85,7 +88,7 @@ extension StoryWorld {
     }
 
     /// The first time a worker is there, it tells of the receipts of earlier starts.
-    private mutating func findLeftovers(_ worker: WorkerID, _ name: String) {
+    mutating func findLeftovers(_ worker: WorkerID, _ name: String) {
         guard workers[worker]?.hasLooked.insert(name).inserted == true else { return }
         let old = databases[name]?.receipts.filter { $0.value.contains { $0.run != run } } ?? [:]
         workers[worker]?.leftovers = old.keys.sorted()
@@ -118,22 +121,43 @@ extension StoryWorld {
         _ name: String
     ) throws(Violation) {
         let order = current.order
-        let outcome = outcome(of: order)
-        let receipt = StoryDatabase.Receipt(run: run, attempt: order.attempt, outcome: outcome)
         databases[name]?.writer = nil
-        databases[name]?.effects[order.job, default: []].append(outcome)
-        databases[name]?.effectRuns[order.job] = run
+        try removeReceipts(removable(order, worker), in: name)
+        try write(outcome(of: order), of: order, in: name)
+        workers[worker]?.current?.step = .committed
+        note("worker \(worker.rawValue) commits \(words(order))")
+    }
+
+    /// What a run is to remove, alone or as the first of its group that succeeds.
+    private mutating func removable(_ order: Order, _ worker: WorkerID) -> [ClosedRange<Int64>] {
+        guard let group = order.group else { return order.removable }
+        return workers[worker]?.removable.removeValue(forKey: group) ?? []
+    }
+
+    mutating func removeReceipts(
+        _ removable: [ClosedRange<Int64>],
+        in name: String
+    ) throws(Violation) {
         for job in databases[name]?.receipts.keys.sorted() ?? []
-        where order.removable.contains(where: { $0.contains(job.rawValue) }) {
+        where removable.contains(where: { $0.contains(job.rawValue) }) {
             try check(
                 ledger.final[job]?.state == .succeeded || ledger.deleted.contains(job),
                 "the receipt of job \(job.rawValue) goes when nobody needs it"
             )
             databases[name]?.receipts[job]?.removeAll { $0.outcome != nil || $0.run != run }
         }
+    }
+
+    /// The effect and the receipt, in one.
+    mutating func write(
+        _ outcome: Outcome,
+        of order: Order,
+        in name: String
+    ) throws(Violation) {
+        let receipt = StoryDatabase.Receipt(run: run, attempt: order.attempt, outcome: outcome)
+        databases[name]?.effects[order.job, default: []].append(outcome)
+        databases[name]?.effectRuns[order.job] = run
         databases[name]?.receipts[order.job, default: []].append(receipt)
-        workers[worker]?.current?.step = .committed
-        note("worker \(worker.rawValue) commits \(words(order))")
         let effects = databases[name]?.effects[order.job]?.count
         try check(effects == 1, "job \(order.job.rawValue) has its effect once")
     }
@@ -162,16 +186,15 @@ extension StoryWorld {
     func checkTurn(of order: Order) throws(Violation) {
         guard let name = ledger.specs[order.job]?.writes else { return }
         for actor in workers.values where actor.isGivenUp && actor.step != .gone {
-            guard let current = actor.current, current.order.phase == .run,
-                current.step != .committed, ledger.specs[current.order.job]?.writes == name
-            else { continue }
-            let run = Run(job: current.order.job, attempt: current.order.attempt)
-            // An earlier attempt's receipt is found by every later one, in its own transaction.
-            let isDone = databases[name]?.outcome(of: run.job) != nil
-            try check(
-                isDone || databases[name]?.isBuried(run, in: self.run) == true,
-                "\(words(order)) starts while \(words(current.order)) may still commit"
-            )
+            for other in mayStillCommit(actor, in: name) {
+                let run = Run(job: other.job, attempt: other.attempt)
+                // An earlier attempt's receipt is found by every later one, in its own transaction.
+                let isDone = databases[name]?.outcome(of: run.job) != nil
+                try check(
+                    isDone || databases[name]?.isBuried(run, in: self.run) == true,
+                    "\(words(order)) starts while \(words(other)) may still commit"
+                )
+            }
         }
     }
 

@@ -10,6 +10,8 @@ struct StoryLedger {
         var turns: Set<Turn> = []
         /// True when it was known from the start that the run is long.
         var isLong = false
+        /// The orders that it may share a transaction with.
+        var group: UInt64?
     }
 
     struct Asking {

@@ -31,8 +31,15 @@ struct StoryWorker {
     /// The databases that it has written to, and the receipts of earlier starts found there.
     var hasLooked: Set<String> = []
     var leftovers: [JobID] = []
+    /// The transaction that runs of its share.
+    var shared: Shared?
+    /// Receipts to be removed with the first success of a group.
+    var removable: [UInt64: [ClosedRange<Int64>]] = [:]
 
-    var isBusy: Bool { step != .gone && (current != nil || !orders.isEmpty || !reports.isEmpty) }
+    var isBusy: Bool {
+        step != .gone
+            && (current != nil || shared != nil || !orders.isEmpty || !reports.isEmpty)
+    }
 
     /// True while its thread is there, though nobody waits for it any more.
     var isOut: Bool { isGivenUp && step != .gone }
@@ -74,8 +81,9 @@ extension StoryWorld {
         let isLong = try checkExpress(given)
         let turns = turns(of: order.job)
         for holder in ledger.holders.values.joined() {
+            let isCompany = holder.worker == given.worker && order.group != nil
             try check(
-                holder.turns.isDisjoint(with: turns),
+                holder.turns.isDisjoint(with: turns) || isCompany && holder.group == order.group,
                 "\(words(order)) takes turns with job \(holder.run.job.rawValue)"
             )
         }
@@ -86,9 +94,13 @@ extension StoryWorld {
                 run: Run(job: order.job, attempt: order.attempt),
                 sequence: order.sequence,
                 turns: turns,
-                isLong: isLong
+                isLong: isLong,
+                group: order.group
             )
         )
+        if let group = order.group, !order.removable.isEmpty {
+            workers[given.worker]?.removable[group] = order.removable
+        }
     }
 
     mutating func letAWorkerAct() throws(Violation) {
@@ -108,7 +120,10 @@ extension StoryWorld {
         }
         if let current = actor.current {
             try goOn(current, worker)
-        } else if !actor.orders.isEmpty, !(weather.faults && sendsNow(actor)) {
+        } else if actor.shared != nil, !actor.continues {
+            try endSharing(worker)
+        } else if !actor.orders.isEmpty, actor.shared != nil || !(weather.faults && sendsNow(actor))
+        {
             let order = actor.orders.removeFirst()
             workers[worker] = actor
             if order.sequence > actor.void { try begin(order, worker) }
@@ -125,6 +140,9 @@ extension StoryWorld {
 
     private mutating func begin(_ order: Order, _ worker: WorkerID) throws(Violation) {
         workers[worker]?.begun = order.sequence
+        for part in workers[worker]?.shared?.parts ?? [] {
+            counts.innocent.insert(Run(job: part.order.job, attempt: part.order.attempt))
+        }
         counts.begun.insert(Run(job: order.job, attempt: order.attempt))
         workers[worker]?.startedAt = now
         let run = Run(job: order.job, attempt: order.attempt)
@@ -224,22 +242,41 @@ extension StoryWorld {
         let order = current.order
         note("worker \(worker.rawValue) ends \(words(order)): \(words(ending))")
         let run = Run(job: order.job, attempt: order.attempt)
-        workers[worker]?.brokenOff[run] = nil
+        if case .split(let parts) = ending { ledger.parts[run] = parts.count }
+        leave(worker, order)
+        report(worker, order, current.startedAt, ending)
+    }
+
+    /// The run is over; nobody can break it off any more.
+    mutating func leave(_ worker: WorkerID, _ order: Order) {
+        workers[worker]?.brokenOff[Run(job: order.job, attempt: order.attempt)] = nil
         workers[worker]?.current = nil
-        let ranMs = now.ms(since: current.startedAt)
+        ledger.ended(worker, order)
+    }
+
+    mutating func report(
+        _ worker: WorkerID,
+        _ order: Order,
+        _ startedAt: Timestamp,
+        _ ending: Report.Ending,
+        needsOwn: Bool = false
+    ) {
+        let ranMs = now.ms(since: startedAt)
         var report = Report(
             job: order.job,
             attempt: order.attempt,
             worker: worker,
             ending: ending,
-            startedAt: current.startedAt,
+            startedAt: startedAt,
             durationMicros: ranMs * 1_000 + Int64.random(in: 20...400, using: &chance)
         )
+        if order.salt != nil, order.group == nil {
+            report.commitMicros = Int64.random(in: 0...report.durationMicros, using: &chance)
+        }
+        report.needsOwnTransaction = needsOwn
         report.leftovers = workers[worker]?.leftovers ?? []
         workers[worker]?.leftovers = []
         workers[worker]?.reports.append(report)
-        if case .split(let parts) = ending { ledger.parts[run] = parts.count }
-        ledger.ended(worker, order)
     }
 
     private mutating func sendReports(_ worker: WorkerID) throws(Violation) {
@@ -255,6 +292,7 @@ extension StoryWorld {
         note("worker \(worker.rawValue) dies")
         try deliverWhispers(all: true)  // What was recalled before is said before.
         guard let actor = workers[worker] else { return }
+        workers[worker]?.shared = nil
         for name in databases.keys where databases[name]?.writer == worker {
             databases[name]?.writer = nil
         }

@@ -36,6 +36,8 @@ struct StoryWorld {
     /// Every other world has databases that jobs write to, and the others have files, set clocks
     /// and an order of starts that is looked at: each of these has enough to tell.
     let hasWriters: Bool
+    /// Databases in which no transaction can be shared.
+    let hasVirtualTables: Set<String>
 
     // The writer: changes in order, and facts on their way back.
     var unwritten: [Change] = []
@@ -80,6 +82,7 @@ struct StoryWorld {
         retention.succeededMs = 500
         retention.failedMs = 2_000
         hasWriters = Bool.random(using: &chance)
+        hasVirtualTables = Int.random(in: 0..<4, using: &chance) == 0 ? ["y"] : []
         self.retention = Bool.random(using: &chance) ? retention : nil
         store.expiryJobs = Int.random(in: 1...8, using: &chance)
         hasHeavyJobs = limits.unwrittenBytes < Limits().unwrittenBytes
@@ -218,6 +221,7 @@ struct StoryWorld {
         if !hasWriters { try checkTurns(decisions.orders) }
         try checkBounds(decisions)
         try checkUnsettled(decisions.orders)
+        try checkGroups(decisions.orders)
         for given in decisions.orders { try give(given) }
         for signal in decisions.signals { try carryOut(signal) }
     }

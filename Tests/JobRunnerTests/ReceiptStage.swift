@@ -48,18 +48,16 @@ final class ReceiptStage {
     struct Worker {
         let databases: Databases
         var limits = Limits()
+        let post = WorkerPost(worker: WorkerID(rawValue: 1))
 
         func run(_ order: Order, _ run: KernelRun = KernelRun()) throws -> Outcome {
             guard case .sql(let work) = try Work(order) else { throw NeverHappened("it is SQL") }
-            let post = WorkerPost(worker: WorkerID(rawValue: 1))
-            return try SQLRun(
-                work: work,
-                order: order,
-                limits: limits,
-                run: run,
-                post: post,
-                time: FixedTime()
-            ).outcome(using: databases)
+            let sql = SQLRun(work: work, order: order, limits: limits, run: run, post: post)
+            guard work.mode == .write, let alias = work.database else {
+                return try sql.outcome(using: databases)
+            }
+            let write = WriteRun(sql: sql, alias: alias, time: FixedTime())
+            return try write.outcome(using: databases).outcome
         }
 
         /// The code of its failure.

@@ -25,6 +25,7 @@ struct WorkerFrameTests {
             )
             order.salt = phase == .run ? .min : nil
             order.removable = phase == .run ? [] : [1...1, 3...(.max)]
+            order.group = phase == .run ? nil : .max - 1
             return order
         }
     }
@@ -50,6 +51,8 @@ struct WorkerFrameTests {
                 durationMicros: .max
             )
             if ending == .brokenOff { report.leftovers = [JobID(rawValue: 7), JobID(rawValue: 9)] }
+            report.commitMicros = ending == .putBack ? .max : 0
+            report.needsOwnTransaction = ending == .putBack
             return report
         }
     }()

@@ -33,7 +33,9 @@ extension Dispatcher {
     /// A run is over: others may have its turns.
     mutating func giveBack(turnsOf job: Waiting, hasWritten: Bool = false) {
         lanes.giveBack(turnsOf: job)
-        if let database = job.spec.writes { receipts.takeBack(database, hasWritten: hasWritten) }
+        guard let database = job.spec.writes else { return }
+        let isLast = lanes.takenTurn(of: Turns(writes: database)) == nil
+        receipts.takeBack(database, hasWritten: hasWritten, isLast: isLast)
     }
 
     mutating func ask(about leftovers: [JobID], of job: Waiting) {
@@ -53,8 +55,7 @@ extension Dispatcher {
     /// Has free workers find out about abandoned runs.
     mutating func bury(at now: Timestamp) {
         guard !receipts.abandoned.isEmpty else { return }
-        let due = receipts.abandoned.values.filter { !$0.isBeingBuried && $0.tryAt <= now }
-        for run in due.sorted(by: { $0.job.id < $1.job.id }) {
+        for run in receipts.toBury where run.tryAt <= now {
             guard let seat = crew.mostFree(), !seat.isExpress else { return }
             var job = run.job
             job.spec.timeoutMs = Receipts.buryTimeoutMs
@@ -74,7 +75,7 @@ extension Dispatcher {
         guard !receipts.abandoned.isEmpty, crew.mostFree()?.isExpress == false else {
             return nil
         }
-        return receipts.abandoned.values.lazy.filter { !$0.isBeingBuried }.map(\.tryAt).min()
+        return receipts.toBury.map(\.tryAt).min()
     }
 
     /// What a worker says that was given up is not believed; but how a run that writes has ended,
@@ -90,15 +91,20 @@ extension Dispatcher {
         if case .putBack = report.ending { return receipts.buryLater(report.job, at: now) }
         guard let run = receipts.conclude(report.job, report.attempt) else { return }
         if run.worker != nil { receipts.keep(report.job) }
-        report.hasSucceeded ? conclude(run, report) : lose(run)
+        report.hasSucceeded ? conclude(run, report) : lose(run, at: now)
     }
 
-    /// Of this run nothing will come back.
-    mutating func lose(_ run: Receipts.Abandoned) {
+    /// Of this run nothing will come back. One that has shared a transaction with another that is
+    /// to blame is put back.
+    mutating func lose(_ run: Receipts.Abandoned, at now: Timestamp) {
         if run.worker != nil { giveBack(turnsOf: run.job) }
         let (job, attempt) = (run.job.id, run.job.next)
         guard active[job] == attempt else { return }
         let worker = run.worker ?? WorkerID(rawValue: 0)
+        guard run.isToBlame else {
+            let report = Report(unbegun: job, attempt, ending: .putBack, at: now)
+            return settle(report, of: run.job)
+        }
         decisions.changes.append(.lose(job, attempt, worker, reason: run.reason))
     }
 
@@ -109,7 +115,19 @@ extension Dispatcher {
 }
 
 extension Report {
-    var hasSucceeded: Bool {
+    /// Made up, of a run that no worker reports.
+    init(unbegun job: JobID, _ attempt: Attempt, ending: Ending, at now: Timestamp) {
+        self.init(
+            job: job,
+            attempt: attempt,
+            worker: WorkerID(rawValue: 0),
+            ending: ending,
+            startedAt: now,
+            durationMicros: 0
+        )
+    }
+
+    public var hasSucceeded: Bool {
         if case .succeeded = ending { true } else { false }
     }
 }

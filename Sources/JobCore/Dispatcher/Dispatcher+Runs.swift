@@ -8,15 +8,43 @@ extension Dispatcher {
         let isLong = isLong  // What is given changes nothing about it.
         while let seat = crew.mostFree() {
             guard let job = seat.isExpress ? lanes.takeShort(isLong) : lanes.take() else { return }
-            give(job, to: seat, isLong)
+            let others = company(of: job, seat, isLong)
+            let group = others.isEmpty ? nil : crew[seat.worker].map { $0.sequence + 1 }
+            give(job, to: seat, isLong, group: group)
+            for other in others { give(other, to: seat, isLong, group: group) }
         }
     }
 
-    mutating func give(_ job: Waiting, to seat: Crew.Seat, _ isLong: (UInt64) -> Bool) {
+    /// Takes those jobs that share a transaction with one that starts.
+    private mutating func company(
+        of first: Waiting,
+        _ seat: Crew.Seat,
+        _ isLong: (UInt64) -> Bool
+    ) -> [Waiting] {
+        guard sharing.admits(first) else { return [] }
+        let most = seat.isExpress ? Crew.creditMicros : Sharing.micros
+        var group = Group(first, sharing, mostMicros: most)
+        return lanes.takeBeside(first) { [sharing] job in
+            if group.isFull { return nil }
+            guard sharing.admits(job), !(seat.isExpress && isLong(job.spec.sort)) else {
+                return false
+            }
+            group.join(job, sharing)
+            return true
+        }
+    }
+
+    mutating func give(
+        _ job: Waiting,
+        to seat: Crew.Seat,
+        _ isLong: (UInt64) -> Bool,
+        group: UInt64? = nil
+    ) {
         active[job.id] = job.next
         if seat.isExpress { expressStarts += 1 }
         let sequence = crew.give(job, to: seat, guess(of: job, isLong))
         var order = Order(sequence: sequence, job: job)
+        order.group = group
         if let database = job.spec.writes { order.removable = receipts.hand(out: database) }
         decisions.orders.append(.init(worker: seat.worker, order: order))
     }
@@ -65,6 +93,7 @@ extension Dispatcher {
         hasLetGo(job.id)
         giveBack(turnsOf: job, hasWritten: report.hasSucceeded)
         pace.learn(job.spec.sort, micros: report.durationMicros)
+        if job.spec.writes != nil { sharing.learn(job.spec.sort, from: report) }
         // What was taken to be long is short, perhaps.
         if order.hasLasted || order.isLong, !isLong(job.spec.sort) { lanes.lookAgain() }
         ask(about: report.leftovers, of: job)
@@ -183,11 +212,13 @@ extension Dispatcher {
                 continue
             }
             hasLetGo(order.job.id)
-            let run = Receipts.Abandoned(order.job, worker, reason: reason, tryAt: now)
+            var run = Receipts.Abandoned(order.job, worker, reason: reason, tryAt: now)
             if order.job.spec.writes != nil {
+                // Those before it have ended, and share its transaction.
+                run.isToBlame = order.sequence == member.mark?.sequence
                 receipts.abandon(run)
             } else {
-                lose(run)
+                lose(run, at: now)
             }
         }
         if !stop.isDraining { decisions.signals.append(.start(crew.newWorker())) }
@@ -224,14 +255,7 @@ extension Dispatcher {
     mutating func settleUnbegun(_ job: JobID, _ attempt: Attempt, at now: Timestamp) {
         lanes.remove(job)
         active[job] = attempt
-        let report = Report(
-            job: job,
-            attempt: attempt,
-            worker: WorkerID(rawValue: 0),
-            ending: .brokenOff,
-            startedAt: now,
-            durationMicros: 0
-        )
+        let report = Report(unbegun: job, attempt, ending: .brokenOff, at: now)
         handOver(report, as: .settle(report))
     }
 }

@@ -61,6 +61,7 @@ public struct Dispatcher: Sendable {
     var calls = Calls()
     var quotas: Quotas
     var pace = Pace()
+    var sharing = Sharing()
     var meter = Meter()
     var stop = Stop()
     var receipts = Receipts()

@@ -4,27 +4,6 @@
 /// for a turn has bounds of its own, so that it takes no room from what could start. Nothing here
 /// costs more because there are more queues.
 struct Lanes {
-    /// How much is kept in memory. Only tests have others.
-    struct Bounds: Sendable {
-        /// Jobs of one lane.
-        var laneJobs = 16_384
-        /// Jobs that need no turn.
-        var allJobs = 65_536
-        /// Bytes of their specs.
-        var allBytes = 64 << 20
-        /// Jobs that need the same turns, in all queues.
-        var turnJobs = 256
-        /// Bytes of their specs.
-        var turnBytes = 4 << 20
-        /// An incomplete lane is filled again when it falls below this many jobs, or below half of
-        /// what the last load left in it.
-        var refillBelow = 4_096
-        /// A load of jobs that need no turn asks for at least this many.
-        var loadJobs = 64
-        /// Loads under way at a time.
-        var loads = 16
-    }
-
     /// Jobs that are looked at in one search for a short one: they take half a millisecond.
     static let looks = 512
     /// Queues without jobs that may be remembered.
@@ -57,7 +36,10 @@ struct Lanes {
     private var wanting: [Turns: Rotation<Lane>] = [:]
     private(set) var present: [JobID: Present] = [:]
     private var shares: [Turns: Share] = [:]
-    private var taken: Set<Turn> = []
+    /// The turns that somebody has, and how many jobs share each.
+    private var taken: [Turn: Int] = [:]
+    /// Queues that may have jobs that need these turns and may share them.
+    private var sharers: [Turns: Rotation<QueueName>] = [:]
     private var paused: Set<QueueName> = []
     /// Loads under way, with the number of the moment at which each was asked for.
     private var loading: [Lane: Int] = [:]
@@ -117,7 +99,15 @@ struct Lanes {
         note(Present(place: job.place, lane: lane, weight: job.spec.weight), as: job.id)
         open(lane)
         queues[lane.queue]?.windows[lane.turns]?.jobs.add(job)
+        if lane.turns.canBeShared { mayShare(lane) }
         if self[lane]?.isBlocked == false { mayStart(lane.queue) }
+    }
+
+    private mutating func mayShare(_ lane: Lane) {
+        sharers[lane.turns, default: Rotation()].add(lane.queue)
+        guard sharers[lane.turns, default: Rotation()].count > queues.count + Self.goneQueues
+        else { return }
+        sharers[lane.turns]?.keep { queues[$0] != nil }
     }
 
     private mutating func mayStart(_ queue: QueueName) {
@@ -214,26 +204,56 @@ struct Lanes {
         for queue in queues.keys.sorted(by: { $0.rawValue < $1.rawValue }) { ableShort.add(queue) }
     }
 
+    /// Takes jobs that share the turns of one that has just been taken. Queues take turns; one whose
+    /// next job does not join waits for another time.
+    ///
+    /// `joins` says whether a job is to be taken, and nil when none is any more.
+    mutating func takeBeside(_ first: Waiting, _ joins: (Waiting) -> Bool?) -> [Waiting] {
+        let turns = first.turns
+        guard var rotation = sharers.removeValue(forKey: turns) else { return [] }
+        var found: [Waiting] = []
+        var passed: [QueueName] = []
+        while let queue = rotation.next() {
+            guard let job = queues[queue]?.next(in: turns) else { continue }
+            let joins = joins(job)
+            guard joins == true else {
+                passed.append(queue)
+                if joins == nil { break }
+                continue
+            }
+            queues[queue]?.take(job)
+            starts(job)
+            found.append(job)
+            rotation.add(queue)
+        }
+        for queue in passed { rotation.add(queue) }
+        sharers[turns] = rotation.isEmpty ? nil : rotation
+        return found
+    }
+
     private mutating func starts(_ job: Waiting) {
         forget(job.id)
-        taken.formUnion(job.turns.all)
+        for turn in job.turns.all { taken[turn, default: 0] += 1 }
         hasLost(job.lane)
     }
 
     private mutating func blockWhatWaits(in queue: QueueName) {
         guard !taken.isEmpty else { return }
         for turns in queues[queue]?.unblocked ?? [] {
-            guard let turn = turns.all.first(where: taken.contains) else { continue }
+            guard let turn = takenTurn(of: turns) else { continue }
             queues[queue]?.windows[turns]?.isBlocked = true
             blocked[turn, default: Rotation()].add(Lane(queue, turns))
         }
     }
 
-    /// The run has ended or was not begun: others may have its turns.
+    /// The run has ended or was not begun: others may have its turns, unless it shares them with
+    /// runs that go on.
     mutating func giveBack(turnsOf job: Waiting) {
         for turn in job.turns.all {
-            taken.remove(turn)
-            guard var lanes = blocked.removeValue(forKey: turn) else { continue }
+            taken[turn] = taken[turn].flatMap { $0 > 1 ? $0 - 1 : nil }
+            guard taken[turn] == nil, var lanes = blocked.removeValue(forKey: turn) else {
+                continue
+            }
             while let lane = lanes.next() {
                 queues[lane.queue]?.windows[lane.turns]?.isBlocked = false
                 mayStart(lane.queue)
@@ -243,7 +263,7 @@ struct Lanes {
     }
 
     /// The turn that somebody has and without which these jobs cannot start.
-    func takenTurn(of turns: Turns) -> Turn? { turns.all.first(where: taken.contains) }
+    func takenTurn(of turns: Turns) -> Turn? { turns.all.first { taken[$0] != nil } }
 
     func isPaused(_ queue: QueueName) -> Bool { paused.contains(queue) }
 

@@ -8,7 +8,7 @@ struct Pace {
     /// this long, in µs.
     static let firstMicros: Int64 = 100_000
 
-    private var micros: [UInt64: Double] = [:]
+    private var micros = Averages()
     /// Of each sort, whether its last run and the one before were long.
     private var lengths: [UInt64: (last: Bool, before: Bool)] = [:]
 
@@ -30,16 +30,26 @@ struct Pace {
         lengths[sort] = (last: micros >= Self.longMicros, before: before)
     }
 
-    /// A moving average in which the newest run counts for a quarter; longer runs count in full, so
-    /// that a sort that may take long is not taken for short.
     mutating func learn(_ sort: UInt64, micros new: Int64) {
         note(sort, new)
-        if micros.count >= Self.sortsMax && micros[sort] == nil { micros.removeAll() }
+        micros.learn(sort, new)
+    }
+}
+
+/// Of each sort a moving average in which the newest run counts for a quarter; longer runs count in
+/// full, so that a sort that may take long is not taken for short.
+struct Averages {
+    private var values: [UInt64: Double] = [:]
+
+    subscript(sort: UInt64) -> Double? { values[sort] }
+
+    mutating func learn(_ sort: UInt64, _ new: Int64) {
+        if values.count >= Pace.sortsMax && values[sort] == nil { values.removeAll() }
         let new = Double(new)
-        guard let old = micros[sort], new < old * 4 else {
-            micros[sort] = new
+        guard let old = values[sort], new < old * 4 else {
+            values[sort] = new
             return
         }
-        micros[sort] = old + (new - old) / 4
+        values[sort] = old + (new - old) / 4
     }
 }

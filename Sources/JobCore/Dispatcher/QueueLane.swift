@@ -29,18 +29,28 @@ struct QueueLane {
     /// The windows whose jobs may be able to start.
     var unblocked: [Turns] { windows.filter { !$1.jobs.isEmpty && !$1.isBlocked }.map(\.key) }
 
+    private var isAged: Bool { starts % Self.agingEvery == Self.agingEvery - 1 }
+
     /// Takes the job whose turn it is, of those in windows that are not blocked.
     mutating func take() -> Waiting? {
-        let isAged = starts % Self.agingEvery == Self.agingEvery - 1
+        let isAged = isAged
         var chosen: Waiting?
         for window in windows.values where !window.isBlocked {
             let job = isAged ? window.jobs.longestReady : window.jobs.best
             chosen = .first(of: chosen, job, isAged: isAged)
         }
-        guard let chosen else { return nil }
-        windows[chosen.turns]?.jobs.remove(chosen.place)
-        starts += 1
+        if let chosen { take(chosen) }
         return chosen
+    }
+
+    /// The job whose turn it is, of those that need these turns, whether or not somebody has them.
+    func next(in turns: Turns) -> Waiting? {
+        isAged ? windows[turns]?.jobs.longestReady : windows[turns]?.jobs.best
+    }
+
+    mutating func take(_ job: Waiting) {
+        windows[job.turns]?.jobs.remove(job.place)
+        starts += 1
     }
 
     /// The same among those that are not long, and no suspects: it is not known what those do.

@@ -19,6 +19,8 @@ struct Receipts {
         let reason: String
         var tryAt: Timestamp
         var isBeingBuried = false
+        /// False for a run that had ended and shared the transaction of one that had not.
+        var isToBlame = true
 
         init(_ job: Waiting, _ worker: WorkerID?, reason: String, tryAt: Timestamp) {
             self.job = job
@@ -84,9 +86,12 @@ struct Receipts {
         return ranges(of: jobs)
     }
 
-    /// That run is over. When it has not written, nothing was removed.
-    mutating func takeBack(_ database: String, hasWritten: Bool) {
-        guard let jobs = handedOut.removeValue(forKey: database), !hasWritten else { return }
+    /// That run is over, or one of those that share its transaction. When none of them has written,
+    /// nothing was removed.
+    mutating func takeBack(_ database: String, hasWritten: Bool, isLast: Bool) {
+        guard hasWritten || isLast, let jobs = handedOut.removeValue(forKey: database),
+            !hasWritten
+        else { return }
         removable[database, default: []].formUnion(jobs)
     }
 
@@ -96,9 +101,25 @@ struct Receipts {
 
     mutating func isBeingBuried(_ job: JobID) { abandoned[job]?.isBeingBuried = true }
 
+    /// The next run to be buried in each database: those that were begun in one transaction wait for
+    /// the same lock, and one who tries for it is enough.
+    var toBury: [Abandoned] {
+        let busy = Set(abandoned.values.filter(\.isBeingBuried).map(\.job.spec.writes))
+        var next: [String?: Abandoned] = [:]
+        for run in abandoned.values where !busy.contains(run.job.spec.writes) {
+            if let other = next[run.job.spec.writes], other.comes(before: run) { continue }
+            next[run.job.spec.writes] = run
+        }
+        return next.values.sorted { $0.job.id < $1.job.id }
+    }
+
+    /// This one cannot be buried yet, and so no other of its database.
     mutating func buryLater(_ job: JobID, at now: Timestamp) {
+        guard let database = abandoned[job]?.job.spec.writes else { return }
         abandoned[job]?.isBeingBuried = false
-        abandoned[job]?.tryAt = now.adding(ms: Self.buryAgainMs)
+        for (other, run) in abandoned where run.job.spec.writes == database {
+            abandoned[other]?.tryAt = now.adding(ms: Self.buryAgainMs)
+        }
     }
 
     /// The run was found to be committed, and whoever had it does not stop.
@@ -108,6 +129,12 @@ struct Receipts {
     mutating func conclude(_ job: JobID, _ attempt: Attempt) -> Abandoned? {
         guard abandoned[job]?.job.next == attempt else { return nil }
         return abandoned.removeValue(forKey: job)
+    }
+}
+
+extension Receipts.Abandoned {
+    fileprivate func comes(before other: Self) -> Bool {
+        (tryAt, job.id) < (other.tryAt, other.job.id)
     }
 }
 

@@ -15,8 +15,8 @@ struct Burial {
 
     func ending(using databases: Databases) -> Report.Ending {
         do throws(Failure) {
-            let (connection, receipts) = try databases.connection(to: database, .write)
-            guard let receipts else { return .putBack }
+            let (connection, writing) = try databases.connection(to: database, .write)
+            guard let receipts = writing?.receipts else { return .putBack }
             connection.setBusyTimeout(milliseconds: Self.patienceMs)
             defer {
                 connection.rollBack()

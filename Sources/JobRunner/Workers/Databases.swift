@@ -18,8 +18,14 @@ final class Databases {
         let mode: SQLMode
     }
 
-    /// A connection, with the receipts of the database when it is for writing.
-    typealias Opened = (connection: Connection, receipts: ReceiptBook?)
+    /// A connection, and what belongs to it when it is for writing.
+    typealias Opened = (connection: Connection, writing: Writing?)
+
+    /// What a connection for writing has beside it.
+    struct Writing {
+        let receipts: ReceiptBook
+        let shared: SharedTransaction
+    }
 
     private let aliases: [String: Settings.Database]
     private let author: ReceiptBook.Author
@@ -58,12 +64,27 @@ final class Databases {
                 cachedStatements: Self.statements
             )
             try prepare(connection, database, mode)
-            let receipts = mode == .write ? ReceiptBook(on: connection, by: author) : nil
-            open[key] = (connection, receipts)
-            return (connection, receipts)
+            let writing = mode == .write ? try writing(on: connection) : nil
+            open[key] = (connection, writing)
+            return (connection, writing)
         } catch {
             throw Failure(error, what: "The database \(alias) cannot be opened")
         }
+    }
+
+    private func writing(on connection: Connection) throws(SQLiteError) -> Writing {
+        let receipts = ReceiptBook(on: connection, by: author)
+        return Writing(
+            receipts: receipts,
+            shared: try SharedTransaction(on: connection, receipts)
+        )
+    }
+
+    /// The transaction that jobs may share that write to the database; nil when they cannot, or
+    /// nobody has written there yet over this connection.
+    func sharedTransaction(in alias: String) -> SharedTransaction? {
+        let shared = open[Key(alias: alias, mode: .write)]?.writing?.shared
+        return shared.flatMap { $0.isPossible ? $0 : nil }
     }
 
     private func prepare(
@@ -125,7 +146,7 @@ final class Databases {
 
     /// Jobs of which receipts of earlier runs of the program were found since the last call.
     func takeLeftovers() -> [JobID] {
-        open.values.flatMap { $0.receipts?.takeLeftovers() ?? [] }
+        open.values.flatMap { $0.writing?.receipts.takeLeftovers() ?? [] }
     }
 
     /// Closes a connection that a job has left in a state that others must not see.

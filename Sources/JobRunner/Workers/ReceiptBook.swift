@@ -54,7 +54,7 @@ final class ReceiptBook {
     private let author: Author
     private var statements: Statements?
     /// As the last look found it.
-    private var schemaVersion: Int64?
+    private(set) var schemaVersion: Int64?
     /// Jobs with receipts of earlier runs of the program, until they were taken.
     private var leftovers: [JobID] = []
 
@@ -131,9 +131,15 @@ final class ReceiptBook {
 
     /// Refuses what the job has made of the schema since the look, when it concerns this table.
     func checkSchema() throws(SQLiteError) {
-        let hasMoved = try connection.schemaVersion != schemaVersion
-        let hasTemporary = try connection.hadTemporaryObjects
-        if hasMoved || hasTemporary { try connection.checkReservedNames(but: Self.name) }
+        if try hasSchemaMoved { try connection.checkReservedNames(but: Self.name) }
+    }
+
+    /// Whether the schema is another one than the look has found, or there are temporary objects.
+    var hasSchemaMoved: Bool {
+        get throws(SQLiteError) {
+            if try connection.schemaVersion != schemaVersion { return true }
+            return try connection.hadTemporaryObjects
+        }
     }
 
     /// A receipt of this outcome; without one, a tombstone.

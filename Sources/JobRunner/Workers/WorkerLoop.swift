@@ -32,10 +32,10 @@ final class WorkerLoop {
     /// Before another process for kernels is tried.
     private static let startPause = Duration.seconds(1)
 
-    private let kit: WorkerKit
-    private let post: WorkerPost
+    let kit: WorkerKit
+    let post: WorkerPost
+    let databases: Databases
     private let slot: Int
-    private let databases: Databases
     private let process: KernelProcess?
     private let clock = ContinuousClock()
     private var reportsMicros: Int64 = 0
@@ -84,42 +84,96 @@ final class WorkerLoop {
                 kit.log.error("A worker was told what it cannot read.")
                 continue
             }
-            for order in orders { try work(on: order, socket) }
+            var place = 0
+            while place < orders.count {
+                let end = orders.endOfGroup(at: place)
+                if end == place + 1 {
+                    try work(on: orders[place], socket)
+                } else {
+                    try work(together: orders[place..<end], socket)
+                }
+                place = end
+            }
             databases.endReading()
             try sendReports(socket)
         }
     }
 
+    // MARK: One order
+
+    /// A run that is under way.
+    struct Begun {
+        let order: Order
+        let run: KernelRun
+        let start: ContinuousClock.Instant
+        let deadline: ContinuousClock.Instant
+        let startedAt: Timestamp
+    }
+
+    /// How a run has ended, as far as it knows itself.
+    struct RunEnd {
+        var ending: Report.Ending
+        var commitMicros: Int64 = 0
+        var needsOwnTransaction = false
+    }
+
     private func work(on order: Order, _ socket: borrowing Socket) throws {
+        guard let begun = begin(order) else { return }
+        let end = try end(of: order, begun.run)
+        let report = report(begun, end)
+        leave()
+        try tell([report], socket)
+    }
+
+    /// `patience` is how long it may take if that is less than the job's own time-out.
+    ///
+    /// - Returns: Nil when the order was taken back.
+    func begin(_ order: Order, patience: Duration? = nil) -> Begun? {
         let start = clock.now
         let deadline = start + .milliseconds(order.timeoutMs)
-        let run = KernelRun(deadline: deadline)
+        let run = KernelRun(deadline: patience.map { min(deadline, start + $0) } ?? deadline)
         let startedAt = kit.time.now()
-        guard post.begin(order, run, at: startedAt) else { return }
-
-        kit.ledger.enter(slot, order, at: startedAt)
-        var ending = try ending(of: order, run)
-        let reason = post.end()
+        guard post.begin(order, run, at: startedAt) else { return nil }
         kit.ledger.leave(slot)
-
-        let end = clock.now
-        if case .failed = ending {
-            ending = Self.ending(ending, reason, isOver: end >= deadline, order)
-        }
-        if case .failed(let failure) = ending { ending = .failed(failure.shortened) }
-        let micros = (end - start).microseconds
-        var report = Report(
-            job: order.job,
-            attempt: order.attempt,
-            worker: post.worker,
-            ending: ending,
-            startedAt: startedAt,
-            durationMicros: micros
+        kit.ledger.enter(slot, order, at: startedAt)
+        return Begun(
+            order: order,
+            run: run,
+            start: start,
+            deadline: deadline,
+            startedAt: startedAt
         )
-        if order.salt != nil { report.leftovers = databases.takeLeftovers() }
-        let kept = post.keep(report)
-        reportsMicros += micros
-        if micros >= Self.reportsWaitMicros { databases.endReading() }
+    }
+
+    /// Ends the run for whoever might break it off.
+    func report(_ begun: Begun, _ end: RunEnd) -> Report {
+        let reason = post.end()
+        let now = clock.now
+        var report = Report(
+            job: begun.order.job,
+            attempt: begun.order.attempt,
+            worker: post.worker,
+            ending: Self.ending(end.ending, reason, begun, isOver: now >= begun.deadline),
+            startedAt: begun.startedAt,
+            durationMicros: (now - begun.start).microseconds
+        )
+        report.commitMicros = end.commitMicros
+        report.needsOwnTransaction = end.needsOwnTransaction
+        if begun.order.salt != nil { report.leftovers = databases.takeLeftovers() }
+        return report
+    }
+
+    /// Nothing runs here any more, and nobody could be blamed.
+    func leave() { kit.ledger.leave(slot) }
+
+    /// Sends reports, or keeps them for a while.
+    func tell(_ reports: [Report], _ socket: borrowing Socket) throws(ZeroMQError) {
+        var kept = 0
+        for report in reports {
+            kept = post.keep(report)
+            reportsMicros += report.durationMicros
+            if report.durationMicros >= Self.reportsWaitMicros { databases.endReading() }
+        }
         if kept >= Self.reportsTogether || reportsMicros >= Self.reportsWaitMicros {
             try sendReports(socket)
         }
@@ -132,11 +186,10 @@ final class WorkerLoop {
         _ = try socket.send(WorkerLink.frames(for: reports, on: kit.shelf), waiting: true)
     }
 
-    private func ending(of order: Order, _ run: KernelRun) throws(KernelProcess.Lost)
-        -> Report.Ending
-    {
+    func end(of order: Order, _ run: KernelRun) throws(KernelProcess.Lost) -> RunEnd {
         if order.kind == .compute, !run.isCancelled, let process {
-            return isStarted(process, run) ? try process.ending(of: order, run, post) : .putBack
+            guard isStarted(process, run) else { return RunEnd(ending: .putBack) }
+            return RunEnd(ending: try process.ending(of: order, run, post))
         }
         do {
             // Called off before it began: another attempt may be under way by now. One that writes
@@ -145,38 +198,40 @@ final class WorkerLoop {
                 throw Failure(.kernelError, "The run was broken off.")
             }
             switch try Work(order) {
-            case .sql(let work):
-                if order.phase == .bury {
-                    let burial = Burial(
-                        order: order,
-                        database: work.database ?? "",
-                        now: kit.time.now()
-                    )
-                    return burial.ending(using: databases)
-                }
-                let run = SQLRun(
-                    work: work,
-                    order: order,
-                    limits: kit.limits,
-                    run: run,
-                    post: post,
-                    time: kit.time
-                )
-                return .succeeded(try run.outcome(using: databases))
+            case .sql(let work): return try end(of: work, order, run)
             case .compute(let work):
-                return ComputeRun(
+                let compute = ComputeRun(
                     work: work,
                     order: order,
                     kernels: kit.kernels,
                     limits: kit.limits,
                     run: run
-                ).endingOrFailure()
+                )
+                return RunEnd(ending: compute.endingOrFailure())
             }
         } catch let failure as Failure {
-            return .failed(failure)
+            return RunEnd(ending: .failed(failure))
         } catch {
-            return .failed(.unreadable(error))
+            return RunEnd(ending: .failed(.unreadable(error)))
         }
+    }
+
+    private func end(of work: SQLWork, _ order: Order, _ run: KernelRun) throws(Failure) -> RunEnd {
+        if order.phase == .bury {
+            let database = work.database ?? ""
+            let burial = Burial(order: order, database: database, now: kit.time.now())
+            return RunEnd(ending: burial.ending(using: databases))
+        }
+        let sql = sqlRun(work, order, run)
+        guard let alias = work.database, work.mode == .write else {
+            return RunEnd(ending: .succeeded(try sql.outcome(using: databases)))
+        }
+        let done = try WriteRun(sql: sql, alias: alias, time: kit.time).outcome(using: databases)
+        return RunEnd(ending: .succeeded(done.outcome), commitMicros: done.commitMicros)
+    }
+
+    func sqlRun(_ work: SQLWork, _ order: Order, _ run: KernelRun) -> SQLRun {
+        SQLRun(work: work, order: order, limits: kit.limits, run: run, post: post)
     }
 
     /// Whether there is a process to run it in. That there is none is no fault of the job, which
@@ -195,25 +250,28 @@ final class WorkerLoop {
         }
     }
 
-    /// A run that failed because it was told to stop did not fail: why it was told counts.
+    /// A run that failed because it was told to stop did not fail: why it was told counts. One that
+    /// was to be over before its time runs again.
     private static func ending(
         _ ending: Report.Ending,
         _ reason: BreakOffReason?,
-        isOver: Bool,
-        _ order: Order
+        _ begun: Begun,
+        isOver: Bool
     ) -> Report.Ending {
+        guard case .failed(let failure) = ending else { return ending }
         switch reason {
-        case .cancelled: .brokenOff
-        case .stopping: .putBack
+        case .cancelled: return .brokenOff
+        case .stopping: return .putBack
         case nil where isOver:
-            .failed(
+            return .failed(
                 Failure(
                     .timeout,
-                    "The run took longer than \(order.timeoutMs) ms.",
+                    "The run took longer than \(begun.order.timeoutMs) ms.",
                     hint: "Give the job a longer timeout_ms, or less to do."
                 )
             )
-        case nil: ending
+        case nil where begun.run.isCancelled: return .putBack
+        case nil: return .failed(failure.shortened)
         }
     }
 }

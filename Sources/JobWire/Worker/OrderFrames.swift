@@ -28,6 +28,7 @@ extension Order {
                 head.int64(jobs.lowerBound)
                 head.int64(jobs.upperBound)
             }
+            head.optional(order.group) { $0.int64(Int64(bitPattern: $1)) }
         }
         frames[0] = head.bytes
         return frames
@@ -101,6 +102,9 @@ extension HeadReader {
             let (first, last) = (try int64(), try int64())
             guard first <= last else { throw FrameError("a range ends before it begins") }
             order.removable.append(first...last)
+        }
+        order.group = try optional { (reader) throws(FrameError) in
+            UInt64(bitPattern: try reader.int64())
         }
         return order
     }

@@ -16,6 +16,8 @@ extension Report {
             head.int64(Int64(report.worker.rawValue))
             head.int64(report.startedAt.rawValue)
             head.int64(report.durationMicros)
+            head.int64(report.commitMicros)
+            head.byte(report.needsOwnTransaction ? 1 : 0)
             head.ending(report.ending, &frames)
             head.count(report.leftovers.count)
             for job in report.leftovers { head.int64(job.rawValue) }
@@ -70,6 +72,8 @@ extension HeadReader {
         let worker = WorkerID(rawValue: try natural())
         let startedAt = Timestamp(rawValue: try int64())
         let durationMicros = Int64(try natural())
+        let commitMicros = Int64(try natural())
+        let needsOwnTransaction = try byte() != 0
         var report = Report(
             job: job,
             attempt: attempt,
@@ -78,6 +82,8 @@ extension HeadReader {
             startedAt: startedAt,
             durationMicros: durationMicros
         )
+        report.commitMicros = commitMicros
+        report.needsOwnTransaction = needsOwnTransaction
         for _ in 0..<(try count()) { report.leftovers.append(JobID(rawValue: try int64())) }
         return report
     }
