@@ -180,12 +180,36 @@ import Testing
             """#
         let jobs = Array(repeating: job, count: 100).joined(separator: ",")
         let ids = try client.ask("job.submit", #"{"jobs":[\#(jobs)]}"#).ids
-        for id in ids { #expect(try client.result(id)["attempt"] == 1) }
+        for id in ids { #expect(try client.result(id).state == "succeeded") }
         let rows = try text(
             "select count(*), count(distinct name) from items",
             #","database":"shop""#
         )
         #expect(rows?.contains("[[102,102]]") == true, "\(rows ?? "")")
+    }
+
+    @Test func `each of many writes is all or nothing, whatever the others beside it do`() throws {
+        let insert = "insert into items(name) values ('fine')"
+        let statements = (0..<60).map { place in
+            switch place {
+            case 20: "\(insert); insert into items(id, name) values (1, 'twice')"
+            case 40: "\(insert); insert or rollback into items(id, name) values (1, 'twice')"
+            case 50: "\(insert); insert into nowhere values (1)"
+            default: insert
+            }
+        }
+        let jobs = statements.map { #"{"sql":"\#($0)","database":"shop","mode":"write"}"# }
+        let ids = try client.ask("job.submit", #"{"jobs":[\#(jobs.joined(separator: ","))]}"#).ids
+        for (place, id) in ids.enumerated() {
+            let isGuilty = [20, 40, 50].contains(place)
+            let said = try client.result(id)
+            #expect(said.state == (isGuilty ? "failed" : "succeeded"), "\(place) \(said.head)")
+        }
+        let found = try text(
+            "select count(*) from items where name = 'fine'",
+            #","database":"shop""#
+        )
+        #expect(found?.contains("[[57]]") == true, "\(found ?? "")")
     }
 
     @Test func `a job waits for a foreign writer and then writes`() throws {
