@@ -66,7 +66,12 @@ extension Commit {
             case .cancel(let targets, _), .close(let targets, _):
                 for target in targets { ends[target.job] = nil }
             case .lose(let job, _, _, _): ends[job] = nil
-            default: break
+            case .retry(let jobs, _), .delete(let jobs, _), .expire(let jobs, _, _),
+                .spoil(let jobs):
+                // Whoever guesses its number finds it as it is by then: it has not ended.
+                for job in jobs { ends[job] = nil }
+            case .insert, .settle, .start, .split, .spoilWhole, .setPaused, .reserve, .closeFile:
+                break
             }
         }
         return ends

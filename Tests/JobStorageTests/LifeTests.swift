@@ -121,6 +121,24 @@ import Testing
         #expect(try store.state(other) == .queued)
     }
 
+    /// Somebody may guess which number the next job will have.
+    @Test(arguments: Kind.allCases)
+    func `what has not ended is not deleted because its success comes with the same commit`(
+        kind: Kind
+    ) throws {
+        let store = try StoreUnderTest(kind)
+        let id = JobID(rawValue: 1)
+        let ticket = store.ticket()
+        let facts = try store.commit(
+            .insert(store.insertion([makeJob()])),
+            .delete([id], ticket),
+            .settle(makeReport(id, 1, success()))
+        )
+        #expect(facts[1] == .changed(ticket, count: 0, unfit: .wrongState(id, .queued)))
+        #expect(try store.state(id) == .succeeded)
+        #expect(try store.counts().succeeded == 1)
+    }
+
     @Test(arguments: Kind.allCases)
     func `a success of a job whose insert is refused in the same commit comes late`(kind: Kind)
         throws
