@@ -134,7 +134,7 @@ let package = Package(
         .testTarget(
             name: "SystemTests",
             dependencies: [
-                "JobCore", "JobTesting", "JobWire", "SQLite", "ZeroMQ", "millrace",
+                "JobClient", "JobCore", "JobTesting", "JobWire", "SQLite", "ZeroMQ", "millrace",
                 "millrace-test-runner",
             ],
             exclude: ["foreign_client.py", "majordomo_client.py"],

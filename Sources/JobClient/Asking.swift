@@ -9,7 +9,7 @@ extension JobClient {
         var jobs: [JSON] = []
         while !rest.isEmpty {
             let some = rest.prefix(try mostIDs())
-            jobs += try call("job.show", ["ids": some.json]).array("jobs")
+            jobs += try put(.show(some))
             rest = rest.dropFirst(some.count)
         }
         return jobs
@@ -22,52 +22,49 @@ extension JobClient {
         after: JobID? = nil,
         limit: Int? = nil
     ) throws(ClientError) -> JSON {
-        var body = filter.json
-        if let after { body = body.with("after", .integer(after.rawValue)) }
-        if let limit { body = body.with("limit", .integer(Int64(limit))) }
-        return try call("job.list", body).json
+        try put(.list(filter, after: after, limit: limit))
     }
 
     /// Calls jobs off. Each of these is sent once, and tells how many jobs it changed.
     public func cancel(_ jobs: Selection) throws(ClientError) -> Int64 {
-        try callOnce("job.cancel", jobs.json).integer("count")
+        try put(.change("job.cancel", jobs))
     }
 
     /// Has failed or cancelled jobs run again.
     public func retry(_ jobs: Selection) throws(ClientError) -> Int64 {
-        try callOnce("job.retry", jobs.json).integer("count")
+        try put(.change("job.retry", jobs))
     }
 
     /// Forgets jobs that have ended, with their results.
     public func delete(_ jobs: Selection) throws(ClientError) -> Int64 {
-        try callOnce("job.delete", jobs.json).integer("count")
+        try put(.change("job.delete", jobs))
     }
 
     public func queues() throws(ClientError) -> [JSON] {
-        try call("queue.list").array("queues")
+        try put(.queues)
     }
 
     /// No job of this queue, or of any, starts until it is resumed; running ones go on.
     public func pause(_ queue: QueueName?) throws(ClientError) {
-        _ = try call("queue.pause", queue.json)
+        try put(.setPaused(true, queue))
     }
 
     public func resume(_ queue: QueueName?) throws(ClientError) {
-        _ = try call("queue.resume", queue.json)
+        try put(.setPaused(false, queue))
     }
 
     /// How long an answer takes.
     public func ping() throws(ClientError) -> Duration {
         let start = ContinuousClock.now
-        _ = try call("sys.ping")
+        try put(.ping)
         return start.duration(to: .now)
     }
 
     /// The runner's version, run and limits.
-    public func info() throws(ClientError) -> JSON { try call("sys.info").json }
+    public func info() throws(ClientError) -> JSON { try put(.info) }
 
     /// Counts, rates, times, workers, alarms.
-    public func statistics() throws(ClientError) -> JSON { try call("sys.stats").json }
+    public func statistics() throws(ClientError) -> JSON { try put(.statistics) }
 }
 
 extension JobFilter {

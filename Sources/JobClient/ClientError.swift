@@ -14,6 +14,14 @@ public enum ClientError: Error, Equatable, Sendable {
     /// The answer is none of the protocol's; one phrase says why.
     case badReply(String)
     case zeroMQ(ZeroMQError)
+    /// The task that asked was cancelled.
+    case cancelled
+    /// The client was closed.
+    case closed
+    /// The process has no descriptors left.
+    case noDescriptors
+    /// The system has no thread left.
+    case noThread
 }
 
 extension ClientError: Explained {
@@ -28,6 +36,10 @@ extension ClientError: Explained {
             "The runner at \(endpoint) did not answer \(service) in time."
         case .badReply(let why): "The runner's answer cannot be read: \(why)."
         case .zeroMQ(let error): "ZeroMQ \(error)."
+        case .cancelled: "The task that asked was cancelled."
+        case .closed: "This client is closed."
+        case .noDescriptors: "The process has no file descriptors left."
+        case .noThread: "The system has no thread left."
         }
     }
 
@@ -42,6 +54,8 @@ extension ClientError: Explained {
         case .timedOut("job.cancel", _), .timedOut("job.retry", _), .timedOut("job.delete", _):
             "It may have been done, or a part of it: look at the jobs before you try again."
         case .timedOut: "Try again; what was submitted with a key is not done twice."
+        case .cancelled: "What it asked for may be done all the same."
+        case .closed, .noDescriptors, .noThread: nil
         case .badReply: "Is the endpoint that of a runner of the same version?"
         case .zeroMQ: "An endpoint looks like tcp://127.0.0.1:5555 or ipc:///path/of/a.sock."
         }

@@ -5,23 +5,25 @@ internal import ZeroMQ
 struct Connection: ~Copyable {
     private let socket: Socket
     private var poll: PollSet
-    private let index: PollSet.Index
 
     /// Far beyond what a runner sends; it bounds what a wrong peer can make us hold.
     private static let limits = MessageLimits(frames: 64, bytes: 256 << 20)
 
-    /// Keys are used for tcp alone, for a socket of this machine asks for none.
+    /// Keys are used for tcp alone, for a socket of this machine asks for none. A wait ends also
+    /// when there is something to read from `bell`.
     init(
         to endpoint: String,
         _ keys: SocketOptions.ClientKeys?,
-        in context: Context
+        in context: Context,
+        bell: CInt? = nil
     ) throws(ZeroMQError) {
         var options = SocketOptions()
         if endpoint.hasPrefix("tcp://") { options.keys = keys }
         let socket = try Socket(.dealer, in: context, options: options)
         try socket.connect(endpoint)
         var poll = PollSet()
-        index = poll.add(socket)
+        _ = poll.add(socket)
+        if let bell { _ = poll.add(fileDescriptor: bell) }
         self.poll = poll
         self.socket = socket
     }
@@ -34,12 +36,23 @@ struct Connection: ~Copyable {
     /// The next message, or nil when none came in time.
     mutating func next(until deadline: ContinuousClock.Instant) throws(ZeroMQError) -> [[UInt8]]? {
         while true {
-            if case .message(let frames) = try socket.receive(limits: Self.limits, waiting: false) {
-                return frames
-            }
+            if let frames = try nextIfAny() { return frames }
             let rest = ContinuousClock.now.duration(to: deadline)
             guard rest > .zero else { return nil }
             try poll.wait(timeout: rest)
         }
+    }
+
+    /// The next message that is there already.
+    func nextIfAny() throws(ZeroMQError) -> [[UInt8]]? {
+        guard case .message(let frames) = try socket.receive(limits: Self.limits, waiting: false)
+        else { return nil }
+        return frames
+    }
+
+    /// Waits for a message or the bell; nil is for ever.
+    mutating func wait(until deadline: ContinuousClock.Instant?) throws(ZeroMQError) {
+        let rest = deadline.map { max(ContinuousClock.now.duration(to: $0), .zero) }
+        try poll.wait(timeout: rest)
     }
 }

@@ -17,7 +17,6 @@ public final class JobClient {
     private var hasHeard = false
     /// As the runner tells them; nil until it was asked.
     private var limits: JSON?
-    private var random = SystemRandomNumberGenerator()
 
     public struct Options: Equatable, Sendable {
         /// How long one try waits, beside the `wait_ms` of the request itself. What is sent once is
@@ -66,7 +65,7 @@ public final class JobClient {
         for _ in 0..<max(options.tries, 1) {
             let patience = options.patience + .milliseconds(waitMs)
             if let reply = try ask(service, arguments, frames: frames, patience: patience) {
-                return try good(reply)
+                return try reply.good()
             }
             try reconnect()
         }
@@ -83,7 +82,7 @@ public final class JobClient {
         let end = ContinuousClock.now + options.longest
         while ContinuousClock.now < end {
             if let reply = try reply({ $0.answers(name, of: service) }, within: options.patience) {
-                return try good(reply)
+                return try reply.good()
             }
             let look = try send("sys.info", [:])
             let heard = try reply(
@@ -91,7 +90,7 @@ public final class JobClient {
                 within: options.patience * max(options.tries, 1)
             )
             guard let heard else { break }
-            if heard.answers(name, of: service) { return try good(heard) }
+            if heard.answers(name, of: service) { return try heard.good() }
             guard heard.head["run"] == run else { break }
         }
         try reconnect()
@@ -116,7 +115,7 @@ public final class JobClient {
     public func drain() throws(ClientError) {
         if !hasHeard { try greet() }
         if let reply = try ask("sys.drain", [:], frames: [], patience: options.patience) {
-            _ = try good(reply)
+            _ = try reply.good()
             return
         }
         try reconnect()
@@ -125,10 +124,49 @@ public final class JobClient {
         }
     }
 
-    /// A random name that nobody else gives.
-    func freshName() -> String {
-        let digits = String(random.next(), radix: 16) + "-" + String(random.next(), radix: 16)
-        return "client-\(digits)"
+    /// Asks, as often as may be, and reads the answer.
+    func put<Answer>(_ question: Question<Answer>) throws(ClientError) -> Answer {
+        let letter = question.letter
+        let reply =
+            letter.isOnce
+            ? try callOnce(letter.service, letter.arguments)
+            : try call(letter.service, letter.arguments, frames: letter.frames)
+        return try question.read(reply)
+    }
+
+    /// Sends many requests, at most 256 of them under way at a time, and gives their replies, or
+    /// the refusals of them, in the same order. They may be done in any order.
+    ///
+    /// - Throws: When one has no reply, however often it was sent.
+    public func replies(to letters: [Letter]) throws(ClientError) -> [Response] {
+        var correspondence = Correspondence(with: endpoint, options)
+        var replies = [Response?](repeating: nil, count: letters.count)
+        var left = letters.count
+        for (number, letter) in letters.enumerated() {
+            correspondence.ask(letter, number: number, at: .now)
+        }
+        while left > 0 {
+            for action in correspondence.take() {
+                switch action {
+                case .send(let message):
+                    try asClientError { () throws(ZeroMQError) in try connection.send(message) }
+                case .reconnect: try reconnect()
+                case .tell(let number, let answer):
+                    replies[number] = try answer.get()
+                    left -= 1
+                }
+            }
+            guard left > 0, let due = correspondence.due else { continue }
+            let message = try asClientError { () throws(ZeroMQError) in
+                try connection.next(until: due)
+            }
+            if let message, let reply = try? Response(message) {
+                correspondence.hear(reply, at: .now)
+            }
+            correspondence.look(at: .now)
+        }
+        hasHeard = true
+        return replies.compactMap { $0 }
     }
 
     /// Finds out whether a runner is there: it answers a ping at once, whatever else goes on.
@@ -176,11 +214,6 @@ public final class JobClient {
             }
             return nil
         }
-    }
-
-    private func good(_ reply: Response) throws(ClientError) -> Response {
-        if let refusal = reply.refusal { throw .refused(refusal) }
-        return reply
     }
 
     private func reconnect() throws(ClientError) {

@@ -3,12 +3,6 @@ public import JobWire
 
 /// Waiting for jobs, and fetching what they made.
 extension JobClient {
-    /// Bytes asked for at once when a result is too large for one reply, if the runner allows it.
-    private static let pieceBytes = 8 << 20
-    /// The longest one request waits; a client that waits longer asks again. The runner allows a
-    /// minute, but a runner that was restarted knows nothing of what it was asked before.
-    private static let longestStep = Duration.seconds(5)
-
     /// The end of a job, with its result; nil while it has not ended.
     ///
     /// - Parameters:
@@ -20,52 +14,52 @@ extension JobClient {
         let start = ContinuousClock.now
         while true {
             let rest = wait.map { max($0 - start.duration(to: .now), .zero) }
-            let step = min(rest ?? Self.longestStep, Self.longestStep)
+            let step = min(rest ?? Waiting.longestStep, Waiting.longestStep)
             if let result = try end(of: id, waitMs: step.milliseconds) { return result }
             if let rest, rest <= step { return nil }
         }
     }
 
     private func end(of id: JobID, waitMs: Int64) throws(ClientError) -> JobResult? {
-        var body: JSON = ["id": .integer(id.rawValue)]
-        if waitMs > 0 { body = body.with("wait_ms", .integer(waitMs)) }
         do throws(ClientError) {
-            let reply = try call("job.result", body)
-            return reply.status == 300 ? nil : try finished(reply)
+            return try put(.result(of: id, waitMs: waitMs))
         } catch {
-            guard case .refused(let refusal) = error, refusal.code == "read_in_pieces" else {
-                throw error
-            }
-            return try pieces(of: id)
+            guard error.isTooLargeForOneReply else { throw error }
+            var reading = try beginReading(id, pieceBytes: Reading.pieceBytes)
+            var bytes: [UInt8] = []
+            while let piece = try nextPiece(&reading) { bytes += piece }
+            var result = reading.end
+            result?.bytes = bytes
+            return result
         }
     }
 
-    private func finished(_ reply: Response) throws(ClientError) -> JobResult {
-        guard let result = reply.result else { throw .badReply("it tells of no end of a job") }
-        return result
+    /// Reads a result of any size piece by piece, so that only one piece is in memory.
+    ///
+    /// - Parameters:
+    ///   - id: A job that has ended.
+    ///   - pieceBytes: How many bytes to ask for at once; the runner may allow less.
+    ///   - take: Is given the pieces, in their order.
+    /// - Returns: The outcome, whether good or bad, without the bytes.
+    public func read(
+        _ id: JobID,
+        pieceBytes: Int = 8 << 20,
+        _ take: ([UInt8]) throws -> Void
+    ) throws -> JobResult {
+        var reading = try beginReading(id, pieceBytes: pieceBytes)
+        while let piece = try nextPiece(&reading) { try take(piece) }
+        guard let end = reading.end else { throw ClientError.badReply("it has no pieces") }
+        return end
     }
 
-    /// Reads a large result piece by piece.
-    private func pieces(of id: JobID) throws(ClientError) -> JobResult {
-        let most = min(Self.pieceBytes, try limit("reply_bytes", usual: Limits().replyBytes))
-        var whole: JobResult?
-        while true {
-            let offset = Int64(whole?.bytes.count ?? 0)
-            let body: JSON = [
-                "id": .integer(id.rawValue), "offset": .integer(offset),
-                "limit": .integer(Int64(most)),
-            ]
-            let reply = try call("job.result", body)
-            let piece = try finished(reply)
-            guard whole.map({ $0.end.attempt == piece.end.attempt }) ?? true, piece.offset == offset
-            else { throw .badReply("the result changed while it was read") }
+    private func beginReading(_ id: JobID, pieceBytes: Int) throws(ClientError) -> Reading {
+        Reading(id, most: min(pieceBytes, try limit("reply_bytes", usual: Limits().replyBytes)))
+    }
 
-            whole?.bytes += piece.bytes
-            let sum = whole ?? piece
-            if reply.head["eof"]?.boolValue ?? true { return sum }
-            guard !piece.bytes.isEmpty else { throw .badReply("a piece of the result is empty") }
-            whole = sum
-        }
+    private func nextPiece(_ reading: inout Reading) throws(ClientError) -> [UInt8]? {
+        if reading.isOver { return nil }
+        let letter = reading.letter
+        return try reading.heard(try call(letter.service, letter.arguments))
     }
 
     /// Waits until all of these jobs have ended.
@@ -85,28 +79,29 @@ extension JobClient {
     ) throws(ClientError) -> [JSON] {
         let start = ContinuousClock.now
         let most = ids.count > 1 ? try mostIDs() : 1
-        var open = ids
-        var ends: [JSON] = []
-        while !open.isEmpty {
+        var waiting = Waiting(for: ids)
+        while !waiting.open.isEmpty {
             let rest = timeout.map { max($0 - start.duration(to: .now), .zero) } ?? step
-            let pause = min(rest, step, Self.longestStep)
-            let body: JSON = [
-                "ids": open.prefix(most).json,
-                "wait_ms": .integer(pause.milliseconds),
-            ]
-            let found = try call("job.wait", body).array("jobs")
-            let ended = Set(found.compactMap { $0["id"]?.integerValue.map(JobID.init(rawValue:)) })
-            ends += found
-            open.removeAll { ended.contains($0) }
-            guard heard(ends.count), timeout == nil || rest > .zero else { break }
+            let pause = min(rest, step, Waiting.longestStep)
+            let letter = waiting.letter(most: most, waitMs: pause.milliseconds)
+            try waiting.heard(try call(letter.service, letter.arguments))
+            guard heard(waiting.ends.count), timeout == nil || rest > .zero else { break }
         }
-        return ends
+        return waiting.ends
+    }
+}
+
+extension ClientError {
+    /// The result must be read in pieces.
+    var isTooLargeForOneReply: Bool {
+        guard case .refused(let refusal) = self else { return false }
+        return refusal.code == "read_in_pieces"
     }
 }
 
 extension Duration {
     /// Whole milliseconds, rounded up.
-    fileprivate var milliseconds: Int64 {
+    var milliseconds: Int64 {
         let (seconds, attoseconds) = components
         let perMillisecond: Int64 = 1_000_000_000_000_000
         return seconds * 1_000 + (attoseconds + perMillisecond - 1) / perMillisecond

@@ -11,15 +11,7 @@ extension JobClient {
     /// - Returns: Its id, once it is safe on the runner's disk.
     /// - Throws: `.refused` when the job is wrong or there is no room.
     public func submit(_ job: JSON, frames: [[UInt8]] = []) throws(ClientError) -> Accepted {
-        let reply = try call("job.submit", keyed(job), frames: frames)
-        guard let id = reply.ids.first, let state = reply.state else {
-            throw .badReply("it has no job id and state")
-        }
-        return Accepted(
-            id: id,
-            state: state,
-            created: reply.head["created"]?.boolValue ?? true
-        )
+        try put(.submit(job, frames: frames))
     }
 
     public func submit(_ job: NewJob) throws(ClientError) -> Accepted { try submit(job.json) }
@@ -27,17 +19,7 @@ extension JobClient {
     /// Submits several jobs, all or none, at most as many as the runner's `submission_jobs`, and
     /// gives their ids in the same order.
     public func submit(all jobs: [JSON], frames: [[UInt8]] = []) throws(ClientError) -> [JobID] {
-        let body: JSON = ["jobs": .array(jobs.map(keyed))]
-        let ids = try call("job.submit", body, frames: frames).ids
-        guard ids.count == jobs.count else {
-            throw .badReply("it has \(ids.count) ids for \(jobs.count) jobs")
-        }
-        return ids
-    }
-
-    /// The job with a key, so that it can be sent again after a time-out.
-    private func keyed(_ job: JSON) -> JSON {
-        job["key"] == nil ? job.with("key", .string(freshName())) : job
+        try put(.submit(all: jobs, frames: frames))
     }
 }
 

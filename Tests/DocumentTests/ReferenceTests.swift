@@ -68,6 +68,13 @@ internal import Testing
         for name in names { #expect(page.contains(name), "\(name)") }
     }
 
+    @Test func `a client in Python may say every field of a job`() throws {
+        let path = Document.root + "/Sources/clients/python/millrace.py"
+        let fields = try String(contentsOfFile: path, encoding: .utf8)
+            .components(separatedBy: "class JobFields")[1].components(separatedBy: "class ")[0]
+        for field in JobField.known { #expect(fields.contains("\n    \(field): "), "\(field)") }
+    }
+
     @Test func `every code of a refusal stands in the row of its digits`() throws {
         let (protocolPage, operations) = (try page("Protocol"), try page("Operations"))
         var codes = try sources().flatMap { source in

@@ -119,3 +119,27 @@ private func answer(
         _ = try? socket.send(Array(frames), waiting: false)
     }
 }
+
+/// Answers as a runner that tells `most` bytes in a reply, and may be asked for `longest`.
+func pieces(
+    of result: [UInt8],
+    most: Int,
+    longest: Int64 = .max,
+    attempt: @escaping @Sendable (Int) -> Int64 = { _ in 1 }
+) -> @Sendable (FakeRunner.Heard) -> [FakeRunner.Answer] {
+    { request in
+        guard let offset = request.body["offset"]?.integerValue else {
+            return [.init(status: 413, head: ["error": ["code": "read_in_pieces"]])]
+        }
+        guard request.body["limit"]?.integerValue ?? 0 <= longest else {
+            return [.init(status: 422, head: ["error": ["code": "out_of_bounds"]])]
+        }
+        let limit = min(most, Int(request.body["limit"]?.integerValue ?? .max))
+        let piece = result.dropFirst(Int(offset)).prefix(limit)
+        let head: JSON = [
+            "id": 5, "state": "succeeded", "attempt": .integer(attempt(request.number)),
+            "offset": .integer(offset), "eof": .bool(piece.endIndex == result.count),
+        ]
+        return [.init(head: head, frames: [Array(piece)])]
+    }
+}

@@ -156,6 +156,43 @@ import ZeroMQ
         #expect(runner.heard.count == 1)
     }
 
+    @Test func `many requests are under way at a time, and replies come in the order of asking`()
+        throws
+    {
+        let names = Mutex<[JSON]>([])
+        let runner = try FakeRunner { request in
+            let all = names.withLock { names in
+                names.append(request.body["request"] ?? .null)
+                return names
+            }
+            // Whoever asks one after the other waits for ever.
+            guard all.count == 3 else { return [] }
+            return all.enumerated().reversed().map { number, name in
+                let status = number == 1 ? 404 : 200
+                return .init(
+                    status: status,
+                    head: ["number": .integer(Int64(number))],
+                    request: name
+                )
+            }
+        }
+        let client = try client(of: runner, tries: 1)
+        let letters = (1...3).map { Letter("job.show", ["id": .integer($0)]) }
+        let replies = try client.replies(to: letters)
+        #expect(replies.map { $0.head["number"] } == [0, 1, 2])
+        #expect(replies.map(\.isDone) == [true, false, true])
+        #expect(try client.replies(to: []).isEmpty)
+    }
+
+    @Test func `of many requests those without a reply are sent again`() throws {
+        let runner = try FakeRunner { request in
+            request.number % 2 == 0 ? [] : [.init(head: ["id": request.body["id"] ?? .null])]
+        }
+        let letters = (0..<20).map { Letter("job.show", ["id": .integer($0)]) }
+        let replies = try client(of: runner).replies(to: letters)
+        #expect(replies.map { $0.head["id"] } == (0..<20).map { .integer($0) })
+    }
+
     @Test func `where nobody listens there is no runner`() throws {
         let socket = try Socket(.router, in: Context())
         try socket.bind("tcp://127.0.0.1:*")

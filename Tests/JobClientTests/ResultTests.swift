@@ -52,29 +52,6 @@ import Testing
         #expect(result?.bytes == [])
     }
 
-    /// Answers as a runner that tells `most` bytes in a reply, and may be asked for `longest`.
-    private func pieces(
-        of result: [UInt8],
-        most: Int,
-        longest: Int64 = .max,
-        attempt: @escaping @Sendable (Int) -> Int64 = { _ in 1 }
-    ) -> @Sendable (FakeRunner.Heard) -> [FakeRunner.Answer] {
-        { request in
-            guard let offset = request.body["offset"]?.integerValue else {
-                return [.init(status: 413, head: ["error": ["code": "read_in_pieces"]])]
-            }
-            guard request.body["limit"]?.integerValue ?? 0 <= longest else {
-                return [.init(status: 422, head: ["error": ["code": "out_of_bounds"]])]
-            }
-            let piece = result.dropFirst(Int(offset)).prefix(most)
-            let head: JSON = [
-                "id": 5, "state": "succeeded", "attempt": .integer(attempt(request.number)),
-                "offset": .integer(offset), "eof": .bool(piece.endIndex == result.count),
-            ]
-            return [.init(head: head, frames: [Array(piece)])]
-        }
-    }
-
     @Test(arguments: [1, 7, 10, 99])
     func `a result that is too large for one reply is put together from pieces`(most: Int) throws {
         let result = (0..<20).map { UInt8($0) }
@@ -87,6 +64,19 @@ import Testing
         let info: @Sendable () -> JSON = { ["limits": ["reply_bytes": 7]] }
         let runner = try FakeRunner(info: info, pieces(of: result, most: 7, longest: 7))
         #expect(try client(of: runner).result(of: Self.id)?.bytes == result)
+    }
+
+    @Test func `a result is handed on piece by piece, as long as it is taken`() throws {
+        struct Full: Error {}
+        let result = (0..<20).map { UInt8($0) }
+        let runner = try FakeRunner(info: { [:] }, pieces(of: result, most: 99))
+        let client = try client(of: runner)
+        var taken: [[UInt8]] = []
+        let end = try client.read(Self.id, pieceBytes: 8) { taken.append($0) }
+        #expect(taken.map(\.count) == [8, 8, 4] && taken.flatMap { $0 } == result)
+        #expect(end.end.state == .succeeded && end.bytes.isEmpty)
+        #expect(throws: Full.self) { try client.read(Self.id, pieceBytes: 8) { _ in throw Full() } }
+        #expect(runner.heard.count == 4)
     }
 
     @Test func `pieces of two attempts are never put together`() throws {

@@ -44,3 +44,23 @@ extension RunnerProcess {
         try Command(arguments, state: state, in: directory.path)
     }
 }
+
+/// A Python with pyzmq. It fails, rather than skipping, when there is none.
+func python() throws -> String {
+    let environment = ProcessInfo.processInfo.environment
+    let python = environment["MILLRACE_TEST_PYTHON"] ?? "/usr/bin/python3"
+    let directory = try TemporaryDirectory()
+    let probe = try? ChildProcess(
+        python,
+        ["-c", "import zmq"],
+        environment: environment,
+        directory: directory.path
+    )
+    guard try probe?.waitForEnd() == 0 else {
+        throw NeverHappened(
+            "a Python with pyzmq is found; run deploy/test, or set MILLRACE_TEST_PYTHON to the "
+                + "python of a virtual environment that has pyzmq"
+        )
+    }
+    return python
+}

@@ -14,25 +14,6 @@ struct ForeignClient {
         script = URL(filePath: #filePath).deletingLastPathComponent().appending(path: name).path()
     }
 
-    /// Fails, rather than skipping, when there is no pyzmq.
-    private func python() throws -> String {
-        let python = Self.environment["MILLRACE_TEST_PYTHON"] ?? "/usr/bin/python3"
-        let directory = try TemporaryDirectory()
-        let probe = try? ChildProcess(
-            python,
-            ["-c", "import zmq"],
-            environment: Self.environment,
-            directory: directory.path
-        )
-        guard try probe?.waitForEnd() == 0 else {
-            throw NeverHappened(
-                "a Python with pyzmq is found; run deploy/test, or set MILLRACE_TEST_PYTHON to the "
-                    + "python of a virtual environment that has pyzmq"
-            )
-        }
-        return python
-    }
-
     /// - Returns: What it has printed, once it has ended well.
     func run(
         _ arguments: [String],
