@@ -62,9 +62,8 @@ public final class AsyncJobClient: Sendable {
 
     // MARK: Results
 
-    /// The end of a job, with its result; nil while it has not ended.
-    ///
-    /// - Parameter wait: How long to wait for the end; nil is for ever, zero not at all.
+    /// The end of a job, with its result, whether good or bad; nil while it has not ended. `wait`
+    /// is how long to wait for the end: nil is for ever, zero not at all.
     public func result(
         of id: JobID,
         wait: Duration? = nil

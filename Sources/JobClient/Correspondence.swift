@@ -30,9 +30,9 @@ public struct Letter: Equatable, Sendable {
 /// is told what is asked, what arrives, and the time.
 ///
 /// This is the lazy pirate of the ZeroMQ guide, chapter 4: what has had no answer in time is sent
-/// again, over a new connection when nobody else was answered meanwhile either. Of what must not be
-/// done twice it is asked by `sys.info`, whenever it takes long, whether the run is still there that
-/// was asked: the next one knows nothing of it.
+/// again, over a new connection when nobody else was answered meanwhile either. What must not be
+/// done twice is sent once; while it takes long `sys.info` tells whether the run is still there that
+/// was asked, for the next one knows nothing of it.
 struct Correspondence {
     typealias Instant = ContinuousClock.Instant
     typealias Answer = Result<Response, ClientError>
@@ -99,7 +99,7 @@ struct Correspondence {
         return actions
     }
 
-    /// - Parameter number: Comes back with the answer.
+    /// The number comes back with the answer.
     mutating func ask(_ letter: Letter, number: Int, at now: Instant) {
         if !hasHeard, greetedBy == nil {
             greetedBy = now + options.greeting

@@ -22,6 +22,10 @@ final class Workshop {
         switch (block.what, block.language) {
         case ("run", "python"): printed = try run(Self.python, ["-c", block.text.at(runner.tcp)])
         case ("run", "sh"): printed = try run("/bin/bash", ["-euo", "pipefail", "-c", block.text])
+        case ("source", _): try find(block)
+        case ("syntax", "js"):
+            let path = try write(block, as: "example.mjs")
+            try run("/bin/bash", ["-c", "exec node --check '\(path)'"])
         case ("prints", _): try compare(printed, block)
         case ("check", _): try check(block, exitCode: 0)
         case ("refused", _): try check(block, exitCode: 1)
@@ -64,6 +68,19 @@ final class Workshop {
         FileManager.default.contents(atPath: path).map { String(decoding: $0, as: UTF8.self) }
     }
 
+    /// Code that a test runs: it stands in the test's file, however deep.
+    private func find(_ block: Document.Block) throws {
+        func words(_ text: String) -> String {
+            text.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
+                .joined(separator: "\n")
+        }
+        let path = Document.root + "/" + block.argument
+        let source = try String(contentsOfFile: path, encoding: .utf8)
+        guard words(source).contains(words(block.text)) else {
+            throw Surprise(description: "This does not stand in \(block.argument).")
+        }
+    }
+
     private func compare(_ text: String, _ block: Document.Block) throws {
         guard agrees(text, with: block.text) else {
             throw Surprise(description: "It says:\n\(text)The document says:\n\(block.text)")
@@ -79,6 +96,8 @@ final class Workshop {
     ) throws -> String {
         var environment = RunnerProcess.environment
         environment["MILLRACE_STATE"] = runner.state
+        environment["PYTHONPATH"] = Document.root + "/Sources/clients/python"
+        environment["PYTHONDONTWRITEBYTECODE"] = "1"
         let programs = URL(filePath: Self.millrace).deletingLastPathComponent().path()
         environment["PATH"] = programs + ":" + (environment["PATH"] ?? "")
         let child = try ChildProcess(

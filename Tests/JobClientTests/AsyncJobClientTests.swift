@@ -111,19 +111,24 @@ import ZeroMQ
         #expect(try await iterator.next() == nil)
     }
 
-    @Test func `waiting asks only for the jobs that are still open, and ends in time`() async throws
-    {
+    @Test func `waiting asks only for the jobs that are still open`() async throws {
         let runner = try FakeRunner(info: { [:] }) { request in
-            guard request.body["ids"]?.arrayValue?.count ?? 0 > 1 else {
-                return [.init(status: 300, head: ["jobs": []])]
-            }
-            return [.init(status: 300, head: ["jobs": [["id": 1, "state": "failed"]]])]
+            let id = JSON.integer(Int64(request.number) + 1)
+            let status = request.number == 0 ? 300 : 200
+            return [.init(status: status, head: ["jobs": [["id": id, "state": "failed"]]])]
         }
-        let client = try client(of: runner)
         let ids = [1, 2].map { JobID(rawValue: $0) }
-        let ends = try await client.wait(for: ids, timeout: .milliseconds(20))
-        #expect(ends.map { $0["id"] } == [1])
-        #expect(runner.heard.map { $0.body["ids"] }.prefix(2) == [[1, 2], [2]])
+        let ends = try await client(of: runner).wait(for: ids)
+        #expect(ends.map { $0["id"] } == [1, 2])
+        #expect(runner.heard.map { $0.body["ids"] } == [[1, 2], [2]])
+    }
+
+    @Test func `waiting ends when the time is over`() async throws {
+        let runner = try FakeRunner { _ in [.init(status: 300, head: ["jobs": []])] }
+        let client = try client(of: runner)
+        #expect(try await client.wait(for: [Self.id], timeout: .zero).isEmpty)
+        #expect(try await client.result(of: Self.id, wait: .zero) == nil)
+        #expect(runner.heard.count == 2)
     }
 
     @Test func `who waits hears when the client is closed`() async throws {

@@ -6,6 +6,24 @@ import Testing
 
 /// The library's client for tasks, against the built runner.
 @Suite struct AsyncClientTests {
+    @Test func `the example of the clients' page works`() async throws {
+        var said: [String] = []
+        func print(_ words: Any...) { said.append(words.map { "\($0)" }.joined(separator: " ")) }
+        let runner = try RunnerProcess()
+        let endpoint = runner.tcp
+
+        let client = try AsyncJobClient(endpoint: endpoint)
+        var job = NewJob(.sql("SELECT ? * 7 AS answer", parameters: [6]))
+        job.format = "csv"
+        let id = try await client.submit(job).id
+        if let result = try await client.result(of: id) {
+            print(result.end.state, String(decoding: result.bytes, as: UTF8.self))
+        }
+        for try await piece in client.pieces(of: id) { print(piece.count) }
+
+        #expect(said == ["succeeded answer\r\n42\r\n", "12"])
+    }
+
     @Test func `a thousand tasks get their results, also when the runner is killed meanwhile`()
         async throws
     {
