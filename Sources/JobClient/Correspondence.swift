@@ -31,8 +31,8 @@ public struct Letter: Equatable, Sendable {
 ///
 /// This is the lazy pirate of the ZeroMQ guide, chapter 4: what has had no answer in time is sent
 /// again, over a new connection when nobody else was answered meanwhile either. What must not be
-/// done twice is sent once; while it takes long `sys.info` tells whether the run is still there that
-/// was asked, for the next one knows nothing of it.
+/// done twice is sent once; while it takes long `sys.info` tells whether the run that was asked is
+/// still there, for the next one knows nothing of it.
 struct Correspondence {
     typealias Instant = ContinuousClock.Instant
     typealias Answer = Result<Response, ClientError>

@@ -41,7 +41,7 @@ extension JobClient {
     ///   - pieceBytes: How many bytes to ask for at once; the runner may allow less.
     ///   - take: Is given the pieces, in their order.
     /// - Returns: The outcome, whether good or bad, without the bytes.
-    /// - Throws: `.refused` when there is no such job or its result has expired; what `take` throws.
+    /// - Throws: `.refused` when the id is unknown or the result has expired; what `take` throws.
     public func read(
         _ id: JobID,
         pieceBytes: Int = 8 << 20,
