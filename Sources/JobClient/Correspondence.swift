@@ -82,6 +82,8 @@ struct Correspondence {
     private var greetedBy: Instant?
     /// When the runner was last heard, or a connection was made.
     private var aliveAt: Instant?
+    /// At most the earliest `due` of those under way.
+    private var earliest: Instant?
     private var nextName = 0
     private let token = freshName()
     private var actions: [Action] = []
@@ -92,7 +94,7 @@ struct Correspondence {
     }
 
     /// When to look again at the latest; nil when there is nothing to look for.
-    var due: Instant? { (open.values.lazy.map(\.due) + [greetedBy]).compactMap { $0 }.min() }
+    var due: Instant? { [earliest, greetedBy].compactMap { $0 }.min() }
 
     mutating func take() -> [Action] {
         defer { actions = [] }
@@ -137,6 +139,8 @@ struct Correspondence {
     /// Time has passed.
     mutating func look(at now: Instant) {
         if let greetedBy, greetedBy <= now { return fail(absence, at: now) }
+        guard let earliest, earliest <= now else { return }
+        defer { self.earliest = open.values.lazy.compactMap(\.due).min() }
         let late = open.filter { $0.value.due.map { $0 <= now } ?? false }
         guard !late.isEmpty else { return }
         // Replies to what is sent once come over the connection that it was sent on.
@@ -153,7 +157,8 @@ struct Correspondence {
             actions.append(.tell(number, .failure(error)))
         }
         open = [:]
-        (lines, counts, greetedBy) = ([[], []], [0, 0], nil)
+        (lines, counts) = ([[], []], [0, 0])
+        (earliest, greetedBy) = (nil, nil)
         actions.append(.reconnect)
     }
 
@@ -212,6 +217,7 @@ struct Correspondence {
         let due = now + options.patience
         if run == asked, now < until {
             open[name]?.due = due
+            earliest = min(earliest ?? due, due)
         } else {
             giveUp(name, at: now)
         }
@@ -267,7 +273,9 @@ struct Correspondence {
         // The longer the line, the sooner a wait makes room: the last one has its turn in 2 s.
         let most = 2_000 * Self.window / (Self.window + lines[1].count)
         let waitMs = lines[1].isEmpty ? what.letter.waitMs : min(what.letter.waitMs, Int64(most))
-        what.due = now + options.patience + .milliseconds(waitMs)
+        let due = now + options.patience + .milliseconds(waitMs)
+        what.due = due
+        earliest = min(earliest ?? due, due)
         open[name] = what
         var letter = what.letter
         if waitMs > 0 { letter.arguments = letter.arguments.with("wait_ms", .integer(waitMs)) }

@@ -83,6 +83,7 @@ import Testing
         #expect(stage.sent.count == 2 && stage.sent[0].body == stage.sent[1].body)
         try stage.answer(0, at: 13, ["state": "queued"])
         #expect(try stage.told[7]?.get().state == .queued)
+        stage.look(at: 100)
         #expect(stage.correspondence.due == nil)
     }
 
@@ -140,6 +141,7 @@ import Testing
         #expect(stage.services == ["sys.info", "job.cancel", "sys.info", "sys.info", "sys.info"])
         try stage.answer(1, at: 17, ["count": 5])
         #expect(try stage.told[7]?.get().head["count"] == 5)
+        stage.look(at: 100)
         #expect(stage.correspondence.due == nil)
     }
 
@@ -158,7 +160,8 @@ import Testing
         #expect(silent.told.isEmpty, "A runner may be frozen for a while.")
         for moment in [16.0, 18] { silent.look(at: moment) }
         #expect(silent.told == [7: timedOut("job.cancel")])
-        for stage in [other, silent] {
+        for var stage in [other, silent] {
+            stage.look(at: 100)
             #expect(stage.services.count { $0 == "job.cancel" } == 1)
             #expect(stage.correspondence.due == nil)
         }
