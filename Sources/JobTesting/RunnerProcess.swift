@@ -97,6 +97,8 @@ public final class RunnerProcess {
         if !options.supervised { arguments.append("--no-supervise") }
         for database in options.databases { arguments += ["--database", database] }
         var environment = Self.environment
+        // Hundreds of tests keep all cores busy: nicer workers would hardly get one.
+        environment["MILLRACE_NICE"] = "5"
         for (name, value) in options.settings { environment["MILLRACE_" + name] = value }
         environment.merge(options.environment) { $1 }
         let words = (options.wrapper + [built(options.program)] + arguments).map {

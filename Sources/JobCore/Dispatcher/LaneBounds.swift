@@ -1,3 +1,5 @@
+// How many ready jobs the lanes keep in memory.
+
 extension Lanes {
     /// How much is kept in memory. Only tests have others.
     struct Bounds: Sendable {

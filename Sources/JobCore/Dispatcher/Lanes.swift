@@ -204,8 +204,8 @@ struct Lanes {
         for queue in queues.keys.sorted(by: { $0.rawValue < $1.rawValue }) { ableShort.add(queue) }
     }
 
-    /// Takes jobs that share the turns of one that has just been taken. Queues take turns; one whose
-    /// next job does not join waits for another time.
+    /// Takes jobs that share the turns of one that has just been taken. Queues take turns; one
+    /// whose next job does not join waits for another time.
     ///
     /// `joins` says whether a job is to be taken, and nil when none is any more.
     mutating func takeBeside(_ first: Waiting, _ joins: (Waiting) -> Bool?) -> [Waiting] {

@@ -101,8 +101,8 @@ struct Receipts {
 
     mutating func isBeingBuried(_ job: JobID) { abandoned[job]?.isBeingBuried = true }
 
-    /// The next run to be buried in each database: those that were begun in one transaction wait for
-    /// the same lock, and one who tries for it is enough.
+    /// The next run to be buried in each database: those that were begun in one transaction wait
+    /// for the same lock, and one who tries for it is enough.
     var toBury: [Abandoned] {
         let busy = Set(abandoned.values.filter(\.isBeingBuried).map(\.job.spec.writes))
         var next: [String?: Abandoned] = [:]
