@@ -154,7 +154,9 @@ final class WriterLoop {
         do throws(StoreError) {
             var told = try store.commit(changes, at: time.now())
             if isAll { waiting = [] } else { waiting.removeFirst(count) }
-            alarm.clear(.unwritable)
+            // Reports that come late leave no row: they do not tell that the disk is fit again.
+            let isLate = !told.isEmpty && told.allSatisfy(\.isLate)
+            if !isLate { alarm.clear(.unwritable) }
             isHealing = false
             let reports = changes.count(where: \.isReport)
             if reports > 0 { told.insert(.settled(reports: reports), at: 0) }
@@ -185,6 +187,12 @@ final class WriterLoop {
         isHealing = true
         facts.put(.event(.wrote([.unwritable(error.refusal)])))
         turnAway(error.refusal)
+    }
+}
+
+extension Fact {
+    fileprivate var isLate: Bool {
+        if case .cameLate = self { true } else { false }
     }
 }
 
