@@ -82,11 +82,11 @@ extension Commit {
     ///
     /// - Returns: False when it is another case, or a damaged row: nothing was written then.
     private mutating func succeed(_ report: Report) throws(SQLiteError) -> Bool {
-        guard report.succeedsAtOnce, case .succeeded(let outcome) = report.ending,
-            let queue = report.queue
-        else { return false }
+        guard case .succeeded(let outcome) = report.ending, let queue = report.queue else {
+            return false
+        }
         if !bornEnded.contains(report.job) {
-            guard try writeSuccess(report, in: queue) else { return false }
+            guard report.succeedsAtOnce, try writeSuccess(report, in: queue) else { return false }
         }
         try insert(outcome, of: report)
         countSuccess(of: queue)

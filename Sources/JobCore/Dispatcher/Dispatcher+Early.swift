@@ -20,8 +20,10 @@ extension Dispatcher {
     ///
     /// - Returns: False when it has to be written first.
     mutating func startEarly(_ purpose: Purpose, at now: Timestamp) -> Bool {
-        guard let submission = purpose.early, unwrittenBytes == 0, unsettled.isEmpty,
-            unwritable == nil, decisions.changes.isEmpty, isFitToRunEarly(submission),
+        guard let submission = purpose.early, mayRunEarly(submission), unwrittenBytes == 0,
+            unsettled.isEmpty, unwritable == nil, decisions.changes.isEmpty, knowsPaused,
+            !lanes.isPaused(submission.spec.queue),
+            let micros = pace.expectedMicros(submission.spec.sort), micros <= Early.longestMicros,
             let seat = crew.mostFree(), crew[seat.worker]?.orders.isEmpty == true,
             let insertion = insertion(for: purpose)
         else { return false }
@@ -33,12 +35,11 @@ extension Dispatcher {
         return true
     }
 
-    /// What has perhaps ended the program is written first, so that its losses can be counted.
-    private func isFitToRunEarly(_ job: Submission) -> Bool {
-        guard knowsPaused, !lanes.isPaused(job.spec.queue),
-            let micros = pace.expectedMicros(job.spec.sort), micros <= Early.longestMicros
-        else { return false }
-        return !plan.suspects.contains(job.fingerprint)
+    /// Whether it does no harm should the job be refused, or known already, after all. What has
+    /// perhaps ended the program is written first, so that its losses can be counted.
+    private func mayRunEarly(_ job: Submission) -> Bool {
+        job.key == nil && job.start == .now && job.spec.writes == nil && job.spec.parts == 1
+            && !plan.suspects.contains(job.fingerprint)
     }
 
     /// Has the job written that runs and is not written yet, before anything else is.
@@ -53,14 +54,15 @@ extension Dispatcher {
     mutating func admitEarly(_ insertion: Insertion, of purpose: Purpose, at now: Timestamp) {
         guard purpose.isOfAClient, unwritable == nil, knowsPaused, !stop.isDraining else { return }
         var isShort: (sort: UInt64, answer: Bool)?
-        for (id, job) in zip(insertion.ids, insertion.jobs)
-        where job.mayRunEarly && !plan.suspects.contains(job.fingerprint) {
+        var mayRun = false
+        for (id, job) in zip(insertion.ids, insertion.jobs) where mayRunEarly(job) {
             let sort = job.spec.sort
             if isShort?.sort != sort { isShort = (sort, pace.knows(sort) && !pace.isLong(sort)) }
             guard isShort?.answer == true else { continue }
             lanes.add(Waiting(job, as: JobID(rawValue: id), readyAt: now))
-            unborn[insertion.ticket] = insertion.ids
+            mayRun = true
         }
+        if mayRun { unborn[insertion.ticket] = insertion.ids }
     }
 
     /// A job that may have run early was refused: nobody will ever hear of it.
@@ -72,10 +74,9 @@ extension Dispatcher {
 }
 
 extension Purpose {
-    /// Nil when the job has to be written before it runs.
+    /// The job that somebody waits for, and nothing else.
     fileprivate var early: Submission? {
-        guard isAwaited, let job = jobs.first, jobs.count == 1, job.mayRunEarly else { return nil }
-        return job
+        isAwaited && jobs.count == 1 ? jobs.first : nil
     }
 
     private var isAwaited: Bool {
@@ -100,12 +101,5 @@ extension Waiting {
     fileprivate init(_ job: Submission, as id: JobID, readyAt: Timestamp) {
         self.init(id: id, next: Attempt.none.next, readyAt: readyAt, spec: job.spec)
         unwritten = job.fingerprint
-    }
-}
-
-extension Submission {
-    /// Whether it does no harm should the job be refused, or known already, after all.
-    fileprivate var mayRunEarly: Bool {
-        key == nil && start == .now && spec.writes == nil && spec.parts == 1
     }
 }
