@@ -15,7 +15,10 @@ import Testing
         var commitFailures: [StoreError]
         var stopFailure: StoreError?
         var written: [Change] = []
-        var commits = 0
+        /// How many changes each commit had.
+        var commits: [Int] = []
+        /// What the next commits tell.
+        var facts: [Fact] = []
         var isStopped = false
         private let whenFull: () -> Void
 
@@ -31,8 +34,8 @@ import Testing
                 throw commitFailures.removeFirst()
             }
             written += changes
-            commits += 1
-            return []
+            commits.append(changes.count)
+            return facts
         }
 
         func stop(_ run: RunID, at now: Timestamp) throws(StoreError) {
@@ -66,6 +69,7 @@ import Testing
     private let inbox = Mailbox<WriterLetter>()
     private let done = Mailbox<Bool>()
     private let facts = Mailbox<BrokerLetter>()
+    private let alarm = Alarm(Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     private let full = StoreError.full(path: "jobs.db")
     private let change = Change.closeFile(FileID(rawValue: 1))
 
@@ -83,7 +87,7 @@ import Testing
             inbox: inbox,
             facts: facts,
             RunClock(),
-            Alarm(Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }),
+            alarm,
             mostLogBytes: .max
         )
     }
@@ -157,7 +161,29 @@ import Testing
         inbox.put(.changes([.insert(insertion), split, .insert(insertion)]))
         inbox.put(.stop {})
         try makeLoop(store, RunID(rawValue: 1)).work()
-        #expect(store.commits == 3)
+        #expect(store.commits == [1, 1, 1])
+    }
+
+    @Test func `new jobs behind many others wait for the next commit, once`() throws {
+        let job = Submission(spec: Spec(kind: .sql, body: [], timeoutMs: 1), fingerprint: 1)
+        let insertion = Insertion(jobs: [job], ids: 1...1, ticket: Ticket(rawValue: 1))
+        for (others, commits) in [(63, [65]), (64, [64, 2])] {
+            let store = makeStore([])
+            let changes = Array(repeating: change, count: others)
+            inbox.put(.changes(changes + [.insert(insertion), change]))
+            inbox.put(.stop {})
+            try makeLoop(store, RunID(rawValue: 1)).work()
+            #expect(store.commits == commits)
+        }
+    }
+
+    @Test func `the alarm of a full disk stays until something was written`() throws {
+        let late = makeStore([full])
+        late.facts = [.cameLate(JobID(rawValue: 1), Attempt(rawValue: 1))]
+        #expect(try work(on: late))
+        #expect(!alarm.sentences.isEmpty)
+        #expect(try work(on: makeStore([full])))
+        #expect(alarm.sentences.isEmpty)
     }
 
     @Test func `after a stop all is in the database itself`() throws {
