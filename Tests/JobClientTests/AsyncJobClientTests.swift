@@ -10,11 +10,7 @@ import ZeroMQ
     private static let id = JobID(rawValue: 5)
 
     private func client(of runner: FakeRunner, tries: Int = 10) throws -> AsyncJobClient {
-        var options = JobClient.Options()
-        options.patience = .milliseconds(300)
-        options.tries = tries
-        options.greeting = .seconds(20)
-        return try AsyncJobClient(endpoint: runner.endpoint, options: options)
+        try AsyncJobClient(endpoint: runner.endpoint, options: .impatient(tries: tries))
     }
 
     @Test func `each of many tasks gets its own answer`() async throws {

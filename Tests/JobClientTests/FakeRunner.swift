@@ -1,4 +1,5 @@
 import Foundation
+import JobClient
 import JobWire
 import Synchronization
 import ZeroMQ
@@ -141,5 +142,16 @@ func pieces(
             "offset": .integer(offset), "eof": .bool(piece.endIndex == result.count),
         ]
         return [.init(head: head, frames: [Array(piece)])]
+    }
+}
+
+extension JobClient.Options {
+    /// Of a client that gives up on a try soon, for tests that lose replies on purpose.
+    static func impatient(tries: Int) -> JobClient.Options {
+        var options = JobClient.Options()
+        options.patience = .milliseconds(300)
+        options.tries = tries
+        options.greeting = .seconds(20)
+        return options
     }
 }

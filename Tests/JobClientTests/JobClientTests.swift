@@ -10,11 +10,7 @@ import ZeroMQ
 @Suite struct JobClientTests {
     /// A client that gives up on a try soon, as the tests lose replies on purpose.
     private func client(of runner: FakeRunner, tries: Int = 10) throws -> JobClient {
-        var options = JobClient.Options()
-        options.patience = .milliseconds(300)
-        options.tries = tries
-        options.greeting = .seconds(20)
-        return try JobClient(endpoint: runner.endpoint, options: options)
+        try JobClient(endpoint: runner.endpoint, options: .impatient(tries: tries))
     }
 
     @Test func `a submission whose reply is lost is sent again with the same key`() throws {

@@ -72,11 +72,7 @@ extension StoryWorld {
         let order = current.order
         let run = Run(job: order.job, attempt: order.attempt)
         let known = databases[name]?.outcome(of: order.job)
-        guard databases[name]?.writer == nil else {
-            guard let reason = workers[worker]?.brokenOff[run] else { return }
-            let stopped: Report.Ending = reason == .cancelled ? .brokenOff : .putBack
-            return end(worker, current, known.map { .succeeded($0) } ?? stopped)
-        }
+        guard databases[name]?.writer == nil else { return waitForLock(current, worker, known) }
         if databases[name]?.isBuried(run, in: self.run) == true {
             return end(worker, current, .failed(Failure(.sqlError, "It was buried.")))
         }
@@ -85,6 +81,18 @@ extension StoryWorld {
         if order.phase == .look { return end(worker, current, .failed(.poisoned)) }
         databases[name]?.writer = worker
         workers[worker]?.current?.step = .inside
+    }
+
+    /// Somebody else writes: it goes on waiting until it is told to stop.
+    mutating func waitForLock(
+        _ current: StoryWorker.Current,
+        _ worker: WorkerID,
+        _ known: Outcome?
+    ) {
+        let run = Run(job: current.order.job, attempt: current.order.attempt)
+        guard let reason = workers[worker]?.brokenOff[run] else { return }
+        let stopped: Report.Ending = reason == .cancelled ? .brokenOff : .putBack
+        end(worker, current, known.map { .succeeded($0) } ?? stopped)
     }
 
     /// The first time a worker is there, it tells of the receipts of earlier starts.

@@ -61,9 +61,7 @@ extension StoryWorld {
         let known = databases[name]?.outcome(of: order.job)
         let isFirst = workers[worker]?.shared == nil
         if isFirst, databases[name]?.writer != nil {
-            guard let reason = workers[worker]?.brokenOff[run] else { return }
-            let stopped: Report.Ending = reason == .cancelled ? .brokenOff : .putBack
-            return end(worker, current, known.map { .succeeded($0) } ?? stopped)
+            return waitForLock(current, worker, known)
         }
         if isFirst {
             findLeftovers(worker, name)
