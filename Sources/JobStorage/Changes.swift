@@ -165,7 +165,7 @@ enum Changes: Int, StatementList {
                     WHERE jobs.id BETWEEN first_id AND first_id + spool_files.jobs - 1
                       AND file_id = spool_files.id)
             """
-        default: "UPDATE spool_files SET is_closed = 1 WHERE id = :id"
+        default: "UPDATE spool_files SET is_closed = 1 WHERE id = :id AND open_jobs = 0"
         }
     }
 

@@ -64,14 +64,17 @@ public struct ModelStore: Store {
         facts = []
         touchedFiles = []
         for change in changes { apply(change) }
-        for file in touchedFiles.sorted(by: { $0.rawValue < $1.rawValue })
-        where !entries.values.contains(where: { $0.file == file && !$0.job.state.isFinal }) {
+        for file in touchedFiles.sorted(by: { $0.rawValue < $1.rawValue }) where hasEnded(file) {
             facts.append(.fileEnded(file))
         }
         files = files.filter { file in
             !file.value.isClosed || entries.values.contains { $0.file == file.key }
         }
         return facts
+    }
+
+    private func hasEnded(_ file: FileID) -> Bool {
+        !entries.values.contains { $0.file == file && !$0.job.state.isFinal }
     }
 
     private mutating func apply(_ change: Change) {
@@ -96,7 +99,8 @@ public struct ModelStore: Store {
         case .reserve(let id):
             reservedUpTo = max(reservedUpTo, id)
             facts.append(.reserved(upTo: reservedUpTo))
-        case .closeFile(let file): files[file]?.isClosed = true
+        case .closeFile(let file):
+            if hasEnded(file) { files[file]?.isClosed = true }
         case .expire(let jobs, let retention, let ticket): expire(jobs, retention, ticket)
         }
     }

@@ -150,6 +150,27 @@ import Testing
         #expect(all?.jobs.map(\.result.bytes.count) == [600, 0, 0, 401, 400, 1, 0])
     }
 
+    @Test func `a word from before a retry does not close a spool file that is open again`()
+        throws
+    {
+        let store = try JobStore(path: directory.store)
+        let reader = try StoreReader(path: directory.store)
+        let id = JobID(rawValue: 1)
+        var insertion = Insertion(jobs: [makeJob()], ids: 1...1, ticket: Ticket(rawValue: 1))
+        insertion.file = TakenFile.Row(name: "a.sql", takenAs: "1-1-a.sql", bytes: 9, digest: "00")
+        let failure = Change.settle(makeReport(id, 1, .failed(mistake)))
+        _ = try store.commit([.insert(insertion), failure], at: now)
+        let file = try #require(reader.endedFiles().first)
+
+        _ = try store.commit([.retry([id], Ticket(rawValue: 2))], at: now)
+        _ = try store.commit([.closeFile(file)], at: now)
+        _ = try store.commit([.settle(makeReport(id, 2, success()))], at: now)
+        // The next start publishes it, should this one not come to it.
+        #expect(try reader.endedFiles() == [file])
+        _ = try store.commit([.closeFile(file)], at: now)
+        #expect(try reader.endedFiles() == [])
+    }
+
     // MARK: - People
 
     @Test func `people read the store while it is written`() throws {
