@@ -32,6 +32,8 @@ public struct Recovery: Equatable, Sendable {
     /// Fingerprints of jobs that were not written yet when a run of theirs may have ended the
     /// program. Like them none may run again before it is written.
     public var suspects: Set<UInt64> = []
+    /// True when a run has crashed the program.
+    public var hasCrashed = false
 
     public init(
         run: RunID,

@@ -236,6 +236,7 @@ struct Assembly {
         )
         plan.calledOff = recovery.calledOff
         plan.suspects = recovery.suspects
+        plan.hasCrashed = recovery.hasCrashed
         plan.retention = settings.retention
         plan.hasExpress = settings.express
         plan.newestTime = recovery.newestTime

@@ -35,6 +35,7 @@ extension Commit {
         )
         recovery.newestTime = newestTime
         recovery.suspects = suspects
+        recovery.hasCrashed = blamed.contains { $0.blame == .crashed }
         return recovery
     }
 

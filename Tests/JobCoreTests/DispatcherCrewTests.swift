@@ -73,6 +73,43 @@ import Testing
         #expect(stage.hear(mark).signals.contains(.abandon(first)))
     }
 
+    /// Jobs with these time-outs that write to one database and are ordered together.
+    private func group(_ timeoutsMs: [Int64], _ plan: Dispatcher.Plan) throws -> (Stage, [Order]) {
+        var stage = Stage(plan, workers: 1)
+        let first = try #require(stage.submit(makeSpec(writes: "x")).orders.first?.order)
+        for timeoutMs in timeoutsMs {
+            var spec = makeSpec(writes: "x")
+            spec.timeoutMs = timeoutMs
+            #expect(stage.submit(spec).orders.isEmpty)
+        }
+        let orders = stage.hear(.reported([makeReport(first)])).orders.map(\.order)
+        return (stage, orders)
+    }
+
+    @Test func `a worker is given up for any run of the transaction that it does not end`() throws {
+        var (stage, orders) = try group([1_000, 3_600_000], Stage().dispatcher.plan)
+        #expect(orders.count == 2 && orders.first?.group != nil)
+        let last = try #require(orders.last)
+        let mark = stage.mark(last.sequence)
+        stage.now = stage.now.adding(ms: 1_001)
+        #expect(!stage.hear(mark).signals.contains(.abandon(first)))
+        stage.now = stage.now.adding(ms: 201)
+        #expect(stage.hear(mark).signals.contains(.abandon(first)))
+    }
+
+    @Test func `no transaction is shared in the minute after a run has crashed the program`()
+        throws
+    {
+        var plan = Stage().dispatcher.plan
+        plan.hasCrashed = true
+        var (stage, orders) = try group([60_000, 60_000], plan)
+        #expect(orders.count == 1 && orders.first?.group == nil)
+        #expect(stage.submit(makeSpec(writes: "x")).orders.isEmpty)
+        stage.now = stage.now.adding(ms: Dispatcher.waryMs)
+        let later = stage.hear(.reported([makeReport(try #require(orders.first))])).orders
+        #expect(later.count == 2)
+    }
+
     // MARK: Jobs that are wanted again while a worker has them
 
     /// How a worker lets go of a job that was called off.

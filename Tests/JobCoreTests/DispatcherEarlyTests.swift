@@ -179,9 +179,26 @@ struct DispatcherEarlyTests {
         var suspicious = try practised(suspects: [print])
         let asked = suspicious.ask(submission())
         #expect(asked.orders.isEmpty && asked.changes.count == 1)
-        var other = try practised(suspects: [print + 1])
-        #expect(other.ask(submission()).orders.first?.order.unwritten == print)
-        #expect(try practised().dispatcher.plan.suspects.isEmpty)
+        suspicious.now = suspicious.now.adding(ms: Dispatcher.waryMs)
+        suspicious.hear(.timePassed)
+        #expect(suspicious.ask(submission()).orders.isEmpty)
+    }
+
+    /// Goal: two that end the program by turns, each before it is written, do not do so for ever.
+    @Test func `waits for its insert in the minute after another has perhaps ended the program`()
+        throws
+    {
+        let print = makeSubmission().fingerprint
+        var wary = try practised(suspects: [print + 1])
+        wary.now = wary.now.adding(ms: Dispatcher.waryMs - 1)
+        wary.hear(.timePassed)
+        let asked = wary.ask(submission())
+        #expect(asked.orders.isEmpty && asked.changes.count == 1)
+
+        var calm = try practised(suspects: [print + 1])
+        calm.now = calm.now.adding(ms: Dispatcher.waryMs)
+        calm.hear(.timePassed)
+        #expect(calm.ask(submission()).orders.first?.order.unwritten == print)
     }
 
     @Test func `does not run at all when it is refused and its worker died before it began`()

@@ -20,7 +20,7 @@ extension Dispatcher {
     ///
     /// - Returns: False when it has to be written first.
     mutating func startEarly(_ purpose: Purpose, at now: Timestamp) -> Bool {
-        guard let submission = purpose.early, mayRunEarly(submission), unwrittenBytes == 0,
+        guard let submission = purpose.early, mayRunEarly(submission), unwrittenBytes == 0, !isWary,
             unsettled.isEmpty, unwritable == nil, decisions.changes.isEmpty, knowsPaused,
             !lanes.isPaused(submission.spec.queue),
             let micros = pace.expectedMicros(submission.spec.sort), micros <= Early.longestMicros,
@@ -52,7 +52,8 @@ extension Dispatcher {
     /// Lets those of new jobs begin that change nothing and are short, as far as is known, while
     /// their insert waits for the writer or for the disk.
     mutating func admitEarly(_ insertion: Insertion, of purpose: Purpose, at now: Timestamp) {
-        guard purpose.isOfAClient, unwritable == nil, knowsPaused, !stop.isDraining else { return }
+        guard purpose.isOfAClient, unwritable == nil, knowsPaused, !stop.isDraining, !isWary
+        else { return }
         var isShort: (sort: UInt64, answer: Bool)?
         var mayRun = false
         for (id, job) in zip(insertion.ids, insertion.jobs) where mayRunEarly(job) {

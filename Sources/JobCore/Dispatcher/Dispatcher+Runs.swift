@@ -21,7 +21,7 @@ extension Dispatcher {
         _ seat: Crew.Seat,
         _ isLong: (UInt64) -> Bool
     ) -> [Waiting] {
-        guard sharing.admits(first) else { return [] }
+        guard !isWary, sharing.admits(first) else { return [] }
         let most = seat.isExpress ? Crew.creditMicros : Sharing.micros
         var group = Group(first, sharing, mostMicros: most)
         return lanes.takeBeside(first) { [sharing] job in
@@ -131,7 +131,7 @@ extension Dispatcher {
             crew[mark.worker]?.isRecorded = true
             record(running.job, mark)
         }
-        giveUpIfStuck(mark, running, at: now)
+        giveUpIfStuck(mark, at: now)
     }
 
     private mutating func record(_ job: Waiting, _ mark: WorkerMark) {
@@ -151,17 +151,17 @@ extension Dispatcher {
 
     /// A thread that ignores its time-out or a cancel is replaced; its late report is fenced. What
     /// counts is how long it was seen to: while the whole process stood still, nobody could obey.
-    private mutating func giveUpIfStuck(
-        _ mark: WorkerMark,
-        _ running: Crew.Outstanding,
-        at now: Timestamp
-    ) {
+    /// Of runs that share a transaction each has to end in time, and its commit too.
+    private mutating func giveUpIfStuck(_ mark: WorkerMark, at now: Timestamp) {
+        guard let member = crew[mark.worker] else { return }
         let ranMs = now.ms(since: mark.startedAt)
-        guard running.isBrokenOff || ranMs > running.job.spec.timeoutMs,
-            crew.overdueMs(running, on: mark.worker, at: now) > plan.stuckMs
+        let late = member.orders.first { order in
+            member.hasBegun(order) && (order.isBrokenOff || ranMs > order.job.spec.timeoutMs)
+        }
+        guard let late, crew.overdueMs(late, on: mark.worker, at: now) > plan.stuckMs
         else { return }
         // What waits behind the run is taken back first: the thread may still come to it.
-        guard crew[mark.worker]?.hasAhead != true else { return }
+        guard !member.hasAhead else { return }
         decisions.signals.append(.abandon(mark.worker))
         abandoned.insert(mark.worker)
         if abandoned.count > plan.about.workers { restart(at: now) }

@@ -30,6 +30,7 @@ public struct Dispatcher: Sendable {
         /// What the start has found, see `Recovery`.
         public var calledOff: [Waiting] = []
         public var suspects: Set<UInt64> = []
+        public var hasCrashed = false
         /// Nil when nothing is ever removed.
         public var retention: Retention?
         /// The newest moment that earlier runs have written down; nil for a new store.
@@ -53,7 +54,14 @@ public struct Dispatcher: Sendable {
         }
     }
 
+    /// How long after a start that has found a culprit, or perhaps one, the dispatcher is wary, in
+    /// ms: for so long whoever has sent it may send it again.
+    static let waryMs: Int64 = 60_000
+
     let plan: Plan
+    /// True while each job is written before it runs and has a transaction of its own, so that
+    /// another crash is counted against the right one.
+    private(set) var isWary: Bool
     var ids: IDSupply
     var lanes: Lanes
     var crew: Crew
@@ -126,6 +134,7 @@ public struct Dispatcher: Sendable {
 
     public init(_ plan: Plan) {
         self.plan = plan
+        isWary = plan.hasCrashed || !plan.suspects.isEmpty
         ids = IDSupply(plan.reserved)
         quotas = Quotas(plan.limits)
         lanes = Lanes(plan.lanes)
@@ -159,6 +168,7 @@ public struct Dispatcher: Sendable {
 
     /// Starts what can be started, and gives away all decisions since the last time.
     public mutating func decide(at now: Timestamp) -> Decisions {
+        if isWary { isWary = now.ms(since: plan.startedAt) < Self.waryMs }
         bury(at: now)
         answerCalls()
         startJobs()
