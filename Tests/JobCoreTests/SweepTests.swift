@@ -81,6 +81,23 @@ import Testing
         #expect(again.query == .expired(Retention(), after: nil, now: now))
     }
 
+    /// Goal: a store in which nothing is old does not keep a runner busy that has nothing to do.
+    @Test(arguments: [true, false])
+    func `a walk that finds nothing is followed by a longer rest`(isFound: Bool) throws {
+        var dispatcher = dispatcher()
+        var now = start.adding(ms: Sweep.firstMs)
+        let first = try #require(pass(&dispatcher, to: now).queries.first)
+        let old = isFound ? [JobID(rawValue: 3)] : []
+        dispatcher.hear(.answered(first.ticket, .expired(old, next: JobID(rawValue: 9))), at: now)
+        if case .expire(_, _, let ticket)? = dispatcher.decide(at: now).changes.first {
+            dispatcher.hear(.wrote([.changed(ticket, count: 1, unfit: nil)]), at: now)
+        }
+        now = now.adding(ms: 5_000)
+        let last = try #require(pass(&dispatcher, to: now).queries.first)
+        dispatcher.hear(.answered(last.ticket, .expired([], next: nil)), at: now)
+        #expect(dispatcher.nextWake() == now.adding(ms: isFound ? 50_000 : 500_000))
+    }
+
     @Test func `what could not be read or written is tried again at the same place`() throws {
         var dispatcher = dispatcher()
         var now = start.adding(ms: Sweep.firstMs)

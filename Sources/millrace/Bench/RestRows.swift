@@ -14,8 +14,7 @@ extension BenchStage {
     /// The runner and its supervisor together.
     private func watch(_ target: BenchTarget, _ name: String, memoryGoal: Double) throws {
         guard let process = target.process else { return }
-        // What was begun before, such as a checkpoint, shall be over.
-        try wait(ms: max(plan.restMs / 5, 200))
+        try waitForRest(of: process.processes)
         let before = ProcessUse(of: process.processes)
         let start = nanoseconds()
         try wait(ms: plan.restMs)
@@ -27,6 +26,20 @@ extension BenchStage {
         note("CPU", "%", .atMost(0.05), (after.cpuSeconds - before.cpuSeconds) / time * 100)
         note("wake-ups", "1/s", nil, Double(after.wakeUps - before.wakeUps) / time)
         note("anonymous memory", "MiB", .atMost(memoryGoal), after.anonymousMiB)
+    }
+
+    /// What was begun before shall be over, the checkpoint of all that was written and a walk
+    /// through the jobs that are kept: until they have done nothing worth mentioning for as long as
+    /// there may be nothing in between, at most a minute.
+    private func waitForRest(of processes: [pid_t]) throws {
+        let start = nanoseconds()
+        var used = ProcessUse(of: processes).cpuSeconds
+        while seconds(since: start) < 60 {
+            try wait(ms: plan.restMs + plan.restMs / 5)
+            let now = ProcessUse(of: processes).cpuSeconds
+            if now - used < 0.001 { return }
+            used = now
+        }
     }
 
     private func wait(ms: Int) throws {
