@@ -49,6 +49,18 @@ import Testing
         #expect(try sharing.stage.receipts == 10)
     }
 
+    /// A journal that is removed to commit is there again after a power cut, unless its directory
+    /// is synced.
+    @Test(arguments: ["WAL", "DELETE"])
+    func `are synced with all that their journal needs`(journal: String) throws {
+        let stage = try ReceiptStage(Self.table, journal: journal)
+        let connection = try stage.worker().databases.connection(to: "user", .write).connection
+        let mode = try connection.unconfined { () throws(SQLiteError) in
+            try connection.row("PRAGMA synchronous")
+        }
+        #expect(mode == [.integer(3)])
+    }
+
     @Test func `fail one by one`() throws {
         let sharing = try Sharing()
         #expect(try sharing.run(job: 1).hasSucceeded)

@@ -106,6 +106,43 @@ import Testing
         print("\(kills) kills in the middle of a call")
     }
 
+    /// Where the runner is killed while jobs share a transaction, and whether that is durable then.
+    static let moments = [
+        ("after-RELEASE", false), ("before-COMMIT", false), ("after-COMMIT", true),
+    ]
+
+    /// Goal: effects that share a commit are all there or none, and each is there once in the end.
+    @Test(arguments: moments)
+    func `a kill around the commit that jobs share leaves every effect once`(
+        moment: String,
+        hasCommitted: Bool
+    ) throws {
+        let runner = try start(workers: 1, program: "millrace-test-runner")
+        try runner.killAll()
+        let supervised = runner.options
+        var alone = supervised
+        alone.supervised = false
+        try runner.restart(alone)
+        let client = try Conversation(runner.ipc)
+        #expect(try client.result(client.submit(marking(0))).state == "succeeded")
+        _ = try client.ask("queue.pause")
+        let ids = try (1...20).map { try client.submit(marking($0)) }
+        try Data().write(to: URL(filePath: runner.directory.path + "/user.db-" + moment))
+        let dealer = try Conversation(dealer: runner.ipc)
+        try dealer.say("queue.resume", "")
+        try runner.process.waitForEnd()
+        let done = try number("SELECT value FROM counter", runner) - 1
+        #expect(hasCommitted ? done > 1 : done == 0, "\(done) jobs in the first transaction")
+
+        try runner.restart(supervised)
+        let after = try Conversation(runner.ipc)
+        for (id, n) in zip(ids, 1...20) {
+            #expect(try after.result(id).state == "succeeded")
+            #expect(try marks(of: n, runner) == 1)
+        }
+        #expect(try number("SELECT value FROM counter", runner) == 21)
+    }
+
     // MARK: Cancels and time-outs
 
     /// Goal: what is asked of a run that writes is a request; its answer is what it did.

@@ -117,7 +117,8 @@ final class Databases {
                 message: "its journal mode is off or memory, which a crash would not survive"
             )
         }
-        try connection.run("PRAGMA synchronous = FULL")
+        // FULL, and the directory too when the end of a transaction is a file that is removed.
+        try connection.run("PRAGMA synchronous = EXTRA")
         try connection.run("PRAGMA journal_size_limit = \(Self.journalBytes)")
     }
 

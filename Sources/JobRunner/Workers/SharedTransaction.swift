@@ -64,8 +64,9 @@ final class SharedTransaction {
                 let key = ReceiptBook.Key(sql.order)
                 guard let entry = try isOpen ? find(key) : begin(for: sql, key) else { return nil }
                 if let outcome = try sql.outcome(of: entry) { return succeeded(outcome) }
-                try sqlite { () throws(SQLiteError) in try savepoint.begin() }
+                // Before: a statement that says it was interrupted may have done its work.
                 isBegun = true
+                try sqlite { () throws(SQLiteError) in try savepoint.begin() }
                 guard let outcome = try outcome(of: sql, key, at: now) else {
                     let isUndone = !undo(isBegun: true)
                     return Part(ending: .putBack, isUndone: isUndone, needsOwnTransaction: true)
@@ -90,8 +91,11 @@ final class SharedTransaction {
         do throws(Problem) {
             try sql.begin(connection, to: .write)
         } catch {
-            // Without the lock nothing can run. What has committed before counts all the same.
-            guard let entry = try? book.find(key), case .done = entry else { throw error }
+            // Without the lock nothing can run. What has committed before counts all the same; a
+            // transaction that was begun nevertheless shows more than that.
+            connection.rollBack()
+            guard !connection.isInTransaction, let entry = try? book.find(key), case .done = entry
+            else { throw error }
             return entry
         }
         let entry: ReceiptBook.Entry
@@ -138,7 +142,7 @@ final class SharedTransaction {
     // MARK: Its end
 
     private func succeeded(_ outcome: Outcome) -> Part {
-        successes += 1
+        if isOpen { successes += 1 }
         return Part(ending: .succeeded(outcome))
     }
 

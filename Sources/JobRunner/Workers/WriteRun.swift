@@ -71,8 +71,12 @@ struct WriteRun {
         do throws(Problem) {
             try sql.begin(opened.connection, to: .write)
         } catch {
-            // Without the lock nothing can run. What has committed before counts all the same.
-            guard case .done(let outcome)? = try? opened.book.find(opened.key) else { throw error }
+            // Without the lock nothing can run. What has committed before counts all the same; a
+            // transaction that was begun nevertheless shows more than that.
+            opened.connection.rollBack()
+            guard !opened.connection.isInTransaction,
+                case .done(let outcome)? = try? opened.book.find(opened.key)
+            else { throw error }
             return outcome
         }
         let entry: ReceiptBook.Entry
