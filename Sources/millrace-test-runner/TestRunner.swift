@@ -20,6 +20,8 @@ internal import Logging
         try kernels.register(DeafKernel())
         try kernels.register(DeepKernel())
         try kernels.register(GreedyKernel())
+        try kernels.register(PiecesKernel())
+        try kernels.register(BytesKernel())
         Runner.computeIfAsked(kernels)
         let arguments = Arguments(CommandLine.arguments.dropFirst())
         let settings = try Settings(reading: arguments.sources)
