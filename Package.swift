@@ -41,20 +41,20 @@ let package = Package(
         .target(name: "JobWire", dependencies: ["JobCore"], swiftSettings: strict),
         .target(name: "JobStorage", dependencies: ["JobCore", "SQLite"], swiftSettings: strict),
         .target(
+            name: "JobClient",
+            dependencies: ["JobCore", "JobWire", "ZeroMQ"],
+            swiftSettings: strict
+        ),
+        .target(
             name: "JobRunner",
             dependencies: [
-                "CLinux", "JobCore", "JobStorage", "JobWire", "SQLite", "ZeroMQ",
+                "CLinux", "JobClient", "JobCore", "JobStorage", "JobWire", "SQLite", "ZeroMQ",
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Yams", package: "Yams"),
             ],
             swiftSettings: strictBesideC
-        ),
-        .target(
-            name: "JobClient",
-            dependencies: ["JobCore", "JobWire", "ZeroMQ"],
-            swiftSettings: strict
         ),
         .executableTarget(
             name: "millrace",
@@ -63,6 +63,14 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
+            swiftSettings: strict
+        ),
+
+        // The package in jobs/examples/embedding, built and run with the tests.
+        .executableTarget(
+            name: "embedding-example",
+            dependencies: ["JobRunner"],
+            path: "jobs/examples/embedding/Sources/Embedding",
             swiftSettings: strict
         ),
 
@@ -134,8 +142,8 @@ let package = Package(
         .testTarget(
             name: "SystemTests",
             dependencies: [
-                "JobClient", "JobCore", "JobTesting", "JobWire", "SQLite", "ZeroMQ", "millrace",
-                "millrace-test-runner",
+                "JobClient", "JobCore", "JobTesting", "JobWire", "SQLite", "ZeroMQ",
+                "embedding-example", "millrace", "millrace-test-runner",
             ],
             exclude: ["foreign_client.py", "majordomo_client.py"],
             swiftSettings: strict

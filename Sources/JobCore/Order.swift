@@ -162,4 +162,19 @@ public struct Part: Equatable, Sendable {
         self.body = body
         self.frames = frames
     }
+
+    /// Its frames as a child of this parent: it shares those alone that are the parent's own.
+    public func frames(sharedWith parent: Spec) -> [Spec.Frame] {
+        frames.map { frame in
+            var frame = frame
+            let isThere = parent.frames.contains { $0.number == frame.number && !$0.isShared }
+            frame.isShared = frame.isShared && isThere
+            return frame
+        }
+    }
+
+    /// What it brings along, in bytes: what its parent has anyway does not count.
+    public var ownBytes: Int {
+        frames.reduce(body.count) { $1.isShared ? $0 : $0 + $1.bytes.count }
+    }
 }

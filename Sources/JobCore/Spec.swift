@@ -42,6 +42,9 @@ public struct Spec: Equatable, Sendable {
         self.timeoutMs = timeoutMs
     }
 
+    /// The work, in bytes, as far as it is held in memory for this job alone.
+    public var workBytes: Int { frames.reduce(body.count) { $0 + $1.weight } }
+
     /// The secret part of the job's `TitanicID`; nil unless `titanic.request` has made it.
     public var titanicToken: Int64? { writes == nil ? salt : nil }
 
@@ -49,11 +52,20 @@ public struct Spec: Equatable, Sendable {
     public struct Frame: Equatable, Sendable {
         public var number: Int
         public var bytes: [UInt8]
+        /// Of a part: whether it is the frame of this number that its parent has. It is stored
+        /// there alone, and parts hold the same bytes in memory.
+        public var isShared: Bool
 
-        public init(number: Int, bytes: [UInt8]) {
+        public init(number: Int, bytes: [UInt8], isShared: Bool = false) {
             self.number = number
             self.bytes = bytes
+            self.isShared = isShared
         }
+
+        /// What it takes in memory, in bytes, roughly. Parts of one load hold the same bytes, those
+        /// of two loads do not: an eighth for each lets many of them wait in memory, and bounds
+        /// what they take if all of them came alone.
+        public var weight: Int { isShared ? bytes.count / 8 : bytes.count }
     }
 }
 

@@ -34,18 +34,20 @@ struct Assembly {
     private let writerStopped = Mailbox<Bool>()
     private let alarm: Alarm
     private let recovery: Recovery
-    private let signals: CInt
+    /// Of the signals that stop a program; nil when they are none of our business.
+    private let signals: CInt?
     private let storePath: String
 
     /// Opens the store and settles what the last run left, on the writer's own thread.
-    init(_ runner: Runner, _ directory: StateDirectory) throws {
+    init(_ runner: Runner, _ directory: StateDirectory, isGuest: Bool) throws {
         settings = runner.settings
         kernels = runner.kernels
         log = runner.log
         alarm = Alarm(log)
         storePath = directory.store
         time = RunClock()
-        signals = stopSignals()
+        var stopSignals = blockStopSignals()
+        signals = isGuest ? nil : clinux_signalfd(&stopSignals)
         ledger = try InFlightLedger(path: directory.ledger)
         inside = try Context(maxSockets: 65_536, isForInproc: true)
         outside = try Context(maxSockets: 65_536)
@@ -216,8 +218,11 @@ struct Assembly {
         if !threads.waitUntilGone(atMost: Self.endPause) {
             log.warning("Not all threads have ended.")
         }
-        close(signals)
+        if let signals { close(signals) }
     }
+
+    /// Asks the runner to stop, as a signal does: the second time at once. From any thread.
+    var stop: @Sendable () -> Void { { [inbox] in inbox.put(.event(.stop)) } }
 
     private var plan: Dispatcher.Plan {
         var plan = Dispatcher.Plan(
@@ -293,14 +298,16 @@ struct Assembly {
     }
 }
 
-/// The signals that stop a runner, as a descriptor: blocked in this thread and all that it starts.
-private func stopSignals() -> CInt {
+/// Blocks the signals that stop a program, in this thread and all that it starts.
+///
+/// - Returns: Which those are.
+private func blockStopSignals() -> sigset_t {
     var signals = sigset_t()
     sigemptyset(&signals)
     sigaddset(&signals, SIGTERM)
     sigaddset(&signals, SIGINT)
     pthread_sigmask(SIG_BLOCK, &signals, nil)
-    return clinux_signalfd(&signals)
+    return signals
 }
 
 /// Whether somebody listens on the socket of an ipc endpoint. Binding it would succeed, and cut off

@@ -9,9 +9,12 @@ internal import ZeroMQ
 /// The whole runner: assembles the threads, runs until it is told to stop, and ends with everything
 /// written down.
 ///
-/// A trap in a kernel ends the process that it runs in. The program `millrace serve` therefore runs
-/// this under a supervisor that starts it again; who embeds a runner needs something like it.
-public struct Runner {
+/// `run` is for a program that is nothing but a runner, `start` for one that has one within it.
+///
+/// A trap in a kernel ends the process that it runs in, and with it the program around the runner.
+/// The program `millrace serve` therefore runs this under a supervisor that starts it again; who
+/// embeds a runner needs something like it, or `kernelProcesses` in the settings.
+public struct Runner: Sendable {
     let settings: Settings
     private(set) var kernels: KernelRegistry
     let log: Logger
@@ -20,8 +23,14 @@ public struct Runner {
         try JobStore(path: path, limits: limits)
     }
 
-    public init(_ settings: Settings, kernels: KernelRegistry = .standard, log: Logger) {
-        self.settings = settings
+    /// Paths that are not absolute begin as `Settings` says, at the present working directory.
+    public init(
+        _ settings: Settings,
+        kernels: KernelRegistry = .standard,
+        log: Logger = Logger(label: "millrace")
+    ) {
+        let home = getenv("HOME").map { String(cString: $0) } ?? ""
+        self.settings = settings.placed(home: home, in: workingDirectory())
         self.kernels = kernels
         self.log = log
     }
@@ -70,9 +79,25 @@ public struct Runner {
     /// - Returns: Whether it was stopped or should be started again.
     /// - Throws: What kept it from starting, or what made the store unfit.
     public func run(lock: CInt? = nil, ready: ([String]) -> Void) throws -> End {
-        guard !settings.kernelProcesses || KernelServer.isReady else {
-            throw RunnerError.noKernelProcesses
-        }
+        try run(asGuest: false, lock: lock) { endpoints, _ in ready(endpoints) }
+    }
+
+    /// Runs until it is stopped, in a process of its own or in somebody's.
+    ///
+    /// - Parameters:
+    ///   - isGuest: Whether the process belongs to somebody else: then its signals are not the
+    ///     runner's, and systemd is not told of it.
+    ///   - lock: Descriptor of the state directory's lock, when the caller holds it already.
+    ///   - ready: Called once jobs are taken, with the endpoints and with what stops the runner:
+    ///     from any thread, and the second time at once.
+    /// - Returns: Whether it was stopped or should be started again.
+    /// - Throws: As the public one.
+    func run(
+        asGuest isGuest: Bool,
+        lock: CInt?,
+        ready: ([String], _ stop: @escaping @Sendable () -> Void) -> Void
+    ) throws -> End {
+        try check()
         signal(SIGPIPE, SIG_IGN)
         signal(SIGXFSZ, SIG_IGN)  // A limit on the size of files is an error of a write.
         raiseDescriptorLimit()
@@ -83,34 +108,50 @@ public struct Runner {
         try makeDirectories(settings.spoolDirectory)
         let assembly: Assembly
         do {
-            assembly = try Assembly(self, directory)
+            assembly = try Assembly(self, directory, isGuest: isGuest)
         } catch let error as StoreError where error.isFinal {
             throw RunnerError.unfitStore(error.summary, hint: error.hint)
         } catch let error as StoreError {
             throw RunnerError.storeNotReady(error.summary, hint: error.hint)
         }
-        let end = try work(assembly, mask: oldMask) { endpoints, systemd in
+        let systemd = isGuest ? nil : Systemd(log)
+        let end = try work(assembly, systemd, mask: oldMask) { endpoints in
             LockNote.setAtWork(true, in: held)
             systemd?.sayReady(endpoints)
-            ready(endpoints)
+            ready(endpoints, assembly.stop)
         }
         if case .stopped = end { LockNote.setAtWork(false, in: held) }
         return end
     }
 
+    /// What can be told before anything is touched.
+    private func check() throws {
+        let problems = settings.problems()
+        guard problems.isEmpty else { throw SettingsError(problems: problems) }
+        guard !settings.kernelProcesses || KernelServer.isReady else {
+            throw RunnerError.noKernelProcesses
+        }
+    }
+
     /// From the doors to the end, with this umask once the sockets are there.
     private func work(
         _ assembly: Assembly,
+        _ systemd: Systemd?,
         mask: mode_t,
-        ready: ([String], Systemd?) -> Void
+        ready: ([String]) -> Void
     ) throws -> End {
         defer { assembly.end() }
         var endpoints: [String] = []
         let doors = try assembly.openDoors(&endpoints)
         umask(mask)
-        let systemd = Systemd(log)
-        return try assembly.run(doors, systemd) { ready(endpoints, systemd) }
+        return try assembly.run(doors, systemd) { ready(endpoints) }
     }
+}
+
+private func workingDirectory() -> String {
+    guard let path = getcwd(nil, 0) else { return "." }
+    defer { free(path) }
+    return String(cString: path)
 }
 
 /// Every client is a descriptor, and the usual soft limit of 1024 is there for select(2), which

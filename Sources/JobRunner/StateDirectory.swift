@@ -88,6 +88,8 @@ public enum RunnerError: Error, Equatable, Sendable {
     case storeNotReady(String, hint: String?)
     /// The program does not call `Runner.computeIfAsked`.
     case noKernelProcesses
+    /// A runner within a program has no ipc endpoint, by which that program could ask it.
+    case noSocket
 }
 
 extension RunnerError: Explained {
@@ -97,6 +99,7 @@ extension RunnerError: Explained {
         case .unfitStore(let sentence, _), .storeNotReady(let sentence, _): sentence
         case .endpoint(let endpoint, let reason): "Cannot listen on \(endpoint): \(reason)."
         case .noKernelProcesses: "This program cannot compute in processes of their own."
+        case .noSocket: "A runner within a program listens on no ipc endpoint."
         }
     }
 
@@ -106,6 +109,7 @@ extension RunnerError: Explained {
         case .unfitStore(_, let hint), .storeNotReady(_, let hint): hint
         case .noKernelProcesses:
             "Leave out kernel_processes, or have the program call Runner.computeIfAsked first."
+        case .noSocket: "Add one to listen; Settings.embedded(in:) has one."
         case .endpoint: "Give another --listen, or stop the program that has this one."
         }
     }

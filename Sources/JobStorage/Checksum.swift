@@ -51,8 +51,8 @@ extension Checksum {
         checksum.add(spec.timeoutMs)
         checksum.add(spec.body)
         for frame in spec.frames {
-            checksum.add(Int64(frame.number))
-            checksum.add(frame.bytes)
+            checksum.add(Int64(frame.isShared ? -frame.number : frame.number))
+            if !frame.isShared { checksum.add(frame.bytes) }  // Else they have a sum of their own.
         }
         if let salt = spec.salt { checksum.add(salt) }
         return checksum.value

@@ -21,6 +21,7 @@ extension Commit {
         }
         guard let spec = try work(of: report.job)?.spec else { return try spoil(before) }
         let owner = try reader.owner(of: report.job) ?? .local
+        let sums = SharedInputs.sums(of: parts)
         var children: [Waiting] = []
         for (place, part) in parts.enumerated() {
             let id = JobID(rawValue: ids.lowerBound + Int64(place))
@@ -28,7 +29,7 @@ extension Commit {
             try insert(
                 Submission(spec: child, fingerprint: 0),
                 as: id,
-                of: .child(of: before.job, part: place + 1, owner),
+                of: .child(of: before.job, part: place + 1, owner, sums: sums),
                 file: nil
             )
             let readyAt = before.job.partsReadyAt(now: now)
@@ -94,7 +95,7 @@ extension Spec {
     /// can be called off at any time.
     fileprivate func ofChild(_ part: Part) -> Spec {
         var child = Spec(kind: kind, body: part.body, timeoutMs: timeoutMs)
-        child.frames = part.frames
+        child.frames = part.frames(sharedWith: self)
         child.queue = queue
         child.priority = priority
         child.retry = retry

@@ -77,7 +77,8 @@ extension Commit {
     /// Whose job a new one is, or whose child, and which.
     enum Descent {
         case client(Owner)
-        case child(of: Job, part: Int, Owner)
+        /// Its `sums` are those of the frames that it shares with the others.
+        case child(of: Job, part: Int, Owner, sums: [Int: [UInt8]])
     }
 
     mutating func insert(
@@ -90,7 +91,7 @@ extension Commit {
         let end = ends[id].flatMap { file == nil && $0.queue == spec.queue ? $0 : nil }
         var values = Parameters(of: changes[end == nil ? .insertJob : .insertEnded])
         try values.add(id)
-        if case .child(let parent, _, _) = descent {
+        if case .child(let parent, _, _, _) = descent {
             try values.add(parent.partsReadyAt(now: now))
         } else {
             try values.add(submission.readyAt(now: now))
@@ -100,13 +101,14 @@ extension Commit {
         try values.add(submission.key)
         try values.add(Int64(bitPattern: submission.fingerprint))
         let owner: Owner
+        var sums: [Int: [UInt8]] = [:]
         switch descent {
         case .client(let client):
             owner = client
             try values.add(Int64?.none)
             try values.add(Int64?.none)
-        case .child(let parent, let part, let parentOwner):
-            owner = parentOwner
+        case .child(let parent, let part, let parentOwner, let shared):
+            (owner, sums) = (parentOwner, shared)
             try values.add(parent.id)
             try values.add(part)
         }
@@ -120,12 +122,7 @@ extension Commit {
             bornEnded.insert(id)
         }
         try values.run(lendingText: spec.body)
-        for frame in spec.frames {
-            var values = Parameters(of: changes[.insertInput])
-            try values.add(id)
-            try values.add(frame.number)
-            try values.run(lendingBlob: frame.bytes)
-        }
+        try insertInputs(of: id, spec.frames, sums)
         marks.highestID = max(marks.highestID, id.rawValue)
     }
 

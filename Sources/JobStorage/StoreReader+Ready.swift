@@ -19,6 +19,7 @@ extension StoreReader {
         var damaged: [JobID] = []
         var bytes = 0
         var isAll = true
+        var shared = SharedInputs()
         try eachPriority(of: lane) { priority throws(SQLiteError) in
             let statement = try readyStatement(.ready, lane, priority, now)
             defer { statement.reset() }
@@ -34,8 +35,10 @@ extension StoreReader {
                 isFirst = false
                 do throws(SQLiteError) {
                     var row = Row(of: statement)
-                    let waiting = try row.waiting(frames: frames)
-                    bytes += waiting.spec.bytes
+                    let waiting = try row.waiting { id throws(SQLiteError) in
+                        try frames(of: id, &shared)
+                    }
+                    bytes += waiting.spec.workBytes
                     loaded.append(waiting)
                 } catch {
                     guard error.isDamage else { throw error }
@@ -77,13 +80,8 @@ extension StoreReader {
     func waiting(_ id: JobID) throws(SQLiteError) -> Waiting? {
         try questions.with(.waiting, id.rawValue).first { statement throws(SQLiteError) in
             var row = Row(of: statement)
-            return try row.waiting(frames: frames)
-        }
-    }
-
-    private func frames(of id: JobID) throws(SQLiteError) -> [Spec.Frame] {
-        try questions.with(.inputs, id.rawValue).all {
-            Spec.Frame(number: Int(clamping: $0.integer(0)), bytes: $0.bytes(1))
+            var shared = SharedInputs()
+            return try row.waiting { id throws(SQLiteError) in try frames(of: id, &shared) }
         }
     }
 
@@ -158,8 +156,4 @@ extension StoreReader {
             below = priority
         }
     }
-}
-
-extension Spec {
-    fileprivate var bytes: Int { frames.reduce(body.count) { $0 + $1.bytes.count } }
 }

@@ -68,7 +68,7 @@ extension ModelStore {
             let isFirst = entry.spec.priority != loaded.last?.spec.priority
             guard !isFull || isFirst else { continue }
             loaded.append(waiting(entry))
-            bytes += entry.spec.frames.reduce(entry.spec.body.count) { $0 + $1.bytes.count }
+            bytes += entry.spec.workBytes
         }
         return .loaded(lane, loaded, isAll: loaded.count == ready.count)
     }

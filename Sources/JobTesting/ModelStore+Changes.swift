@@ -67,7 +67,7 @@ extension ModelStore {
         for (place, (part, id)) in zip(parts, ids).enumerated() {
             var spec = parent.spec
             spec.body = part.body
-            spec.frames = part.frames
+            spec.frames = part.frames(sharedWith: parent.spec)
             spec.parts = 1
             spec.writes = nil
             spec.salt = nil

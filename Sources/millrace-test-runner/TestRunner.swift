@@ -9,7 +9,8 @@ internal import Logging
 /// as tests use them. `MILLRACE_TEST_STORE` gives it a store that does not keep its promises, for
 /// the controls of tests: `hasty` tells facts before they are safe from a kill, `unsynced` before
 /// they are safe from a power cut. With `MILLRACE_TEST_AGAIN` it waits after its end for another
-/// SIGTERM, and runs once more in the same process.
+/// SIGTERM, and runs once more in the same process. With `MILLRACE_TEST_EMBEDDED` it is a program
+/// that has a runner within it.
 @main struct TestRunner {
     static func main() throws {
         var kernels = KernelRegistry.standard
@@ -19,6 +20,8 @@ internal import Logging
         try kernels.register(DeafKernel())
         try kernels.register(DeepKernel())
         try kernels.register(GreedyKernel())
+        try kernels.register(PiecesKernel())
+        try kernels.register(BytesKernel())
         Runner.computeIfAsked(kernels)
         let arguments = Arguments(CommandLine.arguments.dropFirst())
         let settings = try Settings(reading: arguments.sources)
@@ -47,11 +50,14 @@ internal import Logging
             }
         default: break
         }
+        if arguments.sources.environment["MILLRACE_TEST_EMBEDDED"] != nil {
+            EmbeddingProgram.run(runner)
+        }
         var end = try run(runner, arguments)
         if arguments.sources.environment["MILLRACE_TEST_AGAIN"] != nil {
             print("The runner has ended.")
             fflush(nil)
-            waitForStop()
+            waitForStop()  // The runner has blocked it, to wait for it in its own way.
             end = try run(runner, arguments)
         }
         fflush(nil)
@@ -65,14 +71,15 @@ internal import Logging
         }
     }
 
-    /// The signal is blocked here, since the runner waits for it in its own way.
-    private static func waitForStop() {
-        var signals = sigset_t()
-        sigemptyset(&signals)
-        sigaddset(&signals, SIGTERM)
-        var signal: CInt = 0
-        sigwait(&signals, &signal)
-    }
+}
+
+/// Waits for SIGTERM, which is blocked in this thread.
+func waitForStop() {
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    sigaddset(&signals, SIGTERM)
+    var signal: CInt = 0
+    sigwait(&signals, &signal)
 }
 
 /// The flags of `millrace serve` that `RunnerProcess` gives.

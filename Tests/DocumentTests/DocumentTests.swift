@@ -8,7 +8,8 @@ internal import Testing
         ["README.md", "jobs/README.md"]
         + names(in: "Sources/JobRunner/JobRunner.docc", ending: ".md")
 
-    static let examples = names(in: "jobs/examples", ending: "")
+    /// Files of jobs; the folder is a program of its own.
+    static let examples = names(in: "jobs/examples", ending: "").filter { $0.contains(".") }
 
     private static func names(in folder: String, ending: String) -> [String] {
         let found = try? FileManager.default.contentsOfDirectory(

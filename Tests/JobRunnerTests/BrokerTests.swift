@@ -127,9 +127,9 @@ import ZeroMQ
         return socket
     }
 
-    private static func order(to worker: borrowing Socket) throws -> Order {
-        guard case .message(let frames) = try worker.receive(limits: .unlimited, waiting: true),
-            let order = try Order.read(frames).first
+    private static func order(to worker: borrowing Socket, _ post: WorkerPost) throws -> Order {
+        guard case .message([[1]]) = try worker.receive(limits: .unlimited, waiting: true),
+            let order = post.takeOrders().first
         else { throw NeverHappened("an order came") }
         return order
     }
@@ -139,7 +139,7 @@ import ZeroMQ
     @Sendable private static func sayMuchAndDie(_ post: WorkerPost, _ others: Others) throws {
         guard post.worker.rawValue == 1 else { return }
         let socket = try ready(post, others)
-        let order = try order(to: socket)
+        let order = try order(to: socket, post)
         let now = RunClock().now()
         _ = post.begin(order, KernelRun(), at: now)
         others.stopAtGate()
@@ -165,7 +165,7 @@ import ZeroMQ
     ) throws {
         guard post.worker.rawValue == 1 else { return }
         let socket = try ready(post, others)
-        _ = post.begin(try order(to: socket), KernelRun(), at: RunClock().now())
+        _ = post.begin(try order(to: socket, post), KernelRun(), at: RunClock().now())
         try eventually("it is given up") { post.isAbandoned ? () : nil }
         let heard = try eventually("it hears of it") {
             let received = try socket.receive(limits: .unlimited, waiting: false)

@@ -117,4 +117,56 @@ import Testing
         default: Issue.record("it neither succeeded nor failed")
         }
     }
+
+    /// Divides into parts that have the frame 2, and one of their own.
+    private struct Sharing: Kernel {
+        let name = "sharing"
+
+        func compute(_ input: KernelInput, _ run: KernelRun) throws(KernelError) -> KernelOutput {
+            .json(.null)
+        }
+
+        func split(_ input: KernelInput, into count: Int) throws(KernelError) -> [KernelInput]? {
+            (0..<count).map { place in
+                var frames = input.frames
+                frames[3] = [UInt8(place)]
+                return KernelInput(raw: Array("{}".utf8), frames: frames)
+            }
+        }
+    }
+
+    @Test func `parts share the frames that their parent has, and no others`() throws {
+        var kernels = KernelRegistry()
+        try kernels.register(Sharing())
+        let body = Array(#"{"kernel":"sharing","input":{"$frame":2},"parts":3}"#.utf8)
+        let whole = [UInt8](repeating: 7, count: 1 << 20)
+        let order = Order(
+            sequence: 1,
+            job: JobID(rawValue: 1),
+            attempt: Attempt(rawValue: 1),
+            phase: .split,
+            kind: .compute,
+            timeoutMs: 1_000,
+            parts: 3,
+            body: body,
+            frames: [Spec.Frame(number: 2, bytes: whole), Spec.Frame(number: 3, bytes: [9])],
+            outputs: []
+        )
+        let run = ComputeRun(
+            work: try ComputeWork(body, frames: order.frames),
+            order: order,
+            kernels: kernels,
+            limits: Limits(),
+            run: KernelRun()
+        )
+        guard case .split(let parts) = run.endingOrFailure() else {
+            Issue.record("it was not divided")
+            return
+        }
+        #expect(parts.map { $0.frames.map(\.number) } == [[2, 3], [2, 3], [2, 3]])
+        #expect(parts.allSatisfy { $0.frames.map(\.isShared) == [true, false] })
+        #expect(parts.allSatisfy { $0.ownBytes < 1_000 })
+        let places = parts.map { $0.frames[0].bytes.withUnsafeBytes(\.baseAddress) }
+        #expect(Set(places) == [whole.withUnsafeBytes(\.baseAddress)])
+    }
 }

@@ -33,19 +33,34 @@ import Testing
         #expect(post.brokenOffCount == 0)
     }
 
-    private func begin(_ sequence: UInt64, _ post: WorkerPost) throws -> Bool {
-        let spec = Spec(kind: .compute, body: [], timeoutMs: 1_000)
+    @Test func `orders are taken as they were given together, and not copied`() throws {
+        let post = WorkerPost(worker: WorkerID(rawValue: 1))
+        let frame = Spec.Frame(number: 2, bytes: [UInt8](repeating: 7, count: 1 << 20))
+        post.give([order(1, frame), order(2, frame)])
+        post.give([order(3)])
+        let taken = post.takeOrders()
+        #expect(taken.map(\.sequence) == [1, 2])
+        let places = ([frame] + taken.flatMap(\.frames)).map {
+            $0.bytes.withUnsafeBytes(\.baseAddress)
+        }
+        #expect(Set(places).count == 1)
+        #expect(post.takeOrders().map(\.sequence) == [3])
+        #expect(post.takeOrders().isEmpty)
+    }
+
+    private func order(_ sequence: UInt64, _ frames: Spec.Frame...) -> Order {
+        var spec = Spec(kind: .compute, body: [], timeoutMs: 1_000)
+        spec.frames = frames
         let job = Waiting(
             id: JobID(rawValue: 1),
             next: Attempt(rawValue: 1),
             readyAt: Timestamp(rawValue: 1),
             spec: spec
         )
-        let run = KernelRun()
-        return post.begin(
-            Order(sequence: sequence, job: job),
-            run,
-            at: Timestamp(rawValue: 5)
-        )
+        return Order(sequence: sequence, job: job)
+    }
+
+    private func begin(_ sequence: UInt64, _ post: WorkerPost) throws -> Bool {
+        post.begin(order(sequence), KernelRun(), at: Timestamp(rawValue: 5))
     }
 }

@@ -36,6 +36,32 @@ import Testing
     }
 
     @Test(arguments: Kind.allCases)
+    func `parts that share a frame are read with the same bytes`(kind: Kind) throws {
+        let store = try StoreUnderTest(kind)
+        var spec = makeSpec(queue: late, parts: 3)
+        spec.frames = [
+            Spec.Frame(number: 2, bytes: [UInt8](repeating: 7, count: 1 << 20)),
+            Spec.Frame(number: 3, bytes: [1]),
+        ]
+        let parent = try store.insert(makeJob(spec))[0]
+        let parts = sharingParts(3, of: spec)
+        let report = makeReport(parent, 1, .split(parts))
+        let facts = try store.commit(.split(report, parts: parts, ids: store.ids(3)))
+        let loaded = try store.load(late).jobs
+        #expect(facts == [.split(parent, children: loaded)])
+        #expect(loaded.map(\.spec.frames) == parts.map(\.frames))
+        let places = loaded.map { $0.spec.frames[0].bytes.withUnsafeBytes(\.baseAddress) }
+        #expect(Set(places).count == 1)
+        // Tried again, a part has it still.
+        let failed = try store.commit(.settle(makeReport(loaded[1].id, 1, .failed(glitch))))
+        guard case .queued(let again)? = failed.last else {
+            Issue.record("\(failed)")
+            return
+        }
+        #expect(again.spec == loaded[1].spec)
+    }
+
+    @Test(arguments: Kind.allCases)
     func `when the last child has succeeded the parent runs once more`(kind: Kind) throws {
         let store = try StoreUnderTest(kind)
         let (parent, children, _) = try divide(store)

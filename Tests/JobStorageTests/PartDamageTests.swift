@@ -54,6 +54,40 @@ import Testing
         #expect(!waiting.isSplit)
     }
 
+    @Test(arguments: [
+        ("UPDATE inputs SET bytes = zeroblob(5) WHERE job_id = 100", [101, 102]),
+        ("DELETE FROM inputs WHERE job_id = 100", [101, 102]),
+        ("UPDATE inputs SET bytes = x'00' WHERE job_id = 101 AND number < 0", [101]),
+        ("UPDATE inputs SET number = -3 WHERE job_id = 102 AND number < 0", [102]),
+        ("UPDATE jobs SET parent_id = 7 WHERE id = 101", [101]),
+    ])
+    func `a part whose shared frame is not what it was given is damaged`(
+        damage: String,
+        damaged: [Int64]
+    ) throws {
+        let store = try JobStore(path: directory.store)
+        var spec = makeSpec(queue: late, parts: 2)
+        spec.frames = [Spec.Frame(number: 2, bytes: [1, 2, 3, 4, 5])]
+        let ticket = Ticket(rawValue: 1)
+        let insertion = Insertion(jobs: [makeJob(spec)], ids: 100...100, ticket: ticket)
+        let parts = sharingParts(2, of: spec)
+        let report = makeReport(divided, 1, .split(parts))
+        let split = Change.split(report, parts: parts, ids: 101...102)
+        _ = try store.commit([.insert(insertion), split], at: now)
+        let connection = try Connection(path: directory.store, mode: .readWrite)
+        let bytes = "SELECT sum(length(bytes)) FROM inputs WHERE number < 0"
+        #expect(try connection.row(bytes) == [.integer(16)])
+        try connection.run(damage)
+        let reader = try StoreReader(path: directory.store)
+        let answer = try reader.answer(.load(Lane(late), limit: 9, now: now, except: []))
+        guard case .loaded(_, let jobs, _, let found) = answer else {
+            Issue.record("\(answer)")
+            return
+        }
+        #expect(found.map(\.rawValue) == damaged)
+        #expect(jobs.count == 2 - damaged.count)
+    }
+
     /// A page that SQLite itself cannot read is no reason to ask again and again.
     @Test func `a part on a broken page is a damaged part`() throws {
         let store = try JobStore(path: directory.store)
@@ -74,6 +108,16 @@ import Testing
 // MARK: - Words
 
 let divided = JobID(rawValue: 100)
+
+/// Parts that share all frames of their parent and have one of their own.
+func sharingParts(_ count: UInt8, of spec: Spec) -> [Part] {
+    (0..<count).map { place in
+        var frames = spec.frames
+        for frame in frames.indices { frames[frame].isShared = true }
+        frames.append(Spec.Frame(number: 9, bytes: [place]))
+        return Part(body: [97 + place], frames: frames)
+    }
+}
 
 /// A job whose parts have succeeded, and which nobody has put together.
 ///

@@ -102,7 +102,11 @@ private struct Story {
             report.queue = pick(nil, .standard, late)
             return .settle(report)
         case 10..<13:
-            let parts = (0..<pick(1, 2, 4)).map { Part(body: [0x30 + UInt8($0)]) }
+            let frames = [2, 7].map { Spec.Frame(number: $0, bytes: [1, 2], isShared: true) }
+            let attached = pick([], [], frames, frames + [Spec.Frame(number: 8, bytes: [3])])
+            let parts = (0..<pick(1, 2, 4)).map {
+                Part(body: [0x30 + UInt8($0)], frames: attached)
+            }
             let report = makeReport(id, attempt.rawValue, .split(parts))
             return .split(report, parts: parts, ids: ids(parts.count))
         case 13: return .lose(id, attempt, worker, reason: "gone")

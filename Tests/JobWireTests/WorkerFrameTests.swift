@@ -34,7 +34,10 @@ struct WorkerFrameTests {
         var failure = Failure(.sqlError, "Ä sentence.", hint: "Do.", isPermanent: true)
         failure.sqliteCode = 2_067
         failure.offset = 0
-        let part = Part(body: [1], frames: [Spec.Frame(number: 2, bytes: [7])])
+        let frames = [
+            Spec.Frame(number: 2, bytes: [7]), Spec.Frame(number: 3, bytes: [], isShared: true),
+        ]
+        let part = Part(body: [1], frames: frames)
         let endings: [Report.Ending] = [
             .succeeded(Outcome(format: .jsonl, bytes: [1, 2, 3], rows: 2)),
             .succeeded(Outcome(format: .bytes, bytes: [])), .failed(failure),
@@ -56,6 +59,17 @@ struct WorkerFrameTests {
             return report
         }
     }()
+
+    @Test func `the bytes of a frame that parts share stay where they are`() throws {
+        var report = try #require(reports.last)
+        let shared = Spec.Frame(number: 2, bytes: [1, 2, 3], isShared: true)
+        report.ending = .split([Part(body: [1], frames: [shared])])
+        let frames = Report.frames(for: [report])
+        #expect(frames.count == 2)
+        let empty = Spec.Frame(number: 2, bytes: [], isShared: true)
+        let read = try Report.read(frames).first?.ending
+        #expect(read == .split([Part(body: [1], frames: [empty])]))
+    }
 
     @Test func `orders come back as they went, alone and together`() throws {
         #expect(try Order.read(Order.frames(for: orders)) == orders)

@@ -383,5 +383,5 @@ extension Waiting {
 
 extension Spec {
     /// What it takes in memory, in bytes, roughly.
-    var weight: Int { frames.reduce(body.count + 400) { $0 + $1.bytes.count } }
+    var weight: Int { workBytes + 400 }
 }

@@ -23,12 +23,8 @@ extension Report {
     fileprivate var weight: Int {
         switch ending {
         case .succeeded(let outcome): 500 + outcome.bytes.count
-        case .split(let parts): parts.reduce(500) { $0 + $1.weight }
+        case .split(let parts): parts.reduce(500) { $0 + $1.ownBytes + 100 }
         case .failed, .brokenOff, .putBack: 500
         }
     }
-}
-
-extension Part {
-    fileprivate var weight: Int { frames.reduce(body.count + 100) { $0 + $1.bytes.count } }
 }

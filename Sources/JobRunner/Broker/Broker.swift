@@ -313,8 +313,9 @@ extension Broker {
         var byWorker: [WorkerID: [Order]] = [:]
         for given in orders { byWorker[given.worker, default: []].append(given.order) }
         for (worker, orders) in byWorker {
+            posts[worker]?.give(orders)
             // A worker that cannot be reached has died, which is said elsewhere.
-            _ = try doors.workers.send(WorkerLink.frames(for: orders, to: worker), waiting: false)
+            _ = try doors.workers.send(WorkerLink.call(worker), waiting: false)
         }
     }
 

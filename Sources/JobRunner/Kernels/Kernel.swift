@@ -40,6 +40,9 @@
 /// the kernel then documents, and the part's output may carry more than the final result does:
 /// `sum` sets `"partial": true` and gets exact partial sums instead of a rounded one. The result
 /// must be the same for every number of parts, 1 included.
+///
+/// What all parts need belongs in a binary frame, which their inputs pass on as they have it from
+/// `input.frames`: it is stored once and shared, where JSON would be written anew into each part.
 public protocol Kernel: Sendable {
     /// What jobs call it: 1 to 64 of the characters a–z, 0–9, `_` and `-`.
     var name: String { get }

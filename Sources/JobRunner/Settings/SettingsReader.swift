@@ -43,16 +43,9 @@ private struct SettingsReader {
 
     mutating func settings() -> Settings {
         var settings = Settings(cores: sources.cores)
-        let home = sources.environment["HOME"] ?? ""
-        let state = text("state") ?? settings.stateDirectory
-        settings.stateDirectory = state.inHome(home).below(sources.workingDirectory)
-
-        func place(_ path: String) -> String { path.inHome(home).below(settings.stateDirectory) }
-        settings.listen = (list("listen") ?? settings.listen).map { endpoint in
-            guard endpoint.hasPrefix("ipc://") else { return endpoint }
-            return "ipc://" + place(String(endpoint.dropFirst("ipc://".count)))
-        }
-        settings.spoolDirectory = place(text("spool") ?? settings.spoolDirectory)
+        settings.stateDirectory = text("state") ?? settings.stateDirectory
+        settings.listen = list("listen") ?? settings.listen
+        settings.spoolDirectory = text("spool") ?? settings.spoolDirectory
         if text("workers") != "auto" {
             settings.workers = Int(clamping: integer("workers") ?? Int64(settings.workers))
         }
@@ -69,26 +62,28 @@ private struct SettingsReader {
             // Out of range is told by `problems()`; the fields are as wide as Int64 here.
             if let value = integer("limits.\(limit.name)") { limit.set(&settings.limits, value) }
         }
-        settings.databases = databases().mapValues { database in
-            var database = database
-            if !database.path.isEmpty { database.path = place(database.path) }
-            return database
-        }
-        settings.curve = curve { place($0) }
+        settings.databases = databases()
+        settings.curve = curve
+        settings = settings.placed(
+            home: sources.environment["HOME"] ?? "",
+            in: sources.workingDirectory
+        )
+        if let path = settings.curve?.secretKeyFile, !path.isEmpty { checkKey(path) }
         return settings
     }
 
-    private mutating func curve(place: (String) -> String) -> Settings.Curve? {
-        let path = text("curve.secret_key").map { $0.isEmpty ? $0 : place($0) }
+    private var curve: Settings.Curve? {
+        let path = text("curve.secret_key")
         guard path != nil || !file.clients.isEmpty else { return nil }
-        if let path, !path.isEmpty {
-            do throws(KeyFileProblem) {
-                _ = try SecretKey(file: path)
-            } catch {
-                problems.append(error.summary)
-            }
-        }
         return Settings.Curve(secretKeyFile: path ?? "", clients: file.clients)
+    }
+
+    private mutating func checkKey(_ path: String) {
+        do throws(KeyFileProblem) {
+            _ = try SecretKey(file: path)
+        } catch {
+            problems.append(error.summary)
+        }
     }
 
     /// A database of a later source takes the place of its namesake; the others stay.
@@ -212,14 +207,6 @@ extension SettingsFile {
 }
 
 extension String {
-    fileprivate func inHome(_ home: String) -> String {
-        self == "~" || hasPrefix("~/") ? home + dropFirst() : self
-    }
-
-    fileprivate func below(_ directory: String) -> String {
-        hasPrefix("/") || isEmpty ? self : directory + "/" + self
-    }
-
     /// A path as a shell's user means it.
     fileprivate func onCommandLine(in directory: String) -> String {
         hasPrefix("~") ? self : below(directory)

@@ -62,11 +62,12 @@ struct ComputeRun {
         writer.key("input")
         writer.raw(input.raw)
         writer.endObject()
-        let frames = input.frames.sorted { $0.key < $1.key }
-        return Part(
-            body: writer.finish(),
-            frames: frames.map { Spec.Frame(number: $0.key, bytes: $0.value) }
-        )
+        let frames = input.frames.sorted { $0.key < $1.key }.map { number, bytes in
+            // Of frames that a kernel has passed on, this compares no bytes.
+            let isShared = order.frames.contains { $0.number == number && $0.bytes == bytes }
+            return Spec.Frame(number: number, bytes: bytes, isShared: isShared)
+        }
+        return Part(body: writer.finish(), frames: frames)
     }
 
     private func ending(with output: KernelOutput) throws(KernelError) -> Report.Ending {

@@ -27,7 +27,7 @@ func installCrashMark(
     ledger = slots
     ledgerCount = count
     ledgerElsewhere = elsewhere
-    withoutJobs = ["ZMQbg/", "writer", "reader", "parser", "intake", "doorkeeper"]
+    withoutJobs = ["ZMQbg/", "broker", "writer", "reader", "parser", "intake", "doorkeeper"]
     var action = sigaction()
     action.__sigaction_handler.sa_handler = markCrash
     // On its own stack, for the other may be used up; once, so that the second time is final.
@@ -51,7 +51,7 @@ private func markCrash(_ signal: CInt) {
     raise(signal)
 }
 
-/// The process's first thread is the broker's.
+/// The process's first thread is the broker's, or that of a program that has a runner within it.
 private func runsNoJob(_ thread: CInt) -> Bool {
     if thread == getpid() { return true }
     for name in withoutJobs where clinux_thread_name_begins(name.utf8Start) != 0 { return true }

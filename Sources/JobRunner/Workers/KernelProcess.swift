@@ -56,7 +56,7 @@ final class KernelProcess {
             // What the process sends is in its memory first.
             let most = Int(clamping: plan.memoryBytes)
             let reports = try Report.read(child.channel.receive(atMost: most, stop.passingOn))
-            if let report = reports.first { return report.ending }
+            if let report = reports.first { return report.ending.sharing(order.frames) }
         } catch {}
         end()
         guard stop.hasKilled else { throw Lost() }
@@ -146,6 +146,25 @@ private final class StopOfRun {
         hasKilled = true
         kill(child.process, SIGKILL)
         return nil
+    }
+}
+
+extension Report.Ending {
+    /// With the bytes of the frames that parts share, which the process did not send back.
+    fileprivate func sharing(_ frames: [Spec.Frame]) -> Report.Ending {
+        guard case .split(let parts) = self else { return self }
+        return .split(
+            parts.map { part in
+                var part = part
+                part.frames = part.frames.map { frame in
+                    guard frame.isShared else { return frame }
+                    var shared = frames.first { $0.number == frame.number } ?? frame
+                    shared.isShared = true
+                    return shared
+                }
+                return part
+            }
+        )
     }
 }
 

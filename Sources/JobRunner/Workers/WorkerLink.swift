@@ -1,12 +1,12 @@
 internal import JobCore
-internal import JobWire
 internal import Synchronization
 
 /// What the broker and a worker say to each other over their sockets: orders, and reports.
 ///
 /// A worker's routing id is its number, in decimal; its first message is empty and says that it is
-/// there. Reports stay on a shelf, and the message says where: a result of many megabytes is not
-/// copied on the broker's thread.
+/// there. Orders lie with the worker's post, and reports on a shelf, of which the message says
+/// where: an input or a result of many megabytes is not copied on the broker's thread, nor for each
+/// part of a divided job.
 enum WorkerLink {
     static let ready: [[UInt8]] = [[]]
 
@@ -15,9 +15,8 @@ enum WorkerLink {
 
     static func address(of worker: WorkerID) -> [UInt8] { Array(String(worker.rawValue).utf8) }
 
-    static func frames(for orders: [Order], to worker: WorkerID) -> [[UInt8]] {
-        [address(of: worker)] + Order.frames(for: orders)
-    }
+    /// To a worker for which orders lie with its post.
+    static func call(_ worker: WorkerID) -> [[UInt8]] { [address(of: worker), [1]] }
 
     static func frames(for reports: [Report], on shelf: ReportShelf) -> [[UInt8]] {
         [Array(String(shelf.put(reports)).utf8)]

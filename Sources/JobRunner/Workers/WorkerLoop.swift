@@ -77,13 +77,11 @@ final class WorkerLoop {
         try socket.connect(kit.endpoint)
         _ = try socket.send(WorkerLink.ready, waiting: true)
         while true {
-            guard case .message(let frames) = try socket.receive(limits: .unlimited, waiting: true)
-            else { continue }
-            if post.isAbandoned { return }
-            guard let orders = try? Order.read(frames) else {
-                kit.log.error("A worker was told what it cannot read.")
+            guard case .message = try socket.receive(limits: .unlimited, waiting: true) else {
                 continue
             }
+            if post.isAbandoned { return }
+            let orders = post.takeOrders()
             var place = 0
             while place < orders.count {
                 let end = orders.endOfGroup(at: place)

@@ -1,8 +1,8 @@
 internal import JobCore
 internal import Synchronization
 
-/// What the broker and one worker share beside their sockets: which order has begun, which are
-/// taken back, and how to break off the one that runs.
+/// What the broker and one worker share beside their sockets: what was ordered, which order has
+/// begun, which are taken back, and how to break off the one that runs.
 final class WorkerPost: Sendable {
     let worker: WorkerID
     /// A `Gate`, in one word.
@@ -10,6 +10,8 @@ final class WorkerPost: Sendable {
     private let startedAt = Atomic<Int64>(0)
     private let abandoned = Atomic(false)
     private let runs = Mutex(Runs())
+    /// Orders, as they were given together.
+    private let given = Mutex<[[Order]]>([])
     private let unsent = Mutex<[Report]>([])
 
     /// The last order that began, in 56 bits: they last longer than any machine. Below them, how
@@ -46,6 +48,9 @@ final class WorkerPost: Sendable {
     init(worker: WorkerID) { self.worker = worker }
 
     // MARK: For the broker
+
+    /// Leaves orders with the post. `WorkerLink.call` then tells the worker of them.
+    func give(_ orders: [Order]) { given.withLock { $0.append(orders) } }
 
     /// The order that began last; nil when none has, or when the next one begins this very moment.
     var mark: WorkerMark? {
@@ -125,6 +130,11 @@ final class WorkerPost: Sendable {
     }
 
     // MARK: For the worker
+
+    /// The orders of which one message tells; none when there was no such message.
+    func takeOrders() -> [Order] {
+        given.withLock { $0.isEmpty ? [] : $0.removeFirst() }
+    }
 
     /// Marks the order as begun.
     ///

@@ -220,7 +220,7 @@ extension Change {
         switch self {
         case .insert(let insertion):
             insertion.jobs.reduce(0) { $0 + $1.spec.body.count + $1.spec.frames.bytes }
-        case .split(_, let parts, _): parts.reduce(0) { $0 + $1.body.count + $1.frames.bytes }
+        case .split(_, let parts, _): parts.reduce(0) { $0 + $1.ownBytes }
         case .settle(let report):
             if case .succeeded(let outcome) = report.ending { outcome.bytes.count } else { 0 }
         default: 0

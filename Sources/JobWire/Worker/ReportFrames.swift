@@ -4,7 +4,8 @@ public import JobCore
 extension Report {
     /// One message of any number of reports.
     ///
-    /// - Returns: A head, then for each report its result, or the bodies and frames of its parts.
+    /// - Returns: A head, then for each report its result, or the bodies and frames of its parts;
+    ///   those of frames that parts share have no bytes.
     public static func frames(for reports: [Report]) -> [[UInt8]] {
         var head = HeadWriter()
         var frames: [[UInt8]] = [[]]
@@ -51,7 +52,18 @@ extension HeadWriter {
         case .split(let parts):
             byte(EndingMark.split.rawValue)
             count(parts.count)
-            for part in parts { work(part.body, part.frames, &frames) }
+            for part in parts { self.part(part, &frames) }
+        }
+    }
+
+    /// Frames that parts share are there already.
+    private mutating func part(_ part: Part, _ frames: inout [[UInt8]]) {
+        frames.append(part.body)
+        count(part.frames.count)
+        for frame in part.frames {
+            count(frame.number)
+            byte(frame.isShared ? 1 : 0)
+            if !frame.isShared { frames.append(frame.bytes) }
         }
     }
 
@@ -99,9 +111,20 @@ extension HeadReader {
         case .putBack: return .putBack
         case .split:
             var parts: [Part] = []
-            for _ in 0..<(try count()) { parts.append(try work()) }
+            for _ in 0..<(try count()) { parts.append(try part()) }
             return .split(parts)
         }
+    }
+
+    private mutating func part() throws(FrameError) -> Part {
+        var part = Part(body: try frame())
+        for _ in 0..<(try count()) {
+            let number = Int(try int32())
+            let isShared = try byte() != 0
+            let bytes = isShared ? [] : try frame()
+            part.frames.append(Spec.Frame(number: number, bytes: bytes, isShared: isShared))
+        }
+        return part
     }
 
     private mutating func outcome() throws(FrameError) -> Outcome {

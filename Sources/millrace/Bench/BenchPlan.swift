@@ -29,6 +29,7 @@ struct BenchPlan: Equatable {
             case .lookupBehindScans: 20
             case .writes: 50_000
             case .sudoku: 50_000
+            case .fanOut: 10_000
             case .idle, .start: 1
             }
         return max(jobs ?? scaled(whole), 1)

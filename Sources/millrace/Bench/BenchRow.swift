@@ -15,6 +15,7 @@ enum BenchRow: String, CaseIterable {
     case idle = "J"
     case besideWaiting = "K"
     case start = "L"
+    case fanOut = "M"
 
     var title: String {
         switch self {
@@ -31,13 +32,14 @@ enum BenchRow: String, CaseIterable {
         case .idle: "at rest"
         case .besideWaiting: "row A beside waiting jobs of another queue"
         case .start: "start with waiting jobs, until the first is running"
+        case .fanOut: "a job in two parts, how much sooner it ends"
         }
     }
 
     /// Whether a runner that others use, with its own settings, can be measured so.
     var fitsAnyRunner: Bool {
         switch self {
-        case .endToEnd, .singly, .oneAtATime, .sudoku: true
+        case .endToEnd, .singly, .oneAtATime, .sudoku, .fanOut: true
         default: false
         }
     }

@@ -48,6 +48,7 @@ final class BenchStage {
         case .lookupBehindScans: try measureLookupBehindScans(load)
         case .writes: try measureWrites(load)
         case .sudoku: try measureSudoku(load)
+        case .fanOut: try measureFanOut(load)
         case .idle, .besideWaiting, .start: break
         }
     }

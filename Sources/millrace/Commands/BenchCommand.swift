@@ -7,13 +7,13 @@ struct BenchCommand: ParsableCommand {
         abstract: "Measure how fast a runner is on this machine.",
         discussion: """
             Starts runners of its own, each with an empty store in a directory that is removed
-            afterwards, and measures the rows of the article Performance: A to L, or those that you
+            afterwards, and measures the rows of the article Performance: A to M, or those that you
             name. Everything is synced to the disk, and results are read back and compared.
 
             All rows together take half an hour. --scale 0.01 gives a first impression in a minute.
 
             With --connect it measures a runner that runs already, in its queue `bench`: rows A, A1,
-            C and I; their jobs are kept for an hour.
+            C, I and M; their jobs are kept for an hour.
 
             Examples:
               millrace bench A C
