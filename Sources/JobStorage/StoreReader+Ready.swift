@@ -1,4 +1,4 @@
-internal import JobCore
+public import JobCore
 internal import SQLite
 
 /// What waits for workers. Costs the same with ten jobs waiting as with ten million: all of it is
@@ -34,7 +34,7 @@ extension StoreReader {
                 isFirst = false
                 do throws(SQLiteError) {
                     var row = Row(of: statement)
-                    let waiting = try row.waiting(frames: frames)
+                    let waiting = try row.waiting(inputs: carried)
                     bytes += waiting.spec.bytes
                     loaded.append(waiting)
                 } catch {
@@ -75,13 +75,42 @@ extension StoreReader {
     }
 
     func waiting(_ id: JobID) throws(SQLiteError) -> Waiting? {
+        try waiting(id, inputs: carried)
+    }
+
+    /// With all of its frames, and the sum of its work looked at.
+    func whole(_ id: JobID) throws(SQLiteError) -> Waiting? {
+        try waiting(id) { id, _ throws(SQLiteError) in (try inputs(of: id), 0) }
+    }
+
+    /// The binary frames of a job that were left here; nil when it is not kept.
+    ///
+    /// - Throws: `corrupt` too when its work is not as it was submitted.
+    public func frames(of id: JobID) throws(StoreError) -> [Spec.Frame]? {
+        try reading { () throws(SQLiteError) in try whole(id)?.spec.frames }
+    }
+
+    private func waiting(
+        _ id: JobID,
+        inputs: (JobID, Spec.Kind) throws(SQLiteError) -> Row.Inputs
+    ) throws(SQLiteError) -> Waiting? {
         try questions.with(.waiting, id.rawValue).first { statement throws(SQLiteError) in
             var row = Row(of: statement)
-            return try row.waiting(frames: frames)
+            return try row.waiting(inputs: inputs)
         }
     }
 
-    private func frames(of id: JobID) throws(SQLiteError) -> [Spec.Frame] {
+    /// As `Spec.leavingFrames` has it, without reading what is left.
+    private func carried(of id: JobID, _ kind: Spec.Kind) throws(SQLiteError) -> Row.Inputs {
+        if kind == .sql {
+            let statement = try questions.with(.inputBytes, id.rawValue)
+            let bytes = try statement.first { Int(clamping: $0.integer(0)) } ?? 0
+            if bytes > Spec.carriedFrameBytes { return ([], bytes) }
+        }
+        return (try inputs(of: id), 0)
+    }
+
+    private func inputs(of id: JobID) throws(SQLiteError) -> [Spec.Frame] {
         try questions.with(.inputs, id.rawValue).all {
             Spec.Frame(number: Int(clamping: $0.integer(0)), bytes: $0.bytes(1))
         }
