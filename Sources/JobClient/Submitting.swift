@@ -32,6 +32,9 @@ public struct NewJob: Equatable, Sendable {
     }
 
     public var work: Work
+    /// Rows of values with which the statement runs, once with each, instead of parameters: arrays,
+    /// objects, or `{"$frame": 2}` for a CSV that is sent along.
+    public var each: JSON?
     /// The alias of a database in the runner's settings.
     public var database: String?
     /// `read` or `write`.
@@ -66,6 +69,7 @@ public struct NewJob: Equatable, Sendable {
             add("kernel", .string(name))
             add("input", input)
         }
+        add("each", each)
         add("database", database.map(JSON.string))
         add("mode", mode.map(JSON.string))
         add("format", format.map(JSON.string))

@@ -17,6 +17,10 @@ public struct Limits: Equatable, Sendable {
     public var waitingJobs: Int64 = 10_000_000
     /// Names of queues that have jobs or are paused. A look for work asks for each of them.
     public var queues = 1_000
+    /// Rows of `each` of one job.
+    public var eachRows = 1_000_000
+    /// A CSV whose rows are those of `each`, in bytes; those of the jobs of one file together.
+    public var eachBytes = 16 << 20
     /// One result, in bytes.
     public var resultBytes = 64 << 20
     /// Rows of one SQL result.
@@ -54,6 +58,9 @@ public struct Limits: Equatable, Sendable {
     /// Length of a name, a key, a queue or a tag, in bytes of UTF-8.
     public static let nameBytes = 200
     public static let tags = 16
+    /// Columns of a CSV: as many parameters as a statement of SQLite may have
+    /// (SQLITE_MAX_VARIABLE_NUMBER).
+    public static let columns = 32_766
     public static let attempts = 1...100
     public static let priorities = -100...100
     public static let parts = 1...1_024

@@ -27,6 +27,8 @@ public struct Order: Equatable, Sendable {
     public var parts: Int
     public var body: [UInt8]
     public var frames: [Spec.Frame]
+    /// True when the frames are in the store, and not here.
+    public var framesAreStored = false
     /// The children's results, in the order of the parts; for the phase `reduce`.
     public var outputs: [[UInt8]]
     /// Of a job that writes.
@@ -49,6 +51,7 @@ public struct Order: Equatable, Sendable {
         parts = job.spec.parts
         body = job.spec.body
         frames = job.spec.frames
+        framesAreStored = job.spec.storedFrameBytes > 0
         outputs = job.outputs
         salt = job.spec.writes == nil ? nil : job.spec.salt
         unwritten = job.unwritten

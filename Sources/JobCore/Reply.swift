@@ -134,7 +134,8 @@ public struct JobDetails: Equatable, Sendable {
     public var startedAt: Timestamp?
     public var finishedAt: Timestamp?
     public var worker: WorkerID?
-    /// Of a divided job: children that have ended, and all of them.
+    /// Of a divided job: children that have ended, and all of them. Of a run under way: what it
+    /// tells, known to the dispatcher alone.
     public var progress: Progress?
     public var pastAttempts: [PastAttempt] = []
     public var failure: Failure?

@@ -36,11 +36,19 @@ public struct WorkerMark: Equatable, Sendable {
     public var worker: WorkerID
     public var sequence: UInt64
     public var startedAt: Timestamp
+    /// How far the run is, as far as it tells.
+    public var progress: Progress?
 
-    public init(worker: WorkerID, sequence: UInt64, startedAt: Timestamp) {
+    public init(
+        worker: WorkerID,
+        sequence: UInt64,
+        startedAt: Timestamp,
+        progress: Progress? = nil
+    ) {
         self.worker = worker
         self.sequence = sequence
         self.startedAt = startedAt
+        self.progress = progress
     }
 }
 

@@ -34,6 +34,8 @@ extension Limits {
         Settable("request_ids", \.requestIDs, 1...100_000),
         Settable("waiting_jobs", \.waitingJobs, 1...1_000_000_000),
         Settable("queues", \.queues, 1...100_000),
+        Settable("each_rows", \.eachRows, 1...1_000_000_000),
+        Settable("each_bytes", \.eachBytes, 1_024...mostBytes),
         Settable("result_bytes", \.resultBytes, 1_024...mostBytes),
         Settable("result_rows", \.resultRows, 1...1_000_000_000),
         Settable("value_bytes", \.valueBytes, 1_024...mostBytes),

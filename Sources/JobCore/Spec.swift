@@ -14,6 +14,9 @@ public struct Spec: Equatable, Sendable {
     /// Binary input, referred to in `body` as `{"$frame": n}` with the number it had in the
     /// message.
     public var frames: [Frame] = []
+    /// Bytes of frames that were left in the store, where the worker reads them that runs the job:
+    /// then `frames` is empty.
+    public var storedFrameBytes = 0
     public var queue = QueueName.standard
     /// Higher first, within a queue.
     public var priority = 0
@@ -44,6 +47,20 @@ public struct Spec: Equatable, Sendable {
 
     /// The work, in bytes, as far as it is held in memory for this job alone.
     public var workBytes: Int { frames.reduce(body.count) { $0 + $1.weight } }
+
+    /// Frames of a SQL job that have more bytes together are left in the store, once they are
+    /// there: a CSV of many rows shall not wait in memory.
+    public static let carriedFrameBytes = 64 << 10
+
+    /// The same, with frames that are too large to be carried left in the store.
+    public func leavingFrames() -> Spec {
+        let bytes = frames.reduce(0) { $0 + $1.bytes.count }
+        guard kind == .sql, bytes > Self.carriedFrameBytes else { return self }
+        var spec = self
+        spec.frames = []
+        spec.storedFrameBytes = bytes
+        return spec
+    }
 
     /// The secret part of the job's `TitanicID`; nil unless `titanic.request` has made it.
     public var titanicToken: Int64? { writes == nil ? salt : nil }

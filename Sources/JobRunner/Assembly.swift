@@ -258,6 +258,7 @@ struct Assembly {
             limits: settings.limits,
             ledger: ledger,
             shelf: shelf,
+            storedFrames: StoredFrames(path: storePath, limits: settings.limits),
             time: time,
             nice: settings.nice,
             kernelProcess: settings.kernelProcesses ? KernelProcess.Plan(settings) : nil,
@@ -286,7 +287,7 @@ struct Assembly {
                 path: settings.spoolDirectory,
                 run: recovery.run,
                 limits: settings.limits,
-                parse: { bytes throws(Refusal) in try jobs.job(bytes) },
+                parse: { (job, frames) throws(Refusal) in try jobs.job(job, frames: frames) },
                 say: { inbox.put(.event($0)) },
                 results: ledger.results,
                 log: { log.warning("\($0)") }

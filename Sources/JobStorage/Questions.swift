@@ -2,7 +2,7 @@
 enum Questions: Int, StatementList {
     case begin, end
     case nextTurns, nextQueue, nextPriority, ready, oldestReady, nextReadyAt, pausedQueues
-    case waiting, inputs, input, parent
+    case waiting, inputs, input, inputBytes, parent
     case standing, owner, titanicOwner, details, failure, pastAttempts, children, marks
     case resultHead, resultBody, resultParts, partResults
     case listAll, listRare, selectAll, selectRare
@@ -17,8 +17,8 @@ enum Questions: Int, StatementList {
         case .nextTurns, .nextQueue, .nextPriority, .ready, .oldestReady, .nextReadyAt,
             .pausedQueues:
             readyText
-        case .waiting, .inputs, .input, .parent, .standing, .owner, .titanicOwner, .details,
-            .failure, .pastAttempts, .children, .marks:
+        case .waiting, .inputs, .input, .inputBytes, .parent, .standing, .owner, .titanicOwner,
+            .details, .failure, .pastAttempts, .children, .marks:
             jobText
         case .resultHead, .resultBody, .resultParts, .partResults: resultText
         case .listAll, .listRare, .selectAll, .selectRare: listText
@@ -90,6 +90,8 @@ enum Questions: Int, StatementList {
             "SELECT number, bytes FROM inputs WHERE job_id = :job_id ORDER BY abs(number)"
         case .input: "SELECT bytes FROM inputs WHERE job_id = :job_id AND number = :number"
         case .parent: "SELECT parent_id FROM jobs WHERE id = :id"
+        case .inputBytes:
+            "SELECT ifnull(sum(length(bytes)), 0) FROM inputs WHERE job_id = :job_id"
         case .standing: "SELECT state, attempt FROM jobs WHERE id = :id"
         case .owner: "SELECT owner FROM jobs WHERE id = :id"
         case .titanicOwner:

@@ -58,16 +58,20 @@ extension Row {
         return Job(id: id, standing: standing, writes: job.writes, retry: job.retry)
     }
 
-    /// `Columns.waiting`, with the binary frames as the caller finds them.
+    /// The binary frames of a job, or how many bytes they have that are left in the store.
+    typealias Inputs = (frames: [Spec.Frame], storedBytes: Int)
+
+    /// `Columns.waiting`, with the binary frames as the caller finds them. The sum of the work is
+    /// not looked at when frames are left in the store.
     mutating func waiting(
-        frames: (JobID) throws(SQLiteError) -> [Spec.Frame]
+        inputs: (JobID, Spec.Kind) throws(SQLiteError) -> Inputs
     ) throws(SQLiteError) -> Waiting {
         let id = id()
         let next = try attempt().next
         let readyAt = moment()
         let losses = int()
         let isSplit = flag()
-        let spec = try spec(of: id, frames: frames)
+        let spec = try spec(of: id, inputs: inputs)
         return Waiting(
             id: id,
             next: next,
@@ -80,7 +84,7 @@ extension Row {
 
     private mutating func spec(
         of id: JobID,
-        frames: (JobID) throws(SQLiteError) -> [Spec.Frame]
+        inputs: (JobID, Spec.Kind) throws(SQLiteError) -> Inputs
     ) throws(SQLiteError) -> Spec {
         var spec = Spec(kind: try word(), body: [], timeoutMs: 0)
         spec.queue = try word()
@@ -95,9 +99,10 @@ extension Row {
         spec.tags = TagLines.split(optionalText())
         spec.keepMs = optionalInteger()
         let checksum = optionalInteger()
-        if integer() > 0 { spec.frames = try frames(id) }
+        if integer() > 0 { (spec.frames, spec.storedFrameBytes) = try inputs(id, spec.kind) }
         spec.body = bytes()
         try check()
+        if spec.storedFrameBytes > 0 { return spec }
         guard checksum.map({ Checksum.isSum($0, of: spec, job: id) }) ?? true else {
             throw .damage("the work of job \(id.rawValue) is not as it was submitted")
         }

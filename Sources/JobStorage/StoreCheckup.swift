@@ -183,7 +183,7 @@ public struct StoreCheckup {
             do throws(SQLiteError) {
                 switch jobs.text(1) {
                 case "succeeded": _ = try reader.result(id, .whole)
-                case "queued", "running": _ = try reader.waiting(id)
+                case "queued", "running": _ = try reader.whole(id)
                 default: continue
                 }
             } catch {

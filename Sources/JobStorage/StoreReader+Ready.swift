@@ -1,4 +1,4 @@
-internal import JobCore
+public import JobCore
 internal import SQLite
 
 /// What waits for workers. Costs the same with ten jobs waiting as with ten million: all of it is
@@ -35,8 +35,8 @@ extension StoreReader {
                 isFirst = false
                 do throws(SQLiteError) {
                     var row = Row(of: statement)
-                    let waiting = try row.waiting { id throws(SQLiteError) in
-                        try frames(of: id, &shared)
+                    let waiting = try row.waiting { id, kind throws(SQLiteError) in
+                        try carried(of: id, kind, &shared)
                     }
                     bytes += waiting.spec.workBytes
                     loaded.append(waiting)
@@ -78,11 +78,47 @@ extension StoreReader {
     }
 
     func waiting(_ id: JobID) throws(SQLiteError) -> Waiting? {
+        var shared = SharedInputs()
+        return try waiting(id) { id, kind throws(SQLiteError) in
+            try carried(of: id, kind, &shared)
+        }
+    }
+
+    /// With all of its frames, and the sum of its work looked at.
+    func whole(_ id: JobID) throws(SQLiteError) -> Waiting? {
+        var shared = SharedInputs()
+        return try waiting(id) { id, _ throws(SQLiteError) in (try frames(of: id, &shared), 0) }
+    }
+
+    /// The binary frames of a job that were left here; nil when it is not kept.
+    ///
+    /// - Throws: `corrupt` too when its work is not as it was submitted.
+    public func frames(of id: JobID) throws(StoreError) -> [Spec.Frame]? {
+        try reading { () throws(SQLiteError) in try whole(id)?.spec.frames }
+    }
+
+    private func waiting(
+        _ id: JobID,
+        inputs: (JobID, Spec.Kind) throws(SQLiteError) -> Row.Inputs
+    ) throws(SQLiteError) -> Waiting? {
         try questions.with(.waiting, id.rawValue).first { statement throws(SQLiteError) in
             var row = Row(of: statement)
-            var shared = SharedInputs()
-            return try row.waiting { id throws(SQLiteError) in try frames(of: id, &shared) }
+            return try row.waiting(inputs: inputs)
         }
+    }
+
+    /// As `Spec.leavingFrames` has it, without reading what is left.
+    private func carried(
+        of id: JobID,
+        _ kind: Spec.Kind,
+        _ shared: inout SharedInputs
+    ) throws(SQLiteError) -> Row.Inputs {
+        if kind == .sql {
+            let statement = try questions.with(.inputBytes, id.rawValue)
+            let bytes = try statement.first { Int(clamping: $0.integer(0)) } ?? 0
+            if bytes > Spec.carriedFrameBytes { return ([], bytes) }
+        }
+        return (try frames(of: id, &shared), 0)
     }
 
     // MARK: - Seeks

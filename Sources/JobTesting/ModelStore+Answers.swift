@@ -67,8 +67,9 @@ extension ModelStore {
             let isFull = loaded.count >= limit || bytes >= Self.loadBytes
             let isFirst = entry.spec.priority != loaded.last?.spec.priority
             guard !isFull || isFirst else { continue }
-            loaded.append(waiting(entry))
-            bytes += entry.spec.workBytes
+            let waiting = waiting(entry)
+            loaded.append(waiting)
+            bytes += waiting.spec.workBytes
         }
         return .loaded(lane, loaded, isAll: loaded.count == ready.count)
     }
@@ -80,7 +81,7 @@ extension ModelStore {
             readyAt: entry.job.readyAt,
             losses: entry.job.losses,
             isSplit: entry.job.isSplit,
-            spec: entry.spec
+            spec: entry.spec.leavingFrames()
         )
     }
 

@@ -44,18 +44,7 @@ public struct JSONError: Error, Equatable, Sendable {
     init(_ problem: Problem, at offset: Int, of bytes: [UInt8]) {
         self.problem = problem
         self.offset = offset
-        var line = 1
-        var column = 1
-        for byte in bytes.prefix(offset) {
-            if byte == UInt8(ascii: "\n") {
-                line += 1
-                column = 1
-            } else if byte & 0xC0 != 0x80 {  // Not the continuation of a scalar.
-                column += 1
-            }
-        }
-        self.line = line
-        self.column = column
+        (line, column) = place(of: offset, in: bytes)
     }
 }
 

@@ -8,8 +8,11 @@ internal import Testing
         ["README.md", "jobs/README.md"]
         + names(in: "Sources/JobRunner/JobRunner.docc", ending: ".md")
 
-    /// Files of jobs; the folder is a program of its own.
-    static let examples = names(in: "jobs/examples", ending: "").filter { $0.contains(".") }
+    /// Those that are files of jobs: the folder is a program of its own, and a CSV is read with the
+    /// one that names it.
+    static let examples = names(in: "jobs/examples", ending: "").filter {
+        $0.contains(".") && !$0.hasSuffix(".csv")
+    }
 
     private static func names(in folder: String, ending: String) -> [String] {
         let found = try? FileManager.default.contentsOfDirectory(
@@ -50,6 +53,17 @@ internal import Testing
     @Test func `every kind of file is among the examples`() {
         let endings = Set(Self.examples.map { $0.split(separator: ".").last.map(String.init) })
         #expect(endings.isSuperset(of: ["sql", "json", "jsonl", "yaml"]))
+    }
+
+    @Test func `a CSV among the examples is named by one of them`() throws {
+        let texts = try Self.examples.map {
+            try String(contentsOfFile: Document.root + "/" + $0, encoding: .utf8)
+        }
+        let names = Self.names(in: "jobs/examples", ending: ".csv").map { URL(filePath: $0) }
+        #expect(!names.isEmpty)
+        for name in names.map(\.lastPathComponent) {
+            #expect(texts.contains { $0.contains("each: \(name)") }, "\(name)")
+        }
     }
 
     @Test(arguments: examples)

@@ -11,6 +11,7 @@ public enum FuzzEntry: String, CaseIterable, Sendable {
     case json
     /// A job file, in every format.
     case jobfile
+    case csv
     case settings
 
     public func read(_ bytes: [UInt8]) {
@@ -18,6 +19,7 @@ public enum FuzzEntry: String, CaseIterable, Sendable {
         case .frames: readFrames(bytes)
         case .json: readJSON(bytes)
         case .jobfile: readJobFile(bytes)
+        case .csv: readCSV(bytes)
         case .settings: readSettings(bytes)
         }
     }
@@ -49,10 +51,21 @@ public enum FuzzEntry: String, CaseIterable, Sendable {
     private func check(_ spec: Spec) {
         let isWhole =
             switch spec.kind {
-            case .sql: (try? SQLWork(spec.body, frames: spec.frames)) != nil
+            case .sql: (try? SQLWork(spec.body, frames: spec.frames)).map(areRowsWhole) ?? false
             case .compute: (try? ComputeWork(spec.body, frames: spec.frames)) != nil
             }
         precondition(isWhole, "what is accepted can be read by a worker")
+    }
+
+    private func areRowsWhole(of work: SQLWork) -> Bool {
+        guard let rows = work.each else { return true }
+        guard var reader = try? rows.reader() else { return false }
+        do {
+            while try reader.next() != nil {}
+            return true
+        } catch {
+            return false
+        }
     }
 
     /// A call's frames are echoed as they are, and do no harm to a kernel that wants JSON.
@@ -96,13 +109,31 @@ public enum FuzzEntry: String, CaseIterable, Sendable {
         let reader = JobReader(Self.catalog)
         for format in JobFile.allCases {
             do throws(JobFileProblem) {
-                let jobs = try format.submissions(in: bytes) { bytes throws(Refusal) in
-                    try reader.job(bytes)
-                }
+                let jobs = try format.submissions(
+                    in: bytes,
+                    rows: { _ throws(RowsProblem) in bytes },
+                    parse: { (job, frames) throws(Refusal) in try reader.job(job, frames: frames) }
+                )
                 precondition(!jobs.isEmpty, "a file that is accepted has jobs")
             } catch {
                 precondition(error.place.line >= 1, "an error has a place")
             }
+        }
+    }
+
+    /// As a worker reads it, twice: to check and to run.
+    private func readCSV(_ bytes: [UInt8]) {
+        do throws(CSVError) {
+            var skipping = try CSVReader(bytes)
+            var reading = skipping
+            while try skipping.skip() {
+                let row = try reading.next()
+                precondition(row?.count == reading.columns.count, "each column has a value")
+            }
+            let rest = try reading.next()
+            precondition(rest == nil, "rows are skipped as they are read")
+        } catch {
+            precondition(error.line >= 1 && error.column >= 1, "an error has a place")
         }
     }
 

@@ -115,6 +115,19 @@ extension StoryWorld {
             try check(details.job.readyAt <= now, "job \(job.rawValue) does not start early")
         }
         if order.phase == .reduce { try checkOutputs(order) }
+        if spec.kind == .sql { try checkFrames(order, spec) }
+    }
+
+    /// What is too large to be carried is found in the store, where it is once it is written.
+    private func checkFrames(_ order: Order, _ spec: Spec) throws(Violation) {
+        guard order.framesAreStored else {
+            return try check(order.frames == spec.frames, "an order has the frames of its job")
+        }
+        let isLeft = spec.leavingFrames().storedFrameBytes > 0
+        try check(
+            isLeft && order.frames.isEmpty && order.unwritten == nil,
+            "what job \(order.job.rawValue) left in the store is there"
+        )
     }
 
     /// What may run though it is not written yet.

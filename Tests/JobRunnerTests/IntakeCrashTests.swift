@@ -38,6 +38,8 @@ import Testing
         try scratch.write("-- nonsense: 1\nselect 1", "bad.sql")
         try scratch.write("select 1", "one.sql")
         try scratch.write("{}\n{}\n", "two.jsonl")
+        try scratch.write("n\n1\n", "rows.csv")
+        try scratch.write("-- each: rows.csv\nselect :n", "each.sql")
         return scratch
     }
 
@@ -76,7 +78,12 @@ import Testing
         #expect(try scratch.dropped.isEmpty, story)
         #expect(try scratch.names(in: "taken").isEmpty, story)
         let state = ledger.state.withLock { $0 }
-        #expect(state.names.values.sorted() == ["one.sql", "two.jsonl"], story)
+        let each = Array(#"{"each":{"$frame":2},"sql":"select :n"}"#.utf8)
+        #expect(state.bodies["each.sql"] == [each], story)
+        #expect(state.names.values.sorted() == ["each.sql", "one.sql", "two.jsonl"], story)
+        // A crash between the two moves leaves the number of its claim for that of its job.
+        let rows = try scratch.names(in: "done").filter { $0.hasSuffix("-rows.csv") }
+        #expect(rows.map { scratch.text("done/\($0)") } == ["n\n1\n"], story)
         #expect(state.closed == Set(state.names.keys), story)
         for (takenAs, ids) in state.ids {
             let name = try #require(SpoolDirectory.Taken(takenAs: takenAs)).name

@@ -8,9 +8,11 @@ import Testing
 @Suite("Files of jobs in the protocol's words") struct IntakeJobReaderTests {
     private func submissions(_ format: JobFile, _ text: String) throws -> [Submission] {
         let reader = JobReader(Catalog(kernels: ["sum"], databases: ["sales": .write]))
-        return try format.submissions(in: Array(text.utf8)) { bytes throws(Refusal) in
-            try reader.job(bytes)
-        }
+        return try format.submissions(
+            in: Array(text.utf8),
+            rows: { _ throws(RowsProblem) in Array("id,day\n1,x\n".utf8) },
+            parse: { (job, frames) throws(Refusal) in try reader.job(job, frames: frames) }
+        )
     }
 
     @Test func `headers become the fields of the job`() throws {

@@ -4,7 +4,7 @@ import JobWire
 @testable import JobRunner
 
 /// Takes any object as a job, keeps it as the body, and refuses the key `refuse`.
-let parseLoosely: JobFile.JobParser = { bytes throws(Refusal) in
+let parseLoosely: JobFile.JobParser = { (bytes, frames) throws(Refusal) in
     let object: JSON
     do throws(JSONError) {
         object = try JSON(parsing: bytes)
@@ -13,6 +13,7 @@ let parseLoosely: JobFile.JobParser = { bytes throws(Refusal) in
     }
     let key = object["key"]?.stringValue
     if key == "refuse" { throw Refusal(422, "invalid", "a refused key", field: "key") }
-    let spec = Spec(kind: .sql, body: bytes, timeoutMs: 1_000)
+    var spec = Spec(kind: .sql, body: bytes, timeoutMs: 1_000)
+    spec.frames = frames.enumerated().map { Spec.Frame(number: $0 + 2, bytes: $1) }
     return Submission(spec: spec, key: key, fingerprint: 0)
 }

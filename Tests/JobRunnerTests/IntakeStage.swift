@@ -55,6 +55,8 @@ final class Ledger: Sendable {
         var ids: [String: [JobID]] = [:]
         var names: [FileID: String] = [:]
         var filings: [String: Int] = [:]
+        /// What the jobs of a file do, by its name, as they were first committed.
+        var bodies: [String: [[UInt8]]] = [:]
         var closed: Set<FileID> = []
         var log: [String] = []
         /// Answers that wait to be heard.
@@ -169,6 +171,7 @@ extension Ledger.State {
         ids[takenAs] = fresh
         let id = FileID(rawValue: first)
         names[id] = file.row.name
+        bodies[file.row.name, default: []] += file.jobs.map(\.spec.body)
         return [.accepted(takenAs: takenAs, ids: fresh), .ended(id)]
     }
 }

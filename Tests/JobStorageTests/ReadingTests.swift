@@ -49,6 +49,7 @@ import Testing
     func `a load is bounded in bytes too`(kind: Kind) throws {
         let store = try StoreUnderTest(kind)
         var spec = makeSpec()
+        spec.kind = .compute
         spec.frames = [Spec.Frame(number: 2, bytes: Array(repeating: 1, count: 5 << 20))]
         let ids = try store.insert(makeJob(spec), makeJob(spec), makeJob(spec))
         let loaded = try store.load()

@@ -132,7 +132,7 @@ struct SubmissionTests {
         (#""params":[9223372036854775808]"#, "422 out_of_bounds params[0]"),
         (#""params":[1e999]"#, "422 out_of_bounds params[0]"),
         (#""command":["ls"]"#, "501 not_implemented command"),
-        (#""env":{}"#, "501 not_implemented env"), (#""each":[]"#, "501 not_implemented each"),
+        (#""env":{}"#, "501 not_implemented env"),
         (#""after":[1]"#, "501 not_implemented after"),
         (#""dry_run":true"#, "501 not_implemented dry_run"),
         (#""prioritty":1"#, "422 unknown_field prioritty"),

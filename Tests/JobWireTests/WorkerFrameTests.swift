@@ -190,6 +190,7 @@ struct WorkTests {
         "", "[]", "{}", #"{"sql":1}"#, #"{"sql":"a","mode":"x"}"#, #"{"sql":"a","format":"x"}"#,
         #"{"sql":"a","params":1}"#, #"{"sql":"a","params":[[]]}"#,
         #"{"sql":"a","params":[{"$frame":2}]}"#, #"{"sql":"a","params":[{"base64":"x"}]}"#,
+        #"{"sql":"a","each":1}"#, #"{"sql":"a","each":{"$frame":2}}"#,
     ])
     func `work that is none is an error`(body: String) {
         #expect(throws: FrameError.self) { try SQLWork(Array(body.utf8)) }

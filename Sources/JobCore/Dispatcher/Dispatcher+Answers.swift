@@ -174,17 +174,21 @@ extension Dispatcher {
             : Refusal(404, "unknown_job", "There is no job with this id.")
     }
 
-    /// A run that did not outlive a commit yet, and who has which turn, is known here alone.
+    /// A run that did not outlive a commit yet, how far one is, and who has which turn, is known
+    /// here alone.
     private func overlaid(_ details: JobDetails) -> JobDetails {
-        guard details.job.state == .queued else { return details }
+        guard !details.job.state.isFinal else { return details }
+        let isQueued = details.job.state == .queued
         var details = details
         guard let attempt = active[details.job.id] else {
-            details.takenTurn = lanes.takenTurn(of: details.turns)
+            if isQueued { details.takenTurn = lanes.takenTurn(of: details.turns) }
             return details
         }
         guard let (worker, member) = crew.holder(of: details.job.id, attempt),
             member.running?.job.id == details.job.id
         else { return details }
+        details.progress = member.mark?.progress ?? details.progress
+        guard isQueued else { return details }
         try? details.job.apply(.started(attempt), at: details.createdAt)
         details.worker = worker
         details.startedAt = member.mark?.startedAt

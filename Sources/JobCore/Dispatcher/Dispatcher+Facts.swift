@@ -119,7 +119,7 @@ extension Dispatcher {
                 id: accepted.id,
                 next: Attempt.none.next,
                 readyAt: job.readyAt(now: now),
-                spec: salted(job.spec, as: accepted.id)
+                spec: salted(job.spec, as: accepted.id).leavingFrames()
             )
             queue(waiting, at: now)
         }

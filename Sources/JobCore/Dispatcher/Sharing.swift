@@ -9,6 +9,9 @@ struct Sharing {
     static let jobs = 128
     /// Bytes of their specs, above which nobody joins.
     static let bytes = 1 << 20
+    /// A job whose spec has more bytes does not share: it brings many rows, or large values, and is
+    /// not short, whatever is known of its sort.
+    static let jobBytes = 32 << 10
     /// Expected µs of their runs, above which nobody joins. A group delays its first job so long,
     /// and keeps others from writing to the database.
     static let micros = 10_000.0
@@ -24,9 +27,9 @@ struct Sharing {
     /// Whether the job may share a transaction. What did not go well, or was undone, is tried again
     /// alone.
     func admits(_ job: Waiting) -> Bool {
-        guard job.spec.writes != nil, job.losses == 0, job.next == Attempt.none.next else {
-            return false
-        }
+        guard job.spec.writes != nil, job.losses == 0, job.next == Attempt.none.next,
+            job.spec.weight + job.spec.storedFrameBytes <= Self.jobBytes
+        else { return false }
         let sort = job.spec.sort
         return !refused.contains(sort) && expectedMicros(sort) <= Self.longestMicros
     }

@@ -63,7 +63,11 @@ extension Decision {
         if name.utf8.first == UInt8(ascii: ".") || Self.passing.contains(where: name.hasSuffix) {
             self = .ignore
         } else if JobFile(fileName: name) == nil {
-            self = .list("Its name must end in one of \(JobFile.extensions).")
+            self = .list(
+                RowsFile.isName(name)
+                    ? "It waits for a file of jobs that names it in each."
+                    : "Its name must end in one of \(JobFile.extensions)."
+            )
         } else if name.utf8.count > Self.nameBytesMax {
             self = .list("Its name is longer than \(Self.nameBytesMax) bytes.")
         } else {

@@ -285,7 +285,7 @@ extension IntakeLoop {
         case nil: inHand[file] = nil
         case .failure(let problem): inHand[file] = .answered(.refused(reason: problem.reason))
         case .success(let taken):
-            inHand[file] = .filed(bytes: taken.row.bytes)
+            inHand[file] = .filed(bytes: taken.row.bytes + taken.rowsBytes)
             settings.say(.filed(taken))
         }
     }
@@ -356,6 +356,13 @@ extension IntakeLoop {
             published[file] = nil
             settings.say(.fileClosed(file))
         }
+    }
+}
+
+extension TakenFile {
+    /// Of the CSVs that its jobs have.
+    fileprivate var rowsBytes: Int64 {
+        jobs.reduce(0) { $0 + $1.spec.frames.reduce(0) { $0 + Int64($1.bytes.count) } }
     }
 }
 

@@ -22,13 +22,23 @@ struct RawJob {
 /// place in the file.
 struct JobCollector {
     let text: [UInt8]
-    let jobsMax: Int
-    let parse: JobFile.JobParser
+    private let jobsMax: Int
+    private let readRows: RowsFile.Reader
+    private let parse: JobFile.JobParser
     private(set) var jobs: [Submission] = []
+    /// Bytes of CSVs that further jobs may have, for each job keeps its own.
+    private var rowsBytes: Int
 
-    init(text: [UInt8], jobsMax: Int, parse: @escaping JobFile.JobParser) {
+    init(
+        text: [UInt8],
+        _ limits: Limits,
+        rows: @escaping RowsFile.Reader,
+        parse: @escaping JobFile.JobParser
+    ) {
         self.text = text
-        self.jobsMax = jobsMax
+        jobsMax = limits.submissionJobs
+        rowsBytes = limits.eachBytes
+        readRows = rows
         self.parse = parse
     }
 
@@ -40,9 +50,10 @@ struct JobCollector {
                 hint: "Split it into several files."
             )
         }
-        let object = try withDurations(raw)
+        let object = try asSent(raw)
+        let frames = try rows(of: raw).map { [$0] } ?? []
         do {
-            jobs.append(try parse(JSON.object(object).encoded()))
+            jobs.append(try parse(JSON.object(object).encoded(), frames))
         } catch {
             throw problem(error.message, at: spot(of: error.field, in: raw), hint: error.hint)
         }
@@ -70,7 +81,34 @@ struct JobCollector {
         return raw.spots[String(name)] ?? raw.spots[withoutUnit(name)] ?? raw.start
     }
 
-    private func withDurations(_ raw: RawJob) throws(JobFileProblem) -> JSONObject {
+    /// The CSV that the job names; nil when it names none.
+    private mutating func rows(of raw: RawJob) throws(JobFileProblem) -> [UInt8]? {
+        guard let name = raw.object["each"]?.stringValue else { return nil }
+        let spot = raw.spots["each"] ?? raw.start
+        guard RowsFile.isName(name) else {
+            throw problem(
+                "each must name a CSV, and \(quoted(name)) is not the name of one.",
+                at: spot,
+                hint: "Write the name of a file in the same directory that ends in .csv."
+            )
+        }
+        let found: [UInt8]
+        do { found = try readRows(name) } catch {
+            throw problem(error.problem, at: spot, hint: error.hint)
+        }
+        guard found.count <= rowsBytes else {
+            throw problem(
+                "The CSVs of the jobs in one file may not have so many bytes together.",
+                at: spot,
+                hint: "Write one file of jobs for each CSV, or raise each_bytes in the settings."
+            )
+        }
+        rowsBytes -= found.count
+        return found
+    }
+
+    /// The job as a message says it: durations in milliseconds, a CSV as its only binary frame.
+    private func asSent(_ raw: RawJob) throws(JobFileProblem) -> JSONObject {
         var object = JSONObject()
         for member in raw.object.members {
             let spot = raw.spots[member.key] ?? raw.start
@@ -79,6 +117,8 @@ struct JobCollector {
                 (key, value) = try milliseconds(key, value, at: spot)
             } else if key == "backoff", let pauses = value.objectValue {
                 value = .object(try withDurations(pauses, at: spot))
+            } else if key == "each", value.stringValue != nil {
+                value = ["$frame": 2]
             }
             guard object.append(key, value) else {
                 throw problem("\(withoutUnit(key[...])) and \(key) say the same thing.", at: spot)

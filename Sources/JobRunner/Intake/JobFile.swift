@@ -15,8 +15,9 @@ package enum JobFile: String, CaseIterable, Sendable {
     /// One job a line; empty lines are allowed.
     case jsonl
 
-    /// Reads one job, a JSON object in UTF-8, in the protocol's words.
-    package typealias JobParser = @Sendable ([UInt8]) throws(Refusal) -> Submission
+    /// Reads one job, a JSON object in UTF-8, in the protocol's words, with its binary frames.
+    package typealias JobParser =
+        @Sendable (_ job: [UInt8], _ frames: [[UInt8]]) throws(Refusal) -> Submission
 
     /// The largest file, in bytes.
     package static let bytesMax = 16 << 20
@@ -34,14 +35,17 @@ package enum JobFile: String, CaseIterable, Sendable {
     }
 
     /// At least one job, and at most as many as one submission may hold.
+    ///
+    /// `rows` gives the CSVs that jobs of the file name in `each`.
     package func submissions(
         in bytes: [UInt8],
         limits: Limits = Limits(),
+        rows: @escaping RowsFile.Reader = RowsFile.none,
         parse: @escaping JobParser
     ) throws(JobFileProblem) -> [Submission] {
         try checkSize(bytes.count)
         try checkText(bytes)
-        var collector = JobCollector(text: bytes, jobsMax: limits.submissionJobs, parse: parse)
+        var collector = JobCollector(text: bytes, limits, rows: rows, parse: parse)
         switch self {
         case .sql: try collector.readSQL()
         case .json: try collector.readJSON()

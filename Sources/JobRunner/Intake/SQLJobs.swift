@@ -121,12 +121,11 @@ extension JobCollector {
     }
 
     private func unknown(_ word: String, at offset: Int) -> JobFileProblem {
-        if word == "each" || word == "after" {
+        if word == "after" {
             return problem(
-                "The header \(word) is not built yet.",
+                "The header after is not built yet.",
                 at: .byte(offset),
-                hint: word == "each"
-                    ? "Write a .jsonl file with one job a line." : "Submit the jobs in their order."
+                hint: "Submit the jobs in their order."
             )
         }
         let near = nearest(to: word, in: SQLHeader.kinds.keys.sorted())
@@ -166,9 +165,10 @@ struct SQLHeader {
 
     static let kinds: [String: Kind] = [
         "database": .text, "queue": .text, "mode": .text, "format": .text, "key": .text,
-        "name": .text, "priority": .number, "max_attempts": .number, "ready_at": .number,
-        "timeout": .duration, "timeout_ms": .number, "delay": .duration, "delay_ms": .number,
-        "keep": .duration, "keep_ms": .number, "tags": .list, "param": .parameter,
+        "each": .text, "name": .text, "priority": .number, "max_attempts": .number,
+        "ready_at": .number, "timeout": .duration, "timeout_ms": .number, "delay": .duration,
+        "delay_ms": .number, "keep": .duration, "keep_ms": .number, "tags": .list,
+        "param": .parameter,
     ]
 
     /// The field of the job, or the parameter's name.

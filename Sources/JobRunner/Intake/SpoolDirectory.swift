@@ -10,6 +10,8 @@ internal import JobCore
 ///                              │                      results/NAME.json, when its jobs have ended
 ///                              └────refused────> refused/NAME, refused/NAME.reason.txt
 /// ```
+/// A CSV that its jobs name goes the same way behind it, with the same number in `taken/`.
+///
 /// A file in `taken/` is all there is to remember: whoever finds one there submits it again under
 /// the name it has there, and the ledger knows whether it did so before.
 ///
@@ -28,21 +30,32 @@ final class SpoolDirectory {
         private let run: Int64
         private let number: Int64
 
-        /// Nil when the name is not one of those that we give.
+        /// Nil when the name is not one of those that we give to files of jobs.
         init?(takenAs: String) {
+            guard let parts = Self.parts(of: takenAs), JobFile(fileName: parts.name) != nil else {
+                return nil
+            }
+            self.takenAs = takenAs
+            (run, number, name) = parts
+        }
+
+        /// How its CSV of that name is called in `taken/`.
+        func takenAs(rows name: String) -> String { "\(run)-\(number)-\(name)" }
+
+        /// What all that is taken with it is called in the beginning.
+        var prefix: String { "\(run)-\(number)-" }
+
+        static func parts(of takenAs: String) -> (run: Int64, number: Int64, name: String)? {
             // By bytes: a name may begin with a mark that changes the character before it.
             let parts = takenAs.utf8.split(
                 separator: UInt8(ascii: "-"),
                 maxSplits: 2,
                 omittingEmptySubsequences: false
             ).map { String(Substring($0)) }
-            guard parts.count == 3, let run = Int64(parts[0]), let number = Int64(parts[1]),
-                JobFile(fileName: parts[2]) != nil
-            else { return nil }
-            self.takenAs = takenAs
-            self.name = parts[2]
-            self.run = run
-            self.number = number
+            guard parts.count == 3, let run = Int64(parts[0]), let number = Int64(parts[1]) else {
+                return nil
+            }
+            return (run, number, parts[2])
         }
 
         /// The older first: by run, then by number.
@@ -75,10 +88,10 @@ final class SpoolDirectory {
     private let path: String
     private let afterCall: Folder.CallHook
     private var folders: Folders
-    private var root: Folder { folders.root }
-    private var taken: Folder { folders.taken }
-    private var done: Folder { folders.done }
-    private var refused: Folder { folders.refused }
+    var root: Folder { folders.root }
+    var taken: Folder { folders.taken }
+    var done: Folder { folders.done }
+    var refused: Folder { folders.refused }
     private var results: Folder { folders.results }
     private let run: RunID
     private var claims: Int64 = 0
@@ -86,6 +99,8 @@ final class SpoolDirectory {
     /// replace its results. Forgotten when it grows too large and with the run.
     private var newest: [String: JobID] = [:]
     private static let newestMax = 10_000
+    /// The CSVs of files in `taken/`, by the names they were dropped under.
+    var rowsOfTaken: [Taken: Set<String>] = [:]
 
     /// Opens the directory, which must exist, and makes the folders in it.
     init(
@@ -119,9 +134,13 @@ final class SpoolDirectory {
 
     func isBeingWritten(_ name: String) -> Bool? { root.isBeingWritten(name) }
 
-    /// What lies in `taken/`, the oldest first: after a start, what the last run did not finish.
+    /// The files of jobs in `taken/`, the oldest first: after a start, what the last run did not
+    /// finish.
     func leftovers() throws(SpoolError) -> [Taken] {
-        try taken.list().names.compactMap(Taken.init(takenAs:))
+        let names = try taken.list().names
+        let files = names.compactMap(Taken.init(takenAs:))
+        try putAwayRows(among: names, without: files)
+        return files
     }
 
     // MARK: Steps
@@ -154,7 +173,9 @@ final class SpoolDirectory {
         parse: @escaping JobFile.JobParser
     ) throws(SpoolError) -> Result<TakenFile, JobFileProblem>? {
         switch try taken.read(file.takenAs, atMost: JobFile.bytesMax) {
-        case .missing: return nil
+        case .missing:
+            rowsOfTaken[file] = nil
+            return nil
         case .notRegular:
             return .failure(
                 JobFileProblem(
@@ -165,9 +186,19 @@ final class SpoolDirectory {
             )
         case .tooLarge(let size): return .failure(.tooLarge(size))
         case .bytes(let bytes):
+            let shelf = RowsShelf { [self] name throws(SpoolError) in
+                try rows(name, of: file, atMost: limits.eachBytes)
+            }
             do throws(JobFileProblem) {
                 guard let format = JobFile(fileName: file.name) else { return nil }
-                let jobs = try format.submissions(in: bytes, limits: limits, parse: parse)
+                let jobs = try format.submissions(
+                    in: bytes,
+                    limits: limits,
+                    rows: { name throws(RowsProblem) in
+                        try shelf.rows(name, atMost: limits.eachBytes)
+                    },
+                    parse: parse
+                )
                 let row = TakenFile.Row(
                     name: file.name,
                     takenAs: file.takenAs,
@@ -176,6 +207,7 @@ final class SpoolDirectory {
                 )
                 return .success(TakenFile(row: row, jobs: jobs))
             } catch {
+                if let failure = shelf.failure { throw failure }
                 return .failure(error)
             }
         }
@@ -197,9 +229,14 @@ final class SpoolDirectory {
             let receipt = ids.map { "\($0.rawValue)\n" }.joined()
             try done.write(file.name + ".ids", Array(receipt.utf8))
         case .refused(let reason):
+            // It has its note, and its place, when a step behind them is repeated.
+            guard try isTaken(as: file.takenAs) else { return }
             let note = file.name + ".reason.txt"
             try makeRoom(for: file.name, as: "older-\(file.takenAs)")
             try makeRoom(for: note, as: "older-\(file.takenAs).reason.txt")
+            for name in rowsOfTaken[file] ?? [] {
+                try makeRoom(for: name, as: "older-\(file.takenAs(rows: name))")
+            }
             try refused.write(note, Array(reason.utf8))
         }
     }
@@ -227,6 +264,7 @@ final class SpoolDirectory {
                 try taken.move(file.takenAs, to: refused, as: file.name)
             }
         } catch  where error.isMissing {}  // Moved before.
+        try putAwayRows(of: file, ending)
     }
 
     /// Moves an earlier file of the same name away. What has been moved under that name already was

@@ -13,6 +13,10 @@ extension SQLRun {
             if error.message.hasPrefix("cannot VACUUM") { failure.code = .denied }
             failure.offset = error.offset.map { $0 + place }
             return failure
+        case .inRow(let row, let error):
+            var failure = failure(.sqlite(error, at: 0))
+            failure.message = "Row \(row): \(failure.message)"
+            return failure
         case .encoder(.sqlite(let error)): return Failure(error, what: "The SQL failed")
         case .encoder(.tooManyRows(let limit)): return tooLarge("\(limit) rows")
         case .encoder(.tooManyBytes(let limit)): return tooLarge("\(limit) bytes")

@@ -23,6 +23,8 @@ struct SQLRun {
     enum Problem: Error {
         case sqlite(SQLiteError, at: Int)
         case encoder(RowEncoder.Failure)
+        /// A statement has failed with this row of `each`, counted from 1.
+        case inRow(Int, SQLiteError)
         case parameters(String)
         /// The database does not let a receipt be written, for this reason.
         case noReceipt(String)
@@ -118,22 +120,14 @@ struct SQLRun {
     func statements(on connection: Connection) throws(Problem) -> Outcome {
         let changesBefore = connection.totalChanges
         connection.lastInsertRowID = 0  // What others have inserted is theirs.
-        var encoder: RowEncoder?
-        var count = 0
         var script: Script
         do { script = try connection.script(work.sql) } catch { throw .sqlite(error, at: 0) }
-
-        while let statement = try next(in: &script) {
-            count += 1
-            try bind(statement, isOnly: count == 1)
-            if statement.columnCount > 0 {
-                encoder = try rows(of: statement)
-            } else {
-                do { try statement.run() } catch { throw .sqlite(error, at: script.position) }
-            }
-            statement.clearBindings()
+        let encoder: RowEncoder?
+        if let rows = work.each {
+            encoder = try runEach(of: rows, in: &script)
+        } else {
+            encoder = try runAll(of: &script)
         }
-        guard count > 0 else { throw .parameters("The SQL holds no statement.") }
         return try outcome(
             encoder,
             on: connection,
@@ -141,19 +135,39 @@ struct SQLRun {
         )
     }
 
-    private func next(in script: inout Script) throws(Problem) -> Statement? {
+    /// - Returns: The rows of the last statement that has columns; nil when none has.
+    private func runAll(of script: inout Script) throws(Problem) -> RowEncoder? {
+        var encoder: RowEncoder?
+        var count = 0
+        while let statement = try next(in: &script) {
+            count += 1
+            if let misfit = misfit(work.params, of: statement, isOnly: count == 1) {
+                throw .parameters(misfit)
+            }
+            try bind(work.params, to: statement)
+            if statement.columnCount > 0 {
+                encoder = try self.encoder(for: statement)
+                do { try encoder?.appendRows(of: statement) } catch { throw .encoder(error) }
+            } else {
+                do { try statement.run() } catch { throw .sqlite(error, at: script.position) }
+            }
+            statement.clearBindings()
+        }
+        guard count > 0 else { throw .noStatement }
+        return encoder
+    }
+
+    func next(in script: inout Script) throws(Problem) -> Statement? {
         do { return try script.next() } catch { throw .sqlite(error, at: script.position) }
     }
 
-    private func rows(of statement: Statement) throws(Problem) -> RowEncoder {
+    func encoder(for statement: Statement) throws(Problem) -> RowEncoder {
         do throws(RowEncoder.Failure) {
-            var encoder = try RowEncoder(
+            return try RowEncoder(
                 statement,
                 as: work.format.rowFormat,
                 limits: .init(rows: limits.resultRows, bytes: limits.resultBytes)
             )
-            try encoder.appendRows(of: statement)
-            return encoder
         } catch {
             throw .encoder(error)
         }
@@ -179,6 +193,10 @@ struct SQLRun {
         }
         return Outcome(format: work.format, bytes: encoder.bytes, rows: Int64(encoder.rows))
     }
+}
+
+extension SQLRun.Problem {
+    static var noStatement: Self { .parameters("The SQL holds no statement.") }
 }
 
 extension ResultFormat {

@@ -14,6 +14,7 @@ struct WorkerKit: Sendable {
     let limits: Limits
     let ledger: InFlightLedger
     let shelf: ReportShelf
+    let storedFrames: StoredFrames
     let time: any TimeSource
     /// Added to the thread's nice value: the front door goes first.
     let nice: Int
@@ -195,6 +196,7 @@ final class WorkerLoop {
             if run.isCancelled, order.salt == nil {
                 throw Failure(.kernelError, "The run was broken off.")
             }
+            let order = try kit.storedFrames.fill(order)
             switch try Work(order) {
             case .sql(let work): return try end(of: work, order, run)
             case .compute(let work):

@@ -62,8 +62,15 @@ final class WorkerPost: Sendable {
         return WorkerMark(
             worker: worker,
             sequence: sequence,
-            startedAt: Timestamp(rawValue: moment)
+            startedAt: Timestamp(rawValue: moment),
+            progress: progress(of: sequence)
         )
+    }
+
+    /// What the run of this order has told last.
+    private func progress(of order: UInt64) -> Progress? {
+        let told = runs.withLock { $0.current == order ? $0.run?.progress : nil }
+        return told.map { Progress(done: Int64($0.done), total: Int64($0.total)) }
     }
 
     /// Takes back the orders up to `last` that have not begun.

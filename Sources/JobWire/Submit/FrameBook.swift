@@ -49,6 +49,14 @@ struct FrameBook {
         return digest.value
     }
 
+    func bytes(of number: Int64) -> [UInt8]? {
+        guard let number = Int(exactly: number),
+            case let (place, false) = number.subtractingReportingOverflow(Self.firstNumber),
+            frames.indices.contains(place)
+        else { return nil }
+        return frames[place]
+    }
+
     /// The frames of the job at hand, by number, which ends here.
     mutating func take() -> [Spec.Frame] {
         guard !current.isEmpty else { return [] }

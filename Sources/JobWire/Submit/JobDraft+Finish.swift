@@ -57,15 +57,23 @@ extension JobDraft {
 
     private func sqlBody(_ catalog: Catalog) throws(Refusal) -> [UInt8] {
         guard let sql else { throw .missing("sql") }
+        if has(.params), has(.each) {
+            throw .conflict("each", "A job has params or each, not both.")
+        }
         if let database { try checkAccess(to: database, catalog) }
 
-        var writer = JSONWriter(capacity: sql.utf8.count + (params?.count ?? 0) + 80)
+        let values = (params ?? each)?.count ?? 0
+        var writer = JSONWriter(capacity: sql.utf8.count + values + 80)
         writer.beginObject()
         writer.key("sql")
         writer.string(sql)
         if let params {
             writer.key("params")
             writer.raw(params)
+        }
+        if let each {
+            writer.key("each")
+            writer.raw(each)
         }
         if let database {
             writer.key("database")
@@ -128,7 +136,8 @@ extension JobDraft {
         return writer.finish()
     }
 
-    /// Jobs of one kernel, or of one statement on one database, are expected to take alike.
+    /// Jobs of one kernel, or of one statement on one database, are expected to take alike; with
+    /// rows, those with about as many: half to twice.
     private func sort(_ kind: Spec.Kind) -> UInt64 {
         switch kind {
         case .sql:
@@ -136,6 +145,7 @@ extension JobDraft {
             digest.add(kind.rawValue)
             digest.add(database ?? "")
             digest.add(sql ?? "")
+            if each != nil { digest.add(UInt64(Int.bitWidth - rows.leadingZeroBitCount)) }
             return digest.value
         case .compute: return Spec.sort(ofKernel: kernel ?? "")
         }

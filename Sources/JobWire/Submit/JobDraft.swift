@@ -11,6 +11,9 @@ struct JobDraft {
     private(set) var kind: Spec.Kind?
     private(set) var sql: String?
     private(set) var params: ArraySlice<UInt8>?
+    private(set) var each: ArraySlice<UInt8>?
+    /// How many rows `each` has; set by who can see them all.
+    var rows = 0
     private(set) var database: String?
     private(set) var mode = SQLMode.read
     private(set) var format = ResultFormat.json
@@ -60,6 +63,7 @@ struct JobDraft {
         case .params:
             try checkParameters(value)
             params = text
+        case .each: each = text
         case .database: database = try value.text(name)
         case .mode: mode = try value.word(name)
         case .format: format = try value.rowFormat(name)

@@ -2,7 +2,7 @@ internal import JobCore
 
 /// The fields of a job, as clients name them.
 enum JobField: String, CaseIterable {
-    case kind, sql, params, database, mode, format
+    case kind, sql, params, each, database, mode, format
     case kernel, input, parts
     case queue, priority
     case readyAt = "ready_at"
@@ -11,13 +11,13 @@ enum JobField: String, CaseIterable {
     case maxAttempts = "max_attempts"
     case backoff, key, name, tags
     case keepMs = "keep_ms"
-    case command, env, each, after
+    case command, env, after
     case dryRun = "dry_run"
 
     /// Part of the protocol, and refused by name until it is built.
     var isPlanned: Bool {
         switch self {
-        case .command, .env, .each, .after, .dryRun: true
+        case .command, .env, .after, .dryRun: true
         default: false
         }
     }
@@ -25,7 +25,7 @@ enum JobField: String, CaseIterable {
     /// The kind of job that a field of the work belongs to; nil for what every job may have.
     var kind: Spec.Kind? {
         switch self {
-        case .sql, .params, .database, .mode, .format: .sql
+        case .sql, .params, .each, .database, .mode, .format: .sql
         case .kernel, .input, .parts: .compute
         default: nil
         }

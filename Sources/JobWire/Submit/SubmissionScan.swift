@@ -100,6 +100,15 @@ struct SubmissionScan {
             throw refusal
         }
         try draft.take(field, value, text: bytes[start..<cursor.end], digest: digest)
+        if field == .each { draft.rows = try rows(of: value) }
+    }
+
+    /// Checks the rows that a statement is to run with, and counts them.
+    private func rows(of each: JSON) throws(Refusal) -> Int {
+        guard let number = each.objectValue?.frameNumber, let csv = frames.bytes(of: number) else {
+            return try checkEach(each, catalog.limits)
+        }
+        return try checkEach(csv: csv, catalog.limits)
     }
 
     private mutating func finished(_ draft: JobDraft, start: Int) throws(Refusal) -> Submission {

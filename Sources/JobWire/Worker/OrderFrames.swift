@@ -29,6 +29,7 @@ extension Order {
                 head.int64(jobs.upperBound)
             }
             head.optional(order.group) { $0.int64(Int64(bitPattern: $1)) }
+            head.byte(order.framesAreStored ? 1 : 0)
         }
         frames[0] = head.bytes
         return frames
@@ -106,6 +107,7 @@ extension HeadReader {
         order.group = try optional { (reader) throws(FrameError) in
             UInt64(bitPattern: try reader.int64())
         }
+        order.framesAreStored = try byte() != 0
         return order
     }
 }

@@ -21,7 +21,9 @@ public enum SQLMode: String, CaseIterable, Sendable {
 public struct SQLWork: Equatable, Sendable {
     /// One statement or several.
     public var sql: String
-    public var params = Parameters.none
+    public var params = StatementValues.none
+    /// The rows with which the statement runs, once with each; nil when it runs once.
+    public var each: EachRows?
     /// Nil for an empty one in memory.
     public var database: String?
     public var mode = SQLMode.read
@@ -29,23 +31,6 @@ public struct SQLWork: Equatable, Sendable {
 
     public init(sql: String) {
         self.sql = sql
-    }
-
-    public enum Parameters: Equatable, Sendable {
-        case none
-        case list([SQLValue])
-        /// In the order in which they were sent.
-        case named([Named])
-    }
-
-    public struct Named: Equatable, Sendable {
-        public var name: String
-        public var value: SQLValue
-
-        public init(_ name: String, _ value: SQLValue) {
-            self.name = name
-            self.value = value
-        }
     }
 }
 
@@ -67,14 +52,14 @@ public struct ComputeWork: Equatable, Sendable {
 }
 
 extension SQLWork {
-    /// Reads the body of a job of this kind.
+    /// Reads the body of a job of this kind. Its rows are passed over.
     public init(_ body: [UInt8], frames: [Spec.Frame] = []) throws(FrameError) {
-        let value: JSON
-        do { value = try JSON(parsing: body) } catch { throw FrameError(error.summary) }
-        guard case .object(let object) = value, let sql = object["sql"]?.stringValue else {
+        let (object, rows) = try members(of: body)
+        guard let sql = object["sql"]?.stringValue else {
             throw FrameError("the work has no sql")
         }
         self.sql = sql
+        each = try rows.map { (rows) throws(FrameError) in try EachRows(body, in: rows, frames) }
         database = object["database"]?.stringValue
         if let word = object["mode"]?.stringValue {
             guard let mode = SQLMode(rawValue: word) else { throw FrameError("no such mode") }
@@ -86,51 +71,31 @@ extension SQLWork {
             }
             self.format = format
         }
-        params = try Parameters(object["params"], frames)
+        params = try StatementValues(object["params"], frames)
     }
 }
 
-extension SQLWork.Parameters {
-    fileprivate init(_ value: JSON?, _ frames: [Spec.Frame]) throws(FrameError) {
-        switch value {
-        case nil: self = .none
-        case .array(let elements):
-            var values: [SQLValue] = []
-            for element in elements { values.append(try SQLValue(element, frames)) }
-            self = .list(values)
-        case .object(let object):
-            var values: [SQLWork.Named] = []
-            for member in object.members {
-                values.append(SQLWork.Named(member.key, try SQLValue(member.value, frames)))
+/// The members of the body, and where `each` stands.
+private func members(
+    of body: [UInt8]
+) throws(FrameError) -> (object: JSONObject, each: Range<Int>?) {
+    var object = JSONObject()
+    var each: Range<Int>?
+    do {
+        var scanner = try JSONScanner(body)
+        try scanner.enterObject()
+        while let key = try scanner.nextMember() {
+            if key == "each" {
+                each = try scanner.skipValue()
+            } else {
+                _ = object.append(key, try scanner.value())  // The scanner refuses a second one.
             }
-            self = .named(values)
-        default: throw FrameError("params is neither an array nor an object")
         }
+        try scanner.finish()
+    } catch {
+        throw FrameError(error.summary)
     }
-}
-
-extension SQLValue {
-    /// SQL has no truth values: they become 1 and 0.
-    fileprivate init(_ value: JSON, _ frames: [Spec.Frame]) throws(FrameError) {
-        switch value {
-        case .null: self = .null
-        case .bool(let bool): self = .integer(bool ? 1 : 0)
-        case .integer(let integer): self = .integer(integer)
-        case .real(let real): self = .real(real)
-        case .string(let text): self = .text(text)
-        case .object(let object):
-            if let number = object.frameNumber {
-                guard let frame = frames.first(where: { $0.number == number }) else {
-                    throw FrameError("there is no frame \(number)")
-                }
-                self = .blob(frame.bytes)
-                return
-            }
-            guard let value = SQLValue(wrapped: object) else { fallthrough }
-            self = value
-        case .bigNumber, .array: throw FrameError("a parameter is no scalar")
-        }
-    }
+    return (object, each)
 }
 
 extension ComputeWork {

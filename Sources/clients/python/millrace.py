@@ -119,7 +119,10 @@ def _explained(kind: type[MillraceError], error: Any, message: str) -> Any:
 
 
 class JobFields(TypedDict, total=False):
-    """What may be said of a job, in the protocol's words. `params` and `input` may hold bytes."""
+    """What may be said of a job, in the protocol's words. `params` and `input` may hold bytes.
+
+    Bytes as `each` are a CSV.
+    """
 
     kind: str
     sql: str
@@ -214,7 +217,11 @@ def _encode(job: Mapping[str, Any], frames: list[bytes]) -> bytes:
         frames.append(content)
         return {"$frame": len(frames) + 1}
 
-    return _json({k: _real(v) if k in ("params", "each") else v for k, v in job.items()}, stand_in)
+    words = {k: _real(v) if k in ("params", "each") else v for k, v in job.items()}
+    if isinstance(words.get("each"), (bytes, bytearray, memoryview)):
+        frames.append(bytes(words["each"]))
+        words["each"] = {"$frame": len(frames) + 1}
+    return _json(words, stand_in)
 
 
 def _real(value: Any) -> Any:

@@ -38,15 +38,15 @@ enum Values {
     static func input(_ text: String) throws -> JSON {
         let bytes: [UInt8]
         switch text.first {
-        case "-" where text == "-": bytes = try read("/dev/stdin")
-        case "@": bytes = try read(String(text.dropFirst()))
+        case "-" where text == "-": bytes = try contents(ofFile: "/dev/stdin")
+        case "@": bytes = try contents(ofFile: String(text.dropFirst()))
         default: bytes = Array(text.utf8)
         }
         return try JSON(parsing: bytes)
     }
 
     /// The whole of a file that goes into one message.
-    private static func read(_ path: String) throws -> [UInt8] {
+    static func contents(ofFile path: String) throws -> [UInt8] {
         guard let file = fopen(path, "r") else { throw FileError(path: path, errno: errno) }
         defer { fclose(file) }
         let most = Limits().messageBytes

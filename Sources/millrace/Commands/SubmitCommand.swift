@@ -13,12 +13,16 @@ struct SubmitCommand: ParsableCommand {
             standard output; with --wait the result does instead.
 
             A parameter that is a JSON scalar (7, 2.5, true, null, "7") has that type, everything \
-            else is text. Durations are written 500ms, 30s, 10m, 2h or 7d.
+            else is text. The rows of a CSV take the place of parameters: the SQL, one statement, \
+            runs once with each, by the names in the header or by position, and all rows take \
+            effect or none. Durations are written 500ms, 30s, 10m, 2h or 7d.
 
             Examples:
               millrace submit --sql "select ? + ?" --param 20 --param 22 --wait
               millrace submit --sql "select * from orders where day = :day" \\
                   --database sales --named day=2026-01-01 --format csv
+              millrace submit --sql "insert into orders values (:id, :day)" \\
+                  --database sales --mode write --each orders.csv
               millrace submit --kernel primes --input '{"below":1000000}' --parts 4
               millrace submit --kernel sum --input @numbers.json --delay 10m --tag nightly
               millrace submit report.sql
@@ -60,7 +64,7 @@ struct SubmitCommand: ParsableCommand {
     private func submitOne(_ client: JobClient) throws -> [JobID] {
         var job = try work.job()
         terms.apply(to: &job)
-        let accepted = try client.submit(job)
+        let accepted = try client.submit(job.json, frames: try work.frames())
         if json && !wait {
             Console.print([
                 "id": .integer(accepted.id.rawValue), "state": .string(accepted.state.rawValue),
@@ -80,8 +84,8 @@ struct SubmitCommand: ParsableCommand {
         defer {
             if json && !wait { Console.print(["ids": .array(ids.map { .integer($0.rawValue) })]) }
         }
-        for jobs in jobs {
-            let some = try client.submit(all: jobs)
+        for found in jobs {
+            let some = try client.submit(all: found.jobs, frames: found.frames)
             if !json { tell(some) }
             ids += some
         }
@@ -114,6 +118,11 @@ struct WorkOptions: ParsableArguments {
     )
     var named: [String] = []
 
+    @Option(
+        help: ArgumentHelp("A CSV: the SQL runs once with each of its rows.", valueName: "file.csv")
+    )
+    var each: String?
+
     @Option(help: "read or write; read unless told.")
     var mode: String?
 
@@ -133,7 +142,8 @@ struct WorkOptions: ParsableArguments {
     var parts: Int64?
 
     private var hasSQLDetails: Bool {
-        database != nil || !param.isEmpty || !named.isEmpty || mode != nil || format != nil
+        database != nil || !param.isEmpty || !named.isEmpty || each != nil || mode != nil
+            || format != nil
     }
 
     var hasDetails: Bool { hasSQLDetails || input != nil || parts != nil }
@@ -141,8 +151,11 @@ struct WorkOptions: ParsableArguments {
     func validate() throws {
         if sql == nil && hasSQLDetails {
             throw ValidationError(
-                "--database, --param, --named, --mode and --format go with --sql."
+                "--database, --param, --named, --each, --mode and --format go with --sql."
             )
+        }
+        if each != nil && !(param.isEmpty && named.isEmpty) {
+            throw ValidationError("Use either --each, for many rows, or --param and --named.")
         }
         if kernel == nil && (input != nil || parts != nil) {
             throw ValidationError("--input and --parts go with --kernel.")
@@ -153,6 +166,7 @@ struct WorkOptions: ParsableArguments {
         guard let kernel else {
             let parameters = try Values.parameters(positional: param, named: named)
             var job = NewJob(.sql(sql ?? "", parameters: parameters))
+            job.each = each == nil ? nil : ["$frame": 2]
             job.database = database
             job.mode = mode
             job.format = format
@@ -162,6 +176,11 @@ struct WorkOptions: ParsableArguments {
         job.parts = parts
         return job
     }
+}
+
+extension WorkOptions {
+    /// What is sent along with the job: the CSV.
+    func frames() throws -> [[UInt8]] { try each.map { [try Values.contents(ofFile: $0)] } ?? [] }
 }
 
 /// When and how often the job runs, and by what it is known.

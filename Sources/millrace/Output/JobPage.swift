@@ -45,8 +45,15 @@ struct JobPage {
         if let done = job["progress"]?["done"]?.integerValue,
             let total = job["progress"]?["total"]?.integerValue
         {
-            add("progress", "\(done) of \(Words.count(total, "part"))")
+            add("progress", "\(done) of \(Words.count(total, step))")
         }
+    }
+
+    /// What progress is counted in: rows of `each`, parts of a divided job, or a kernel's steps.
+    private var step: String {
+        if job.text("kind") == "sql" { return "row" }
+        let isOneRun = job.text("state") == "running" && job["waits_for"] == 0
+        return isOneRun ? "step" : "part"
     }
 
     private mutating func addEnd() {

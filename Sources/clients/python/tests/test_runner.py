@@ -55,6 +55,11 @@ class RunnerTests(unittest.TestCase):
         self.assertEqual((job.state, job.done(), job.exception()), ("succeeded", True, None))
         self.assertEqual(self.mill.job(job.id).show()["kind"], "sql")
 
+    def test_a_statement_runs_with_each_row(self):
+        self.assertEqual(self.mill.run(sql="SELECT ? * 7 AS n", each=[[1], [6]]), [[7], [42]])
+        rows = self.mill.run(sql="SELECT :b AS b, :a AS a", each=b"a,b\r\n1,x\r\n,\r\n")
+        self.assertEqual(rows, [["x", 1], [None, None]])
+
     def test_values_come_back_as_they_went(self):
         values = [
             2**63 - 1,

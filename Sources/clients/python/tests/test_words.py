@@ -15,6 +15,15 @@ def encoded(job):
 
 
 class JobTests(unittest.TestCase):
+    def test_bytes_as_each_are_a_csv(self):
+        job, frames = encoded({"sql": "select ?", "each": b"n\n1\n", "params": [b"x" * 100_000]})
+        self.assertEqual(job["each"], {"$frame": 2})
+        self.assertEqual(job["params"], [{"$frame": 3}])
+        self.assertEqual(frames, [b"n\n1\n", b"x" * 100_000])
+        job, frames = encoded({"sql": "select ?", "each": [[b"\xff"], [float("inf")]]})
+        self.assertEqual(job["each"], [[{"base64": "/w=="}], [{"real": "inf"}]])
+        self.assertEqual(frames, [])
+
     def test_bytes_of_a_statement_are_base64_and_long_ones_a_frame(self):
         long = b"x" * millrace._LONG_PARAMETER
         job, frames = encoded({"sql": "select ?, ?, :a", "params": [b"\x00\xff", long, "ä"]})
