@@ -86,8 +86,7 @@ enum Questions: Int, StatementList {
     private var jobText: String {
         switch self {
         case .waiting: "SELECT \(Columns.waiting) FROM jobs WHERE id = :id"
-        case .inputs:
-            "SELECT number, bytes FROM inputs WHERE job_id = :job_id ORDER BY abs(number)"
+        case .inputs: "SELECT number, bytes FROM inputs WHERE job_id = :job_id ORDER BY number"
         case .input: "SELECT bytes FROM inputs WHERE job_id = :job_id AND number = :number"
         case .parent: "SELECT parent_id FROM jobs WHERE id = :id"
         case .inputBytes:

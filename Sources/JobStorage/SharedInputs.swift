@@ -84,7 +84,7 @@ extension StoreReader {
                 }
             )
         }
-        return frames
+        return frames.sorted { $0.number < $1.number }
     }
 }
 

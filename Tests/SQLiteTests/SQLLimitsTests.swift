@@ -19,7 +19,7 @@ import Testing
         "SELECT replace(hex(zeroblob(4000000)), '00', 'long long long')",
         "WITH RECURSIVE s(x) AS (SELECT 'x' UNION ALL SELECT x || x FROM s) SELECT length(x) FROM s",
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 1000000) "
-            + "SELECT group_concat('a long piece of text: ' || i) FROM n",
+            + "SELECT group_concat(hex(zeroblob(20000)) || i) FROM n",
     ])
     func `a value that is too long is refused`(sql: String) throws {
         let failure = #expect(throws: SQLiteError.self) { try connection.rows(sql) }

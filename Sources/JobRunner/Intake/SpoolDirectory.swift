@@ -230,7 +230,7 @@ final class SpoolDirectory {
             try done.write(file.name + ".ids", Array(receipt.utf8))
         case .refused(let reason):
             // It has its note, and its place, when a step behind them is repeated.
-            guard try isTaken(as: file.takenAs) else { return }
+            if rowsOfTaken[file] != nil, try !isTaken(as: file.takenAs) { return }
             let note = file.name + ".reason.txt"
             try makeRoom(for: file.name, as: "older-\(file.takenAs)")
             try makeRoom(for: note, as: "older-\(file.takenAs).reason.txt")
