@@ -6,7 +6,7 @@ public import ZeroMQ
 ///
 /// Belongs to one thread. Who does not take events in time misses some, which a gap in the numbers
 /// `seq` shows to who listens to everything; after a restart of the runner they begin anew, with
-/// another `run`. `show` tells how a job really stands.
+/// another `run`, as soon as somebody asks for the next. `show` tells how a job really stands.
 public final class EventStream {
     /// One event.
     public struct Event: Equatable, Sendable {

@@ -5,7 +5,7 @@
 public enum Announcement: Equatable, Sendable {
     /// The job waits: it is new, or comes back after a run that was not its last, or was divided.
     case queued(Queued)
-    /// A worker is seen to run it: those that are over sooner than somebody looks are not announced.
+    /// A worker is seen to run it: what is over sooner than somebody looks is not announced.
     case running(JobID, Attempt, WorkerID)
     /// How far the run is, as its kernel tells.
     case progress(JobID, Attempt, Progress)

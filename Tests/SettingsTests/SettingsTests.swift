@@ -223,7 +223,7 @@ import Testing
         settings.events = []
         #expect(settings.problems().isEmpty)
 
-        let yaml = try Settings(reading: sources(file: "events: [ipc://e.sock, tcp://[::1]:7]"))
+        let yaml = try Settings(reading: sources(file: "events: [ipc://e.sock, 'tcp://[::1]:7']"))
         #expect(yaml.events == ["ipc://\(Self.state)/e.sock", "tcp://[::1]:7"])
         #expect(try Settings(reading: sources(file: "events: []")).events.isEmpty)
     }

@@ -8,7 +8,8 @@ internal import ZeroMQ
 struct Publisher: ~Copyable {
     /// What of subscribers is heard in one look.
     private static let messagesARound = 256
-    /// A subscription is one byte and a topic.
+    /// A subscription is one byte and a topic. Longer ones do not come so far: libzmq keeps topics
+    /// in a tree as deep as they are long.
     private static let limits = MessageLimits(frames: 1, bytes: 1 + Limits.topicBytes)
 
     private let kit: Kit
