@@ -145,7 +145,9 @@ let package = Package(
                 "JobClient", "JobCore", "JobTesting", "JobWire", "SQLite", "ZeroMQ",
                 "embedding-example", "millrace", "millrace-test-runner",
             ],
-            exclude: ["foreign_client.py", "majordomo_client.py"],
+            exclude: [
+                "event_client.py", "foreign_client.py", "majordomo_client.py", "terminal_client.py",
+            ],
             swiftSettings: strict
         ),
         // What a fuzzer throws bytes at, and the test that repeats what was found.

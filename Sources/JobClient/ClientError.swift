@@ -14,6 +14,8 @@ public enum ClientError: Error, Equatable, Sendable {
     /// The answer is none of the protocol's; one phrase says why.
     case badReply(String)
     case zeroMQ(ZeroMQError)
+    /// The runner at this endpoint tells of no events, or not where this client can hear them.
+    case noEvents(endpoint: String)
     /// The task that asked was cancelled.
     case cancelled
     /// The client was closed.
@@ -36,6 +38,7 @@ extension ClientError: Explained {
             "The runner at \(endpoint) did not answer \(service) in time."
         case .badReply(let why): "The runner's answer cannot be read: \(why)."
         case .zeroMQ(let error): "ZeroMQ \(error)."
+        case .noEvents(let endpoint): "The runner at \(endpoint) tells of no events here."
         case .cancelled: "The task that asked was cancelled."
         case .closed: "This client is closed."
         case .noDescriptors: "The process has no file descriptors left."
@@ -54,6 +57,7 @@ extension ClientError: Explained {
         case .timedOut("job.cancel", _), .timedOut("job.retry", _), .timedOut("job.delete", _):
             "It may have been done, or a part of it: look at the jobs before you try again."
         case .timedOut: "Try again; what was submitted with a key is not done twice."
+        case .noEvents: "Name an endpoint as `events` in its settings."
         case .cancelled: "What it asked for may be done all the same."
         case .closed, .noDescriptors, .noThread: nil
         case .badReply: "Is the endpoint that of a runner of the same version?"

@@ -47,6 +47,8 @@ public final class JobClient {
         self.connection = connection
     }
 
+    var keys: SocketOptions.ClientKeys? { options.keys }
+
     /// Sends one request and waits for its reply.
     ///
     /// - Parameters:

@@ -73,6 +73,12 @@ public struct Limits: Equatable, Sendable {
     public static let pauses: ClosedRange<Int64> = 0...604_800_000
     /// Longest `wait_ms`: a minute.
     public static let waitMs: Int64 = 60_000
+    /// Events on their way to the thread that publishes them. Beyond that they are dropped.
+    public static let announcements = 65_536
+    /// Events that wait for one subscriber: some 5 MB. Beyond that it misses some.
+    public static let eventsPerSubscriber = 10_000
+    /// Length of the topic that somebody subscribes to, in bytes.
+    public static let topicBytes = 1_024
 
     public init() {}
 }

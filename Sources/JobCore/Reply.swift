@@ -221,6 +221,8 @@ public struct About: Equatable, Sendable {
     public var limits: Limits
     public var kernels: [String]
     public var databases: [String]
+    /// Where events can be had: ZeroMQ endpoints, none when there are no events.
+    public var events: [String] = []
 
     public init(run: RunID, workers: Int, limits: Limits, kernels: [String], databases: [String]) {
         self.run = run
@@ -248,6 +250,7 @@ public struct Statistics: Equatable, Sendable {
     public var dropped: Int64 = 0
     /// Jobs that started beside as many long ones as there are workers.
     public var expressStarts: Int64 = 0
+    public var announcements = AnnouncementCounts()
     /// What somebody should look at, one sentence each.
     public var alarms: [String] = []
 

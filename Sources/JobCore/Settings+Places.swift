@@ -8,10 +8,12 @@ extension Settings {
         func place(_ path: String) -> String { path.inHome(home).below(state) }
         var placed = self
         placed.stateDirectory = state
-        placed.listen = listen.map { endpoint in
+        func place(endpoint: String) -> String {
             guard endpoint.hasPrefix("ipc://") else { return endpoint }
             return "ipc://" + place(String(endpoint.dropFirst("ipc://".count)))
         }
+        placed.listen = listen.map(place(endpoint:))
+        placed.events = events.map(place(endpoint:))
         placed.spoolDirectory = place(spoolDirectory)
         placed.databases = databases.mapValues { database in
             var database = database

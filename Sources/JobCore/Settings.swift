@@ -6,6 +6,8 @@ public struct Settings: Equatable, Sendable {
     public var stateDirectory = "~/.local/state/millrace"
     /// ZeroMQ endpoints: ipc, and tcp, which must be loopback when there is no `curve`.
     public var listen = ["ipc://run/millrace.sock", "tcp://127.0.0.1:5555"]
+    /// ZeroMQ endpoints at which events can be had, likewise; none turns them off.
+    public var events = ["ipc://run/events.sock"]
     /// Where files with jobs are dropped.
     public var spoolDirectory = "jobs"
     /// Worker threads. 1...256.
@@ -109,7 +111,11 @@ extension Settings {
         var found: [String] = []
         if stateDirectory.isEmpty { found.append("state must name a directory.") }
         if listen.isEmpty { found.append("listen must name at least one endpoint.") }
-        found += listen.compactMap { Endpoint.problem($0, asksForKeys: curve != nil) }
+        found += listen.compactMap { Endpoint.problem($0, of: "listen", asksForKeys: curve != nil) }
+        found += events.compactMap { Endpoint.problem($0, of: "events", asksForKeys: curve != nil) }
+        // Binding a socket twice would succeed, and cut off whoever came first.
+        found += events.filter { listen.contains($0) && !$0.hasSuffix(":*") }
+            .map { "events: \($0) is one of listen; each needs an endpoint of its own." }
         if spoolDirectory.isEmpty { found.append("spool must name a directory.") }
 
         func check<Value: Comparable>(_ name: String, _ value: Value, _ range: ClosedRange<Value>) {
@@ -169,28 +175,30 @@ extension Settings.Curve {
     }
 }
 
-/// What may be listened on.
+/// What may be listened on, or be where events can be had.
 private enum Endpoint {
     /// `sockaddr_un` holds 108 bytes, the last being zero; see unix(7).
     private static let socketPathBytes = 107
 
-    static func problem(_ endpoint: String, asksForKeys: Bool) -> String? {
+    static func problem(_ endpoint: String, of setting: String, asksForKeys: Bool) -> String? {
         if endpoint.hasPrefix("ipc://") {
             let path = endpoint.dropFirst("ipc://".count)
-            if path.isEmpty { return "listen: \(endpoint) names no socket." }
+            if path.isEmpty { return "\(setting): \(endpoint) names no socket." }
             guard path.utf8.count > socketPathBytes else { return nil }
-            return "listen: the socket's path in \(endpoint) is longer than "
+            return "\(setting): the socket's path in \(endpoint) is longer than "
                 + "\(socketPathBytes) bytes; choose a shorter state directory."
         }
         guard endpoint.hasPrefix("tcp://") else {
-            return "listen: \(endpoint) must begin with tcp:// or ipc://."
+            return "\(setting): \(endpoint) must begin with tcp:// or ipc://."
         }
         let address = endpoint.dropFirst("tcp://".count)
         guard let colon = address.lastIndex(of: ":"),
             isPort(address[address.index(after: colon)...])
-        else { return "listen: \(endpoint) must end with a port, as tcp://127.0.0.1:5555 does." }
+        else {
+            return "\(setting): \(endpoint) must end with a port, as tcp://127.0.0.1:5555 does."
+        }
         guard !asksForKeys, !isLoopback(address[..<colon]) else { return nil }
-        return "listen: \(endpoint) is open to the network, which needs CURVE: make a key with "
+        return "\(setting): \(endpoint) is open to the network, which needs CURVE: make a key with "
             + "`millrace keygen` and name its file as curve.secret_key."
     }
 

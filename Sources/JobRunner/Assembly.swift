@@ -13,6 +13,12 @@ struct Assembly {
     /// no job.
     private static let endPause = Duration.seconds(1)
 
+    /// How long the last events of a run may take to leave.
+    private static let lastEvents = Duration.milliseconds(500)
+
+    /// What a subscription needs beside the topic: the name of a command (ZeroMQ RFC 37), and more.
+    private static let subscriptionBytes = 64
+
     /// What CURVE adds to a frame: name, flags, nonce and authenticator (ZeroMQ RFC 26).
     private static let curveBytes = 8 + 1 + 8 + 16
 
@@ -115,9 +121,7 @@ struct Assembly {
         let clients = try Socket(.router, in: outside, options: clientOptions)
         let arrivals = try clients.arrivals(in: outside)
         for endpoint in settings.listen {
-            if isTaken(endpoint) {
-                throw RunnerError.endpoint(endpoint, reason: "another program listens there")
-            }
+            try checkIsFree(endpoint)
             do throws(ZeroMQError) {
                 let key = endpoint.hasPrefix("ipc://") ? nil : secretKey
                 try clients.bind(endpoint, secretKey: key)
@@ -131,8 +135,38 @@ struct Assembly {
         options.receiveHighWaterMark = 0
         let workers = try Socket(.router, in: inside, options: options)
         try workers.bind(Self.workersEndpoint)
-        let doors = endpoints.compactMap(Door.init)
-        return Doors(clients: clients, workers: workers, arrivals: arrivals, doors: doors)
+        let events = try startPublisher(secretKey)
+        return Doors(
+            clients: clients,
+            workers: workers,
+            arrivals: arrivals,
+            events: events,
+            doors: (endpoints + events).compactMap(Door.init)
+        )
+    }
+
+    /// - Returns: Where events can be had.
+    private func startPublisher(_ secretKey: SecretKey?) throws -> [String] {
+        guard !settings.events.isEmpty else { return [] }
+        for endpoint in settings.events { try checkIsFree(endpoint) }
+        var options = clientOptions
+        options.sendHighWaterMark = Limits.eventsPerSubscriber
+        options.maxMessageSize = Limits.topicBytes + Self.subscriptionBytes
+        if settings.curve != nil { options.maxMessageSize? += Self.curveBytes }
+        options.linger = Self.lastEvents
+        return try Publisher.start(
+            Publisher.Kit(
+                context: outside,
+                endpoints: settings.events,
+                options: options,
+                secretKey: secretKey,
+                run: recovery.run,
+                audience: staff.audience,
+                somebodyCame: { [inbox] in inbox.put(.subscriberCame) },
+                log: log
+            ),
+            ended: threads.come()
+        )
     }
 
     /// - Returns: What tcp clients must know this runner by; nil when there are no keys.
@@ -179,9 +213,10 @@ struct Assembly {
     ) throws -> Runner.End {
         let intake = try startIntake()
         defer { intake.tell(.stop) }
+        let events = doors.events
         var broker = Broker(
             doors,
-            Dispatcher(plan),
+            Dispatcher(plan(events: events)),
             Broker.Desk(
                 inbox: inbox,
                 staff: staff,
@@ -213,6 +248,7 @@ struct Assembly {
         _ = writerStopped.wait()
         staff.reader.put(.stop)
         staff.parser.put(.stop)
+        staff.audience.inbox.put(.stop)
         staff.doorkeeper.put(true)
         inside.shutdown()
         if !threads.waitUntilGone(atMost: Self.endPause) {
@@ -224,15 +260,17 @@ struct Assembly {
     /// Asks the runner to stop, as a signal does: the second time at once. From any thread.
     var stop: @Sendable () -> Void { { [inbox] in inbox.put(.event(.stop)) } }
 
-    private var plan: Dispatcher.Plan {
+    private func plan(events: [String]) -> Dispatcher.Plan {
+        var about = About(
+            run: recovery.run,
+            workers: settings.workers,
+            limits: settings.limits,
+            kernels: kernels.names,
+            databases: settings.databases.keys.sorted()
+        )
+        about.events = events
         var plan = Dispatcher.Plan(
-            about: About(
-                run: recovery.run,
-                workers: settings.workers,
-                limits: settings.limits,
-                kernels: kernels.names,
-                databases: settings.databases.keys.sorted()
-            ),
+            about: about,
             startedAt: time.now(),
             drainMs: settings.drainMs,
             stuckMs: settings.stuckMs,
@@ -309,6 +347,11 @@ private func blockStopSignals() -> sigset_t {
     sigaddset(&signals, SIGINT)
     pthread_sigmask(SIG_BLOCK, &signals, nil)
     return signals
+}
+
+private func checkIsFree(_ endpoint: String) throws(RunnerError) {
+    guard isTaken(endpoint) else { return }
+    throw .endpoint(endpoint, reason: "another program listens there")
 }
 
 /// Whether somebody listens on the socket of an ipc endpoint. Binding it would succeed, and cut off

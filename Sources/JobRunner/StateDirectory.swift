@@ -110,7 +110,8 @@ extension RunnerError: Explained {
         case .noKernelProcesses:
             "Leave out kernel_processes, or have the program call Runner.computeIfAsked first."
         case .noSocket: "Add one to listen; Settings.embedded(in:) has one."
-        case .endpoint: "Give another --listen, or stop the program that has this one."
+        case .endpoint:
+            "Give another --listen, or events in the settings, or stop the program that has this."
         }
     }
 }

@@ -48,6 +48,21 @@ extension Socket {
         return .sent
     }
 
+    /// Sends to everybody who has subscribed to the first frame, the topic, and waits for nobody.
+    ///
+    /// - Returns: False when a subscriber had as many messages waiting as the high-water mark
+    ///   allows. It misses this one, and, without being told of again, those that come before it
+    ///   has read half of what waits (`dist_t::write` in 4.3.4); all others have it.
+    /// - Throws: `isShutdown`.
+    public func publish(_ message: [[UInt8]]) throws(ZeroMQError) -> Bool {
+        precondition(kind == .xpub, "only an xpub publishes")
+        if try send(message, waiting: false) == .sent { return true }
+        try leaveOutWhoIsFull(true)
+        _ = try send(message, waiting: false)
+        try leaveOutWhoIsFull(false)
+        return false
+    }
+
     /// - Returns: 0, or why libzmq refused the frame.
     private func put(_ frame: [UInt8], _ flags: CInt, _ transit: Transit?) -> CInt {
         if let transit, frame.count >= Transit.countedFrom {

@@ -10,8 +10,10 @@ public struct Socket: ~Copyable {
     /// - `dealer` sends to its peers in turn and receives fairly from all of them.
     /// - `req` sends one request, then receives its one reply, and so on.
     /// - `pair` has one peer; for two threads, over inproc.
+    /// - `xpub` sends to all who have subscribed, and receives what they subscribe to.
+    /// - `sub` receives what it has subscribed to, as far as it keeps up.
     public enum Kind: Sendable {
-        case router, dealer, req, pair
+        case router, dealer, req, pair, xpub, sub
     }
 
     let kind: Kind
@@ -112,6 +114,8 @@ extension Socket.Kind {
         case .dealer: ZMQ_DEALER
         case .req: ZMQ_REQ
         case .pair: ZMQ_PAIR
+        case .xpub: ZMQ_XPUB
+        case .sub: ZMQ_SUB
         }
     }
 }

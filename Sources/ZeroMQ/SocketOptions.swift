@@ -54,6 +54,8 @@ extension SocketOptions {
         if kind == .router {
             try set(ZMQ_ROUTER_MANDATORY, CInt(routerMandatory ? 1 : 0), on: socket)
         }
+        // An `xpub` says when a subscriber has no room: see `publish`.
+        if kind == .xpub { try set(ZMQ_XPUB_NODROP, CInt(1), on: socket) }
         try set(ZMQ_SNDHWM, sendHighWaterMark.map { CInt(clamping: $0) }, on: socket)
         try set(ZMQ_RCVHWM, receiveHighWaterMark.map { CInt(clamping: $0) }, on: socket)
         try set(ZMQ_BACKLOG, backlog.map { CInt(clamping: $0) }, on: socket)
@@ -81,6 +83,19 @@ extension SocketOptions {
 }
 
 extension Socket {
+    /// Has a `sub` receive what begins with this topic; an empty one is the beginning of all.
+    public func subscribe(_ topic: [UInt8]) throws(ZeroMQError) {
+        precondition(kind == .sub, "only a sub subscribes")
+        guard zmq_setsockopt(handle.pointer, ZMQ_SUBSCRIBE, topic, topic.count) == 0 else {
+            throw ZeroMQError.last("subscribe to a topic of \(topic.count) bytes")
+        }
+    }
+
+    /// Whether an `xpub` leaves out subscribers that have no room, instead of sending to nobody.
+    func leaveOutWhoIsFull(_ leavesOut: Bool) throws(ZeroMQError) {
+        try set(ZMQ_XPUB_NODROP, CInt(leavesOut ? 0 : 1), on: handle.pointer)
+    }
+
     /// Whether endpoints bound from now on speak CURVE, and with which key.
     func useCurve(_ secretKey: SecretKey?) throws(ZeroMQError) {
         if let secretKey {

@@ -31,7 +31,8 @@ internal import JobRunner
             ServeCommand.self, SubmitCommand.self, CheckCommand.self, ShowCommand.self,
             ResultCommand.self,
             WaitCommand.self, ListCommand.self, CancelCommand.self, RetryCommand.self,
-            DeleteCommand.self, StatisticsCommand.self, QueueCommand.self, DrainCommand.self,
+            DeleteCommand.self, StatisticsCommand.self, TopCommand.self, EventsCommand.self,
+            QueueCommand.self, DrainCommand.self,
             KeygenCommand.self,
             BackupCommand.self, DoctorCommand.self, BenchCommand.self,
         ]

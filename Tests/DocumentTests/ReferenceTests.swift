@@ -30,6 +30,7 @@ internal import Testing
         let rows = [
             "| `state` | `\(defaults.stateDirectory)` |",
             "| `listen` | \(endpoints) |",
+            "| `events` | `\(defaults.events[0])` |",
             "| `spool` | `\(defaults.spoolDirectory)` |",
             "| `workers` | one for each core | \(bounds(Limits.workers)) |",
             "| `express` | \(defaults.express) | true or false |",

@@ -28,6 +28,8 @@ struct StoryWorld {
     let limits: Limits
     let workerCount: Int
     let hasHeavyJobs: Bool
+    /// In every other world somebody listens.
+    let hasListeners: Bool
     /// In some worlds old jobs are removed, and soon.
     let retention: Retention?
     let temper: StoryTemper
@@ -75,6 +77,7 @@ struct StoryWorld {
 
     init(seed: UInt64) {
         chance = SeededGenerator(seed: seed)
+        hasListeners = seed.isMultiple(of: 2)
         limits = Limits.ofStory(using: &chance)
         store = ModelStore(limits: limits)
         workerCount = Int.random(in: 1...4, using: &chance)
@@ -195,8 +198,11 @@ struct StoryWorld {
         if case .stop = event { isDraining = true }
         let wasDraining = dispatcher.stop.isDraining
         isForced = dispatcher.stop.step == .breakingOff && [.stop, .timePassed].contains(event)
+        dispatcher.hasListeners = hasListeners
         dispatcher.hear(event, at: now)
-        try carryOut(dispatcher.decide(at: now))
+        let decisions = dispatcher.decide(at: now)
+        try checkAnnouncements(decisions, after: event)
+        try carryOut(decisions)
         if dispatcher.stop.isDraining { stoppedAt = stoppedAt ?? now }
         if wasDraining, event == .stop { try checkHurry() }
         if event == .timePassed, let wake = dispatcher.nextWake() {

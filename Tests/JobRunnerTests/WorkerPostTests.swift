@@ -19,6 +19,21 @@ import Testing
         #expect(post.mark?.sequence == first + 5)
     }
 
+    @Test func `how far the run is belongs to the order that runs`() throws {
+        let post = WorkerPost(worker: WorkerID(rawValue: 1))
+        #expect(post.mark == nil)
+        let run = KernelRun()
+        #expect(post.begin(order(1), run, at: Timestamp(rawValue: 5)))
+        #expect(post.mark?.progress == nil)
+        run.progress(done: 3, total: 9)
+        #expect(post.mark?.progress == Progress(done: 3, total: 9))
+        _ = post.end()
+        #expect(post.mark?.progress == nil)
+        #expect(post.begin(order(2), KernelRun(), at: Timestamp(rawValue: 6)))
+        run.progress(done: 4, total: 9)
+        #expect(post.mark?.progress == nil)
+    }
+
     @Test func `an order is broken off before it begins, or forgotten when it never will`() throws {
         let post = WorkerPost(worker: WorkerID(rawValue: 1))
         for order in UInt64(1)...100 {

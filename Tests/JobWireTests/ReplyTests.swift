@@ -230,13 +230,14 @@ struct ReplyTests {
     }
 
     @Test func `the runner tells about itself`() throws {
-        let about = About(
+        var about = About(
             run: RunID(rawValue: 3),
             workers: 4,
             limits: Limits(),
             kernels: ["sum"],
             databases: ["sales"]
         )
+        about.events = ["ipc:///run/events.sock"]
         let info = try head(.about(about))
         #expect(info["version"]?.stringValue == Program.version)
         #expect(info["protocol"] == 1)
@@ -244,6 +245,7 @@ struct ReplyTests {
         #expect(info["limits"]?["message_bytes"] == 16_777_216)
         #expect(info["limits"]?["job_parts"] == [1, 1_024])
         #expect(info["kernels"] == ["sum"])
+        #expect(info["events"] == ["ipc:///run/events.sock"])
 
         var statistics = Statistics()
         statistics.endedPerSecond = 2.5
@@ -251,6 +253,8 @@ struct ReplyTests {
         statistics.workers = [WorkerDetails(worker: WorkerID(rawValue: 1), job: id, runningMs: 9)]
         statistics.alarms = ["The disk is slow."]
         statistics.expressStarts = 4
+        statistics.announcements.subscriptions = 2
+        statistics.announcements.published = 9
         let stats = try head(.statistics(statistics))
         #expect(stats["counts"]?["queued"] == 0)
         #expect(stats["ended_per_second"] == 2.5)
@@ -259,6 +263,7 @@ struct ReplyTests {
         #expect(stats["workers"] == [["worker": 1, "job": 7, "running_ms": 9]])
         #expect(stats["alarms"] == ["The disk is slow."])
         #expect(stats["express"] == 4)
+        #expect(stats["events"] == ["subscriptions": 2, "published": 9, "dropped": 0])
     }
 
     @Test func `what is no reply is an error of its own`() {

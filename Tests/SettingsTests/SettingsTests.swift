@@ -48,6 +48,7 @@ import Testing
         #expect(
             settings.listen == ["ipc://\(Self.state)/run/millrace.sock", "tcp://127.0.0.1:5555"]
         )
+        #expect(settings.events == ["ipc://\(Self.state)/run/events.sock"])
         #expect(settings.spoolDirectory == "\(Self.state)/jobs")
         #expect(settings.workers == 3)
         #expect(settings.databases.isEmpty)
@@ -63,7 +64,8 @@ import Testing
         let lines = yaml.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
         let names =
             [
-                "state", "listen", "spool", "workers", "express", "nice", "drain_ms", "stuck_ms",
+                "state", "listen", "events", "spool", "workers", "express", "nice", "drain_ms",
+                "stuck_ms",
                 "keep_succeeded_ms", "keep_failed_ms", "databases", "curve",
                 "kernel_processes", "kernel_memory_bytes",
             ]
@@ -200,6 +202,30 @@ import Testing
         var settings = Settings(cores: 1)
         settings.listen = [endpoint]
         #expect(settings.problems().isEmpty)
+    }
+
+    @Test func `events have endpoints of their own, by the same rules, or none`() throws {
+        var settings = Settings(cores: 1)
+        settings.stateDirectory = "/state"
+        let placed = settings.placed(home: "/home", in: "/")
+        #expect(placed.events == ["ipc:///state/run/events.sock"])
+        settings.events = ["ipc:///a", "tcp://127.0.0.1:*"]
+        #expect(settings.placed(home: "/home", in: "/").events == settings.events)
+        settings.listen.append("tcp://127.0.0.1:*")
+        #expect(settings.problems().isEmpty)
+        settings.listen.append("ipc:///a")
+        #expect(
+            settings.problems()
+                == ["events: ipc:///a is one of listen; each needs an endpoint of its own."]
+        )
+        settings.events = ["tcp://0.0.0.0:5556"]
+        #expect(settings.problems().first?.hasPrefix("events: tcp://0.0.0.0:5556 is open") == true)
+        settings.events = []
+        #expect(settings.problems().isEmpty)
+
+        let yaml = try Settings(reading: sources(file: "events: [ipc://e.sock, 'tcp://[::1]:7']"))
+        #expect(yaml.events == ["ipc://\(Self.state)/e.sock", "tcp://[::1]:7"])
+        #expect(try Settings(reading: sources(file: "events: []")).events.isEmpty)
     }
 
     @Test func `every number has bounds and all that are beyond are told together`() {

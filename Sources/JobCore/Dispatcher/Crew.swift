@@ -41,6 +41,22 @@ struct Crew {
         var mark: WorkerMark?
         var isRecorded = false
         var isRecalled = false
+        /// True once it was announced that the run is under way.
+        var isAnnounced = false
+        /// What was announced last of the run's progress.
+        var toldProgress = ToldProgress()
+
+        struct ToldProgress {
+            var progress: Progress?
+            var at: Timestamp?
+        }
+
+        /// Another order runs: nothing is known of it yet.
+        mutating func beginsAnew() {
+            isRecorded = false
+            isAnnounced = false
+            toldProgress = ToldProgress()
+        }
 
         /// True while a long job holds it: nothing is put behind that.
         var isLong: Bool { orders.contains(where: \.isLong) }

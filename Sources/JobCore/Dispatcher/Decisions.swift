@@ -12,6 +12,8 @@ public struct Decisions: Equatable, Sendable {
     public var signals: [Signal] = []
     /// For the spool.
     public var notices: [FileNotice] = []
+    /// For whoever listens; none while nobody does.
+    public var announcements: [Announcement] = []
 
     public init() {}
 

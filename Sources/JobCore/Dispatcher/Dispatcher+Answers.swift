@@ -274,6 +274,7 @@ extension Dispatcher {
         found.running = meter.running
         found.dropped = dropped
         found.expressStarts = expressStarts
+        found.announcements = announcementCounts
         found.alarms += alarms
         if let trouble = sweepTrouble(at: now) { found.alarms.append(trouble) }
         if lacksWorkers {

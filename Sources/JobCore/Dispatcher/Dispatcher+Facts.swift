@@ -6,6 +6,7 @@ extension Dispatcher {
         case .refused, .unwritable: break
         default: unwritable = nil
         }
+        announce(fact, at: now)
         switch fact {
         case .inserted(let ticket, let accepted, let file):
             inserted(ticket, accepted, file, at: now)

@@ -117,9 +117,10 @@ extension Dispatcher {
         guard var member = crew[mark.worker] else { return }
         let isNew = member.mark?.sequence != mark.sequence
         member.mark = mark
-        if isNew { member.isRecorded = false }
+        if isNew { member.beginsAnew() }
         crew[mark.worker] = member
         guard let running = member.running else { return }
+        announce(running, mark, at: now)
 
         let ranMs = now.ms(since: mark.startedAt)
         if ranMs >= Crew.recallAfterMs { crew.hasLasted(running, on: mark.worker) }

@@ -130,6 +130,10 @@ public struct Dispatcher: Sendable {
     var expressStarts: Int64 = 0
     /// What clients sent that was no request, and what they did not take.
     public var dropped: Int64 = 0
+    /// Whether somebody has subscribed to events: else none is announced.
+    public var hasListeners = false
+    /// What has come of those that were announced.
+    public var announcementCounts = AnnouncementCounts()
     var decisions = Decisions()
 
     public init(_ plan: Plan) {

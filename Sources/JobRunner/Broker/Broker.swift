@@ -11,6 +11,8 @@ enum BrokerLetter: Sendable {
     case heard(Heard, bytes: Int)
     /// The frames of a long reply, written by another thread.
     case written([[UInt8]], Message)
+    /// Somebody has come in where events can be had.
+    case subscriberCame
 }
 
 /// What the parser's thread is asked for.
@@ -23,6 +25,7 @@ enum ParserLetter: Sendable {
 
 /// The mailboxes of the other threads.
 struct Staff: Sendable {
+    let audience = Audience()
     let writer = Mailbox<WriterLetter>()
     let reader = Mailbox<ReaderLetter>()
     let parser = Mailbox<ParserLetter>()
@@ -104,6 +107,7 @@ struct Broker: ~Copyable {
 
             try poll.wait(timeout: pause)
             let now = desk.time.now()
+            dispatcher.hasListeners = desk.staff.audience.isThere
             if poll.isReady(workersReady) { try hearWorkers(at: now) }
             if poll.isReady(inboxReady) { try hearThreads(at: now) }
             hearParsed(at: now)
@@ -242,6 +246,7 @@ extension Broker {
             switch letter {
             case .heard(let heard, let bytes): parsed.append((heard, bytes))
             case .written(let frames, let message): send(frames, of: message, at: now)
+            case .subscriberCame: try doors.look(at: now)
             case .event(.died(let worker)):
                 // All that it said and did before comes first. There is an end to it, for nobody
                 // says more than was ordered.
@@ -253,6 +258,7 @@ extension Broker {
                 // Asked for only when somebody is to be told.
                 if case .answered(_, .statistics) = event {
                     dispatcher.alarms = desk.alarms() + (doors.alarm.map { [$0] } ?? [])
+                    dispatcher.announcementCounts = desk.staff.audience.counts
                 }
                 dispatcher.hear(event, at: now)
             }
@@ -306,6 +312,9 @@ extension Broker {
         for message in decisions.messages { send(message, at: now) }
         for signal in decisions.signals { carryOut(signal) }
         for notice in decisions.notices { desk.tellIntake(notice) }
+        if !decisions.announcements.isEmpty {
+            desk.staff.audience.tell(decisions.announcements, at: now)
+        }
     }
 
     /// One message a worker, with all its new orders.

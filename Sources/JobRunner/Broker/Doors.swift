@@ -17,6 +17,8 @@ struct Doors: ~Copyable {
     let clients: Socket
     let workers: Socket
     let arrivals: Socket
+    /// Where events can be had: those are sockets of the publisher's.
+    let events: [String]
     private var doors: [Door]
     /// A descriptor to let go when there is no other: without one nobody can be hung up on.
     private var spare = newDescriptor()
@@ -27,11 +29,13 @@ struct Doors: ~Copyable {
         clients: consuming Socket,
         workers: consuming Socket,
         arrivals: consuming Socket,
+        events: [String] = [],
         doors: [Door]
     ) {
         self.clients = clients
         self.workers = workers
         self.arrivals = arrivals
+        self.events = events
         self.doors = doors
     }
 
@@ -43,7 +47,8 @@ struct Doors: ~Copyable {
         return "New clients are not let in: there are hardly any descriptors left."
     }
 
-    /// To be called when something can be read from `arrivals`, and at `nextTry`.
+    /// To be called when something can be read from `arrivals`, when a subscriber has come, and at
+    /// `nextTry`.
     mutating func look(at now: Timestamp) throws(ZeroMQError) {
         // While libzmq spins it tells of each try: there is no end to what it says.
         for _ in 0..<Self.arrivalsARound {

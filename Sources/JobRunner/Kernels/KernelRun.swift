@@ -14,10 +14,17 @@ public final class KernelRun: Sendable {
     private let cancelled = Atomic(false)
     private let lastProgress = Mutex<Progress?>(nil)
     private let bell = Bell()
+    private let passOn: (@Sendable (Progress) -> Void)?
 
     /// - Parameter deadline: The moment from which the run counts as cancelled, or nil for never.
-    public init(deadline: ContinuousClock.Instant? = nil) {
+    public convenience init(deadline: ContinuousClock.Instant? = nil) {
+        self.init(deadline: deadline, passingOn: nil)
+    }
+
+    /// `passOn` is given all progress, on the thread that tells it.
+    init(deadline: ContinuousClock.Instant?, passingOn passOn: (@Sendable (Progress) -> Void)?) {
         self.deadline = deadline
+        self.passOn = passOn
     }
 
     /// True when the output is not wanted any more: the run was cancelled, or its time is over.
@@ -38,10 +45,12 @@ public final class KernelRun: Sendable {
         if isCancelled { throw .brokenOff }
     }
 
-    /// Tells how far the run is; `done` goes up to `total`. Shown to whoever asks, and never
-    /// stored.
+    /// Tells how far the run is; `done` goes up to `total`. Shown to whoever asks or listens, and
+    /// never stored.
     public func progress(done: Int, total: Int) {
-        lastProgress.withLock { $0 = Progress(done: done, total: total) }
+        let progress = Progress(done: done, total: total)
+        lastProgress.withLock { $0 = progress }
+        passOn?(progress)
     }
 
     /// Blocks the thread, without load, and returns at once when the run is cancelled.

@@ -45,6 +45,7 @@ private struct SettingsReader {
         var settings = Settings(cores: sources.cores)
         settings.stateDirectory = text("state") ?? settings.stateDirectory
         settings.listen = list("listen") ?? settings.listen
+        settings.events = list("events") ?? settings.events
         settings.spoolDirectory = text("spool") ?? settings.spoolDirectory
         if text("workers") != "auto" {
             settings.workers = Int(clamping: integer("workers") ?? Int64(settings.workers))

@@ -55,8 +55,14 @@ final class KernelProcess {
             try child.channel.send(Order.frames(for: [order]), stop.insisting)
             // What the process sends is in its memory first.
             let most = Int(clamping: plan.memoryBytes)
-            let reports = try Report.read(child.channel.receive(atMost: most, stop.passingOn))
-            if let report = reports.first { return report.ending.sharing(order.frames) }
+            var frames = try child.channel.receive(atMost: most, stop.passingOn)
+            while let told = try? Progress(frames) {
+                run.progress(done: Int(clamping: told.done), total: Int(clamping: told.total))
+                frames = try child.channel.receive(atMost: most, stop.passingOn)
+            }
+            if let report = try Report.read(frames).first {
+                return report.ending.sharing(order.frames)
+            }
         } catch {}
         end()
         guard stop.hasKilled else { throw Lost() }

@@ -49,6 +49,7 @@ enum KernelServer {
     private struct Begun: Sendable {
         let order: Order
         let run: KernelRun
+        let voice: RunVoice
     }
 
     /// This thread listens, so that a run can be broken off; another one computes and reports.
@@ -57,7 +58,7 @@ enum KernelServer {
         let orders = Mailbox<Begun>()
         startThread("kernel", ended: { _exit(RunnerExit.unfit) }) {
             while true {
-                for begun in orders.wait() { compute(begun, kernels, limits, channel) }
+                for begun in orders.wait() { compute(begun, kernels, limits) }
             }
         }
         var current: KernelRun?
@@ -67,9 +68,11 @@ enum KernelServer {
                 continue
             }
             guard let order = try? Order.read(frames).first else { break }
-            let run = KernelRun(deadline: .now + .milliseconds(order.timeoutMs))
+            let voice = RunVoice(channel)
+            let deadline = ContinuousClock.now + .milliseconds(order.timeoutMs)
+            let run = KernelRun(deadline: deadline) { voice.tell($0) }
             current = run
-            orders.put(Begun(order: order, run: run))
+            orders.put(Begun(order: order, run: run, voice: voice))
         }
         _exit(RunnerExit.stopped)
     }
@@ -77,8 +80,7 @@ enum KernelServer {
     private static func compute(
         _ begun: Begun,
         _ kernels: KernelRegistry,
-        _ limits: Limits,
-        _ channel: FrameChannel
+        _ limits: Limits
     ) {
         let order = begun.order
         // The worker knows better who it is and when the run began.
@@ -90,7 +92,7 @@ enum KernelServer {
             startedAt: Timestamp(rawValue: 0),
             durationMicros: 0
         )
-        do { try channel.send(Report.frames(for: [report])) } catch { _exit(RunnerExit.unfit) }
+        begun.voice.end(with: report)
     }
 
     private static func ending(
@@ -109,5 +111,41 @@ enum KernelServer {
         } catch {
             return .failed(.unreadable(error))
         }
+    }
+}
+
+/// What a run tells its worker: how far it is, now and then, and at last its report. A kernel may
+/// tell from threads of its own; each message arrives whole, and none after the report.
+private final class RunVoice: Sendable {
+    private static let pause = Duration.milliseconds(100)
+
+    private struct Said {
+        var lastAt: ContinuousClock.Instant?
+        var isOver = false
+    }
+
+    private let channel: FrameChannel
+    private let said = Mutex(Said())
+
+    init(_ channel: FrameChannel) { self.channel = channel }
+
+    func tell(_ progress: KernelRun.Progress) {
+        said.withLock { said in
+            let now = ContinuousClock.now
+            guard !said.isOver, said.lastAt.map({ now - $0 >= Self.pause }) ?? true else { return }
+            said.lastAt = now
+            send(Progress(done: Int64(progress.done), total: Int64(progress.total)).frames)
+        }
+    }
+
+    func end(with report: Report) {
+        said.withLock { said in
+            said.isOver = true
+            send(Report.frames(for: [report]))
+        }
+    }
+
+    private func send(_ frames: [[UInt8]]) {
+        do { try channel.send(frames) } catch { _exit(RunnerExit.unfit) }
     }
 }

@@ -21,12 +21,7 @@ extension JSONWriter {
         members(ofTimes: details)
         member("worker", ifAny: details.worker.map { Int64($0.rawValue) })
         member("waits_for", Int64(job.waitsFor))
-        if let progress = details.progress {
-            object("progress") {
-                $0.member("done", progress.done)
-                $0.member("total", progress.total)
-            }
-        }
+        if let progress = details.progress { object("progress") { $0.members(of: progress) } }
         objects("attempts", details.pastAttempts) { $0.members(of: $1) }
         if let failure = details.failure { object("error") { $0.members(of: failure) } }
         if let head = details.result {

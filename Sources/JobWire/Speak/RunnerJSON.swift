@@ -10,6 +10,7 @@ extension JSONWriter {
         object("limits") { $0.members(of: about.limits) }
         strings("kernels", about.kernels)
         strings("databases", about.databases)
+        strings("events", about.events)
     }
 
     private mutating func members(of limits: Limits) {
@@ -40,7 +41,14 @@ extension JSONWriter {
         member("wal_bytes", statistics.walBytes)
         member("dropped", statistics.dropped)
         member("express", statistics.expressStarts)
+        object("events") { $0.members(of: statistics.announcements) }
         strings("alarms", statistics.alarms)
+    }
+
+    private mutating func members(of counts: AnnouncementCounts) {
+        member("subscriptions", counts.subscriptions)
+        member("published", counts.published)
+        member("dropped", counts.dropped)
     }
 
     private mutating func members(of percentiles: Percentiles) {

@@ -553,6 +553,58 @@ class _Keys(NamedTuple):
         return cls(server.encode(), zmq.curve_public(secret), secret)
 
 
+# MARK: Events
+
+
+class _Listening:
+    """A subscription: an iterator over events."""
+
+    def __init__(
+        self, endpoint: str, topics: Sequence[str], keys: _Keys | None, timeout: float | None
+    ) -> None:
+        self._context = zmq.Context()
+        socket = self._socket = self._context.socket(zmq.SUB)
+        socket.linger = 0
+        socket.rcvhwm = 10_000
+        # A connection that is dead without a word is noticed, and made anew.
+        socket.heartbeat_ivl, socket.heartbeat_timeout = 10_000, 30_000
+        if keys is not None and endpoint.startswith("tcp://"):
+            socket.curve_serverkey = keys.server
+            socket.curve_publickey = keys.public
+            socket.curve_secretkey = keys.secret
+        for topic in topics or ("",):
+            socket.subscribe(topic.encode())
+        socket.connect(endpoint)
+        self._wait_ms = None if timeout is None else math.ceil(timeout * 1000)
+
+    def __iter__(self) -> Generator[dict[str, Any], None, None]:
+        try:
+            while self._socket.poll(self._wait_ms):
+                topic, body = self._socket.recv_multipart()
+                yield {"topic": topic.decode(), **json.loads(body)}
+        finally:
+            self._socket.close()
+            self._context.term()
+
+
+def _reachable(endpoints: Any, endpoint: str) -> str:
+    """The one of a runner's endpoints that whoever has found it at `endpoint` can reach."""
+    found = [name for name in endpoints or () if isinstance(name, str)]
+    socket = next((name for name in found if name.startswith("ipc://")), None)
+    tcp = next((name for name in found if name.startswith("tcp://")), None)
+    host = endpoint[len("tcp://") :].rpartition(":")[0] if endpoint.startswith("tcp://") else None
+    if host is None:
+        chosen = socket or tcp
+    elif tcp is not None:
+        chosen = re.sub(r"^tcp://(0\.0\.0\.0|\[::\])(?=:)", lambda _: f"tcp://{host}", tcp)
+    else:
+        is_near = host.startswith("127.") or host in ("localhost", "[::1]")
+        chosen = socket if is_near else None
+    if chosen is None:
+        raise MillraceError(f"The runner at {endpoint} tells of no events here.", "no_events")
+    return chosen
+
+
 # MARK: Many inputs
 
 
@@ -1203,6 +1255,15 @@ class Millrace:
         ends = self._wait(self._mill._ends([job.id for job in jobs], timeout))
         done = {job for job in jobs if job.id in ends}
         return Waited(done, jobs - done)
+
+    def events(
+        self, *topics: str, timeout: float | None = None
+    ) -> Generator[dict[str, Any], None, None]:
+        """What happens from now on to jobs and queues: events whose `topic` begins with one of
+        these, such as `job.17.`, or all. Best effort: `Job.show` tells how a job really stands.
+        Ends when none has come for `timeout` seconds."""
+        endpoint = _reachable(self.info().get("events"), self.endpoint)
+        return _Listening(endpoint, topics, self._mill._keys, timeout).__iter__()
 
     def as_completed(self, jobs: Iterable[Job], timeout: float | None = None) -> Iterator[Job]:
         """The jobs as they end. Raises `concurrent.futures.TimeoutError` when the time is over."""

@@ -6,6 +6,7 @@ struct Pause: Equatable, ExpressibleByArgument {
     let ms: Int64
 
     static let none = Pause(ms: 0)
+    static let second = Pause(ms: 1_000)
 
     private init(ms: Int64) { self.ms = ms }
 

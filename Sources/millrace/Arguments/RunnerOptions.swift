@@ -30,11 +30,11 @@ struct RunnerOptions: ParsableArguments {
     )
     var secretKey: String?
 
-    func client() throws -> JobClient {
+    func client(_ options: JobClient.Options = JobClient.Options()) throws -> JobClient {
         let endpoint = Self.endpoint(option: connect, Environment.variables) {
             access($0, F_OK) == 0
         }
-        var options = JobClient.Options()
+        var options = options
         // A socket of this machine asks for none, so that they may stay in the environment.
         if endpoint.hasPrefix("tcp://") {
             options.keys = try Self.keys(

@@ -15,18 +15,26 @@ struct Waiting {
         let bar = ProgressBar(total: ids.count)
         defer { Console.draw("") }
         return try client.wait(for: ids, timeout: timeout, step: step) { done in
-            Console.draw(bar.line(done: done))
+            Console.draw(line(of: ids) ?? bar.line(done: done))
             return true
         }
+    }
+
+    /// How far the only job is; nil when there are several, or when nobody would see it.
+    private func line(of ids: [JobID]) -> String? {
+        guard ids.count == 1, Console.errorIsTerminal else { return nil }
+        return (try? client.show(ids))?.first.map(ProgressBar.line(of:))
     }
 
     /// Prints the results of those that ended in time, and tells how the program shall end.
     func results(of ids: [JobID], timeout: Duration?, to printer: ResultPrinter) throws -> ExitCode
     {
         let isOne = ids.count == 1
-        if !isOne && timeout != .zero { _ = try ends(of: ids, timeout: timeout) }
+        // One that nobody watches is waited for and fetched by the same request.
+        let isWatched = !isOne || Console.errorIsTerminal
+        if isWatched && timeout != .zero { _ = try ends(of: ids, timeout: timeout) }
         return try printer.print(ids) { id in
-            try client.result(of: id, wait: isOne ? timeout : .zero)
+            try client.result(of: id, wait: isWatched ? .zero : timeout)
         }
     }
 }

@@ -22,6 +22,7 @@ enum StatisticsPage {
         add("write-ahead log", statistics["wal_bytes"]?.integerValue.map(Words.bytes))
         add("dropped", statistics["dropped"]?.integerValue.map { Words.count($0, "message") })
         add("express", statistics["express"]?.integerValue.map { Words.count($0, "job") })
+        add("events", statistics["events"].map(events))
         add(
             "running since",
             statistics.moment("started_at")
@@ -33,7 +34,13 @@ enum StatisticsPage {
         return lines
     }
 
-    private static func percentiles(_ times: JSON?) -> String? {
+    private static func events(_ counts: JSON) -> String {
+        func count(_ name: String) -> Int64 { counts[name]?.integerValue ?? 0 }
+        return "\(count("published")) told, \(count("dropped")) missed, "
+            + Words.count(count("subscriptions"), "subscription")
+    }
+
+    static func percentiles(_ times: JSON?) -> String? {
         guard let half = times?["p50"]?.realValue, let most = times?["p99"]?.realValue else {
             return nil
         }
@@ -51,7 +58,7 @@ enum StatisticsPage {
     }
 
     /// Two digits behind the point below ten, none above.
-    private static func short(_ value: Double) -> String {
+    static func short(_ value: Double) -> String {
         guard abs(value) < 10 else {
             return Int64(exactly: value.rounded()).map(String.init) ?? "\(value)"
         }

@@ -76,6 +76,8 @@ enum Style: String {
     case bad = "31"
     case busy = "33"
     case dim = "2"
+    /// In the colours of its background, and the other way round.
+    case chosen = "7"
 
     func paint(_ text: String) -> String {
         self == .plain || text.isEmpty ? text : "\u{1B}[\(rawValue)m\(text)\u{1B}[0m"

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 import unittest
 
 import zmq
@@ -22,6 +23,7 @@ from millrace import (
     NotEnded,
     Refused,
     Unanswered,
+    _reachable,
 )
 
 from .stage import PATIENCE, FalseRunner, Runner
@@ -79,6 +81,34 @@ class RunnerTests(unittest.TestCase):
         self.assertEqual(self.mill.run(kernel="echo", input={"n": 2**53 + 1}), {"n": 2**53 + 1})
         found = self.mill.run(kernel="digest", input={"bytes": b"abc"})
         self.assertTrue(found["sha256"].startswith("ba7816bf"))
+
+    def test_events_are_told_as_they_happen(self):
+        for endpoint in (self.runner.ipc, self.runner.tcp):
+            with Millrace(endpoint) as mill:
+                events = mill.events("job.", timeout=PATIENCE)
+                before = time.monotonic()
+                while mill.stats()["events"]["subscriptions"] < 1:
+                    self.assertLess(time.monotonic() - before, PATIENCE)
+                job = mill.submit(sql="select 1")
+                heard = []
+                for event in events:
+                    if event["id"] == job.id and event["state"] != "running":
+                        heard.append(event["topic"])
+                    if event["topic"] == f"job.{job.id}.succeeded":
+                        break
+                self.assertEqual(heard, [f"job.{job.id}.queued", f"job.{job.id}.succeeded"])
+                events.close()
+                self.assertEqual(list(mill.events("queue.", timeout=0.05)), [])
+
+    def test_events_are_reached_as_the_runner_is(self):
+        both = ["ipc:///a/b", "tcp://0.0.0.0:7"]
+        self.assertEqual(_reachable(both, "ipc:///a/c"), "ipc:///a/b")
+        self.assertEqual(_reachable(both, "tcp://mill:5555"), "tcp://mill:7")
+        self.assertEqual(_reachable(["tcp://10.0.0.1:7"], "tcp://mill:5555"), "tcp://10.0.0.1:7")
+        self.assertEqual(_reachable(both[:1], "tcp://127.0.0.1:5555"), "ipc:///a/b")
+        self.assertEqual(_reachable(both[1:], "ipc:///a/c"), "tcp://0.0.0.0:7")
+        for none in ([], None, both[:1]):
+            self.assertRaises(MillraceError, _reachable, none, "tcp://mill:5555")
 
     def test_a_key_is_one_job(self):
         first = self.mill.submit(sql="select 1", key="one")
