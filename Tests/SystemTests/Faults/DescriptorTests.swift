@@ -7,7 +7,7 @@ import Testing
 @Suite(.serialized) struct DescriptorTests {
     private let row = FaultRow("descriptors", count: 1)
 
-    private func start(descriptors: Int = 64) throws -> RunnerProcess {
+    private func start(descriptors: Int = 72) throws -> RunnerProcess {
         var options = RunnerProcess.Options()
         options.wrapper = ["/usr/bin/prlimit", "--nofile=\(descriptors):\(descriptors)"]
         let runner = try RunnerProcess(options)
@@ -38,8 +38,8 @@ import Testing
         try (0..<500).map { _ in try RawConnection(to: runner.port, waiting: false) }
     }
 
-    @Test func `five hundred clients with 64 descriptors starve nobody`() throws {
-        let broken = try row.run("500 clients with 64 descriptors") { tally in
+    @Test func `five hundred clients with 72 descriptors starve nobody`() throws {
+        let broken = try row.run("500 clients with 72 descriptors") { tally in
             let runner = try start()
             let first = try Conversation(runner.tcp)
             try first.ask("sys.ping")
