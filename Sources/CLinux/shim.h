@@ -16,6 +16,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 // Of the kernel's interface, hidden from programs that do not ask for GNU's extensions.
@@ -27,6 +28,9 @@
 #endif
 #ifndef RENAME_NOREPLACE
 #define RENAME_NOREPLACE 1
+#endif
+#ifndef POSIX_SPAWN_SETSID
+#define POSIX_SPAWN_SETSID 0x80
 #endif
 
 static inline int clinux_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
@@ -54,6 +58,23 @@ static inline int clinux_thread_name_begins(const unsigned char *start) {
 
 // The kernel sends `signal` to this process when its parent is gone.
 static inline int clinux_die_with_parent(int signal) { return prctl(PR_SET_PDEATHSIG, signal); }
+
+// Descendants of this process whose parent ends become its children, and not those of init.
+static inline int clinux_adopt_orphans(void) { return prctl(PR_SET_CHILD_SUBREAPER, 1); }
+
+// Neither this process nor what comes of it gets rights by a file, as by its set-user-ID bit.
+static inline int clinux_forgo_rights(void) { return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); }
+
+// A child that has ended and that nobody has waited for; 0 when there is none, or no child at all.
+static inline pid_t clinux_ended_child(void) {
+    siginfo_t found = {0};
+    return waitid(P_ALL, 0, &found, WEXITED | WNOHANG | WNOWAIT) == 0 ? found.si_pid : 0;
+}
+
+static inline pid_t clinux_fork(void) { return fork(); }
+
+// Both ends close when this process becomes another program.
+static inline int clinux_pipe(int ends[2]) { return (int)syscall(SYS_pipe2, ends, O_CLOEXEC); }
 
 // Renames, but never over an existing file.
 static inline int clinux_rename_noreplace(int from, const char *old, int to, const char *new) {

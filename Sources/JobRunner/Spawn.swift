@@ -1,31 +1,51 @@
 internal import CLinux
 internal import Glibc
 
-/// Starts this program once more, as a child in a process group of its own: a Ctrl-C reaches it
-/// once, through us. It has no signal ignored but what nohup ignores.
+/// What a child of ours is apart from us.
+enum Apart {
+    /// A Ctrl-C reaches it once, through us.
+    case processGroup
+    /// It has no terminal either.
+    case session
+
+    fileprivate var flag: Int16 {
+        switch self {
+        case .processGroup: Int16(POSIX_SPAWN_SETPGROUP)
+        case .session: Int16(POSIX_SPAWN_SETSID)
+        }
+    }
+}
+
+/// Starts this program once more, as a child in a process group or session of its own. It has no
+/// signal ignored but what nohup ignores.
 ///
 /// - Parameters:
 ///   - arguments: Its name first.
-///   - descriptor: What it has of our descriptors beside the standard ones, and what it calls that
-///     one; at least 3.
+///   - descriptors: What it has of our descriptors, and what it calls them: the standard ones,
+///     where it shall have others than we do, then one that is at least 3. Beyond that it has none.
+///   - apart: What it has of its own.
 ///   - signals: Those that are blocked in it from its first moment on.
 ///   - action: What is tried, as an infinitive.
 /// - Returns: The child, to be waited for.
 /// - Throws: Why there is none.
 func spawnSelf(
     _ arguments: [String],
-    giving descriptor: (CInt, as: CInt),
+    giving descriptors: [(CInt, as: CInt)],
+    apart: Apart = .processGroup,
     blocking signals: [CInt] = [],
     to action: String
 ) throws(SystemError) -> pid_t {
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
     defer { posix_spawn_file_actions_destroy(&actions) }
-    let refused = [
-        posix_spawn_file_actions_adddup2(&actions, descriptor.0, descriptor.as),
-        clinux_close_from(&actions, descriptor.as + 1),
-    ].first { $0 != 0 }
-    if let refused { throw SystemError(code: refused, action: action) }
+    var answers = descriptors.map { ours, others in
+        posix_spawn_file_actions_adddup2(&actions, ours, others)
+    }
+    let last = descriptors.last?.as ?? STDERR_FILENO
+    answers.append(clinux_close_from(&actions, last + 1))
+    if let refused = answers.first(where: { $0 != 0 }) {
+        throw SystemError(code: refused, action: action)
+    }
 
     var attributes = posix_spawnattr_t()
     posix_spawnattr_init(&attributes)
@@ -41,7 +61,7 @@ func spawnSelf(
     posix_spawnattr_setpgroup(&attributes, 0)
     posix_spawnattr_setflags(
         &attributes,
-        Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF)
+        apart.flag | Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF)
     )
 
     let words = arguments.map { strdup($0) }

@@ -72,7 +72,7 @@ public struct Supervisor {
     }
 
     private func startRunner(_ lock: CInt) throws(SystemError) -> pid_t {
-        try spawnSelf(arguments, giving: (lock, as: Self.lockDescriptor), to: "start the runner")
+        try spawnSelf(arguments, giving: [(lock, as: Self.lockDescriptor)], to: "start the runner")
     }
 
     /// Passes on what asks the runner to stop, until the child has ended.
@@ -101,41 +101,12 @@ public struct Supervisor {
     }
 }
 
-/// How a child process has ended.
-private enum ChildEnd: CustomStringConvertible {
-    case exit(Int32)
-    case signal(Int32)
-    /// It is gone, and somebody else was told how.
-    case unknown
-
-    /// As `waitpid` tells it.
-    init(_ status: CInt) {
-        let signal = status & 0x7F
-        self = signal == 0 ? .exit(status >> 8 & 0xFF) : .signal(signal)
-    }
-
-    /// As shells tell it.
-    var code: Int32 {
-        switch self {
-        case .exit(let code): code
-        case .signal(let signal): 128 + signal
-        case .unknown: RunnerExit.unfit
-        }
-    }
-
+extension ChildEnd {
     /// True when, unless it was at work, it was asked to stop or cannot start: starting it again
     /// would change nothing.
-    var isStop: Bool {
+    fileprivate var isStop: Bool {
         guard case .exit(let code) = self else { return false }
         return code != RunnerExit.unfit && code != RunnerExit.startAgain
-    }
-
-    var description: String {
-        switch self {
-        case .exit(let code): "exit code \(code)"
-        case .signal(let signal): "signal \(signal)"
-        case .unknown: "unknown"
-        }
     }
 }
 

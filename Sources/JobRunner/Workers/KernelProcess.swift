@@ -86,7 +86,7 @@ final class KernelProcess {
             let words = KernelServer.arguments(plan)
             let process = try spawnSelf(
                 words,
-                giving: (others, as: KernelServer.descriptor),
+                giving: [(others, as: KernelServer.descriptor)],
                 // Whoever stops all processes of a service means the runner, which drains first.
                 blocking: [SIGTERM, SIGINT, SIGHUP],
                 to: "start a process for kernels"
@@ -176,5 +176,5 @@ extension Report.Ending {
 
 extension Duration {
     /// No less than it is; 0 when it is over.
-    fileprivate var wholeMs: Int { max(0, Int(clamping: microseconds / 1_000 + 1)) }
+    var wholeMs: Int { max(0, Int(clamping: microseconds / 1_000 + 1)) }
 }
