@@ -4,6 +4,8 @@ public struct Failure: Error, Equatable, Sendable {
     public enum Code: String, CaseIterable, Sendable {
         case sqlError = "sql_error"
         case kernelError = "kernel_error"
+        /// A program ended otherwise than with 0, or could not be started.
+        case exitCode = "exit_code"
         case timeout
         case lost
         case poisoned
@@ -29,6 +31,9 @@ public struct Failure: Error, Equatable, Sendable {
     public var sqliteCode: Int?
     /// Byte of the statement where SQLite found the error, from 0.
     public var offset: Int?
+    /// For `exit_code`, as shells tell it: 128 and the signal that ended the program, 126 or 127
+    /// when it could not be started.
+    public var exitCode: Int?
     /// True when another attempt would fail alike: it is not made.
     public var isPermanent: Bool
 

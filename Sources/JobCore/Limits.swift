@@ -61,6 +61,15 @@ public struct Limits: Equatable, Sendable {
     /// Columns of a CSV: as many parameters as a statement of SQLite may have
     /// (SQLITE_MAX_VARIABLE_NUMBER).
     public static let columns = 32_766
+    /// Words of a command, its program included.
+    public static let commandWords = 1...1_000
+    /// One of them, or a variable of its environment, in bytes: what Linux takes (MAX_ARG_STRLEN),
+    /// less the zero that ends it.
+    public static let wordBytes = 131_071
+    /// Variables that a job may give its command.
+    public static let variables = 1_000
+    /// What is kept of a command's standard error: its end, in bytes.
+    public static let stderrBytes = 4_096
     public static let attempts = 1...100
     public static let priorities = -100...100
     public static let parts = 1...1_024

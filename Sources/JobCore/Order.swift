@@ -144,15 +144,18 @@ public struct Outcome: Equatable, Sendable {
     public var bytes: [UInt8]
     /// Rows of an SQL result.
     public var rows: Int64?
+    /// See `ResultHead.stderr`.
+    public var stderr: String?
 
-    public init(format: ResultFormat, bytes: [UInt8], rows: Int64? = nil) {
+    public init(format: ResultFormat, bytes: [UInt8], rows: Int64? = nil, stderr: String? = nil) {
         self.format = format
         self.bytes = bytes
         self.rows = rows
+        self.stderr = stderr
     }
 
     public var head: ResultHead {
-        ResultHead(format: format, totalBytes: Int64(bytes.count), rows: rows)
+        ResultHead(format: format, totalBytes: Int64(bytes.count), rows: rows, stderr: stderr)
     }
 }
 

@@ -75,17 +75,30 @@ public struct ResultHead: Equatable, Sendable {
     public var totalBytes: Int64
     /// Rows of an SQL result.
     public var rows: Int64?
+    /// The end of what a command said beside its result; nil of any other kind.
+    public var stderr: String?
 
-    public init(format: ResultFormat, totalBytes: Int64, rows: Int64? = nil) {
+    public init(
+        format: ResultFormat,
+        totalBytes: Int64,
+        rows: Int64? = nil,
+        stderr: String? = nil
+    ) {
         self.format = format
         self.totalBytes = totalBytes
         self.rows = rows
+        self.stderr = stderr
     }
+
+    /// A command that has a result ended with 0.
+    public var exitCode: Int? { stderr == nil ? nil : 0 }
 }
 
 public enum ResultFormat: String, CaseIterable, Sendable {
     case json, jsonl, csv
-    /// As the kernel made them.
+    /// As a program made it, in UTF-8.
+    case text
+    /// As the kernel or program made them.
     case bytes
     /// Likewise, in frames: each behind its length in four bytes, the highest first.
     case frames
@@ -221,15 +234,25 @@ public struct About: Equatable, Sendable {
     public var limits: Limits
     public var kernels: [String]
     public var databases: [String]
+    /// Names of the programs that jobs may run.
+    public var commands: [String]
     /// Where events can be had: ZeroMQ endpoints, none when there are no events.
     public var events: [String] = []
 
-    public init(run: RunID, workers: Int, limits: Limits, kernels: [String], databases: [String]) {
+    public init(
+        run: RunID,
+        workers: Int,
+        limits: Limits,
+        kernels: [String],
+        databases: [String],
+        commands: [String] = []
+    ) {
         self.run = run
         self.workers = workers
         self.limits = limits
         self.kernels = kernels
         self.databases = databases
+        self.commands = commands
     }
 }
 

@@ -79,6 +79,7 @@ extension Checksum {
         checksum.add(head.format.rawValue)
         checksum.add(head.rows ?? -1)
         checksum.add(head.totalBytes)
+        if let stderr = head.stderr { checksum.add(stderr) }
         checksum.add(body)
         return checksum.value
     }

@@ -6,6 +6,8 @@ extension Commit {
     /// Bytes of a result in one row. Larger ones lie in parts of this size, so that a piece can be
     /// read without the whole.
     static let partBytes = 1 << 20
+    /// The part, before all others, in which lies what a command has said beside its result.
+    static let stderrPart = -1
 
     /// A job that has ended meanwhile stays as it is: the news is old.
     mutating func start(
@@ -230,24 +232,37 @@ extension Commit {
                 Checksum.of(outcome.head, job: report.job, attempt: attempt, body: $0)
             }
         )
-        guard !isWhole else { return try values.run(lendingBlob: bytes) }
+        if isWhole {
+            try values.run(lendingBlob: bytes)
+        } else {
+            try values.add(Int64?.none)
+            try values.statement.run()
+            try insertParts(of: bytes, of: report)
+        }
+        if let stderr = outcome.stderr {
+            try insert(part: Self.stderrPart, Array(stderr.utf8), of: report)
+        }
+    }
 
-        try values.add(Int64?.none)
-        try values.statement.run()
+    private func insertParts(of bytes: [UInt8], of report: Report) throws(SQLiteError) {
         for (part, offset) in stride(from: 0, to: bytes.count, by: Self.partBytes).enumerated() {
             let end = min(offset + Self.partBytes, bytes.count)
-            let body = Array(bytes[offset..<end])
-            var values = Parameters(of: changes[.insertResultPart])
-            try values.add(report.job)
-            try values.add(report.attempt.rawValue)
-            try values.add(part)
-            try values.add(
-                body.withUnsafeBytes {
-                    Checksum.of(part: Int64(part), job: report.job, attempt: attempt, body: $0)
-                }
-            )
-            try values.run(lendingBlob: body)
+            try insert(part: part, Array(bytes[offset..<end]), of: report)
         }
+    }
+
+    private func insert(part: Int, _ body: [UInt8], of report: Report) throws(SQLiteError) {
+        let attempt = Int64(report.attempt.rawValue)
+        var values = Parameters(of: changes[.insertResultPart])
+        try values.add(report.job)
+        try values.add(report.attempt.rawValue)
+        try values.add(part)
+        try values.add(
+            body.withUnsafeBytes {
+                Checksum.of(part: Int64(part), job: report.job, attempt: attempt, body: $0)
+            }
+        )
+        try values.run(lendingBlob: body)
     }
 
     func insertAttempt(_ stored: Stored, _ failure: Failure) throws(SQLiteError) {

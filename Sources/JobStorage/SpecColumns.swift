@@ -30,7 +30,8 @@ extension Parameters {
         try add(failure.code.rawValue)
         try add(failure.message)
         try add(failure.hint)
-        try add(failure.sqliteCode.map(Int64.init))
+        // One column for both: no failure has more than one of them.
+        try add((failure.sqliteCode ?? failure.exitCode).map(Int64.init))
         try add(failure.offset.map(Int64.init))
         try add(failure.isPermanent)
     }
@@ -112,7 +113,11 @@ extension Row {
     /// `Columns.failure`.
     mutating func failure() throws(SQLiteError) -> Failure {
         var failure = Failure(try word(), text(), hint: optionalText())
-        failure.sqliteCode = optionalInteger().map { Int(clamping: $0) }
+        let number = optionalInteger().map { Int(clamping: $0) }
+        switch failure.code {
+        case .exitCode: failure.exitCode = number
+        default: failure.sqliteCode = number
+        }
         failure.offset = optionalInteger().map { Int(clamping: $0) }
         failure.isPermanent = flag()
         return failure

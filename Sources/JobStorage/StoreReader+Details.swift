@@ -181,7 +181,7 @@ extension StoreReader {
 extension JobDetails {
     /// Of its JSON, roughly, and rather more than less.
     fileprivate var bytes: Int {
-        let texts = [name, key].compactMap(\.self) + tags
+        let texts = [name, key, result?.stderr].compactMap(\.self) + tags
         let failures = pastAttempts.map(\.failure) + [failure].compactMap(\.self)
         return 600 + 150 * failures.count + texts.reduce(0) { $0 + $1.bytesInJSON }
             + failures.reduce(0) {

@@ -51,6 +51,24 @@ extension StoreReader {
     }
 
     func head(of id: JobID) throws(SQLiteError) -> Found? {
+        guard var found = try row(of: id) else { return nil }
+        if found.head.format == .text || found.head.format == .bytes {
+            found.head.stderr = try stderr(of: id, found.attempt)
+        }
+        return found
+    }
+
+    /// Nil when the result is not a command's, see `Commit.stderrPart`.
+    private func stderr(of id: JobID, _ attempt: Int64) throws(SQLiteError) -> String? {
+        let part = Int64(Commit.stderrPart)
+        let statement = try questions.with(.resultParts, id.rawValue, attempt, part, part)
+        defer { statement.reset() }
+        guard try statement.step() else { return nil }
+        try check(statement, of: id, attempt)
+        return statement.withBytes(1) { String(decoding: $0, as: UTF8.self) }
+    }
+
+    private func row(of id: JobID) throws(SQLiteError) -> Found? {
         try questions.with(.resultHead, id.rawValue).first { statement throws(SQLiteError) in
             var row = Row(of: statement)
             let attempt = row.integer()
@@ -106,17 +124,24 @@ extension StoreReader {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(range.count)
         while try statement.step() {
-            let part = statement.integer(0)
-            let sum = statement.withBytes(1) {
-                Checksum.of(part: part, job: id, attempt: found.attempt, body: $0)
-            }
-            guard statement.isNull(2) || statement.integer(2) == sum else {
-                throw .damagedResult(id)
-            }
-            let start = part * partBytes
+            try check(statement, of: id, found.attempt)
+            let start = statement.integer(0) * partBytes
             bytes += statement.slice(of: 1, (range.lowerBound - start)..<(range.upperBound - start))
         }
         return bytes
+    }
+
+    /// One of `.resultParts`, by its sum.
+    private func check(
+        _ statement: Statement,
+        of id: JobID,
+        _ attempt: Int64
+    ) throws(SQLiteError) {
+        let part = statement.integer(0)
+        let sum = statement.withBytes(1) {
+            Checksum.of(part: part, job: id, attempt: attempt, body: $0)
+        }
+        guard statement.isNull(2) || statement.integer(2) == sum else { throw .damagedResult(id) }
     }
 }
 

@@ -48,7 +48,9 @@ import Testing
                 // In one page, on several, and, once, in parts.
                 let count = number == 2 ? 1_500_000 : number % 4 == 2 ? 20 : 9_000
                 let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ Int(number)) }
-                let outcome = Outcome(format: .bytes, bytes: bytes, rows: number)
+                let stderr = number.isMultiple(of: 3) ? "said by \(number)" : nil
+                let outcome =
+                    Outcome(format: .bytes, bytes: bytes, rows: number, stderr: stderr)
                 ledger.states[id] = .succeeded
                 ledger.results[id] = outcome
                 _ = try store.commit([.settle(makeReport(id, 1, .succeeded(outcome)))], at: now)

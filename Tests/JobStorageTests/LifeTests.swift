@@ -222,6 +222,18 @@ import Testing
     }
 
     @Test(arguments: Kind.allCases)
+    func `an exit code is kept with its failure`(kind: Kind) throws {
+        let store = try StoreUnderTest(kind)
+        var failure = Failure(.exitCode, "The program ended with exit code 3: no.")
+        failure.exitCode = 3
+        failure.isPermanent = true
+        let id = try store.insert(makeJob())[0]
+        _ = try store.commit(.settle(makeReport(id, 1, .failed(failure))))
+        #expect(try store.details(id).failure == failure)
+        #expect(try store.details(id).pastAttempts.map(\.failure) == [failure])
+    }
+
+    @Test(arguments: Kind.allCases)
     func `a report of another attempt comes too late`(kind: Kind) throws {
         let store = try StoreUnderTest(kind)
         let id = try store.insert(makeJob())[0]

@@ -88,6 +88,23 @@ import Testing
         #expect(jobs.count == 2 - damaged.count)
     }
 
+    @Test(arguments: [
+        "DELETE FROM result_parts WHERE part = -1",
+        "UPDATE result_parts SET body = x'61' WHERE part = -1",
+    ])
+    func `what a command has said is told as it was or not at all`(damage: String) throws {
+        let store = try JobStore(path: directory.store)
+        let job = JobID(rawValue: 1)
+        let insertion = Insertion(jobs: [makeJob()], ids: 1...1, ticket: Ticket(rawValue: 1))
+        let outcome = Outcome(format: .text, bytes: [65], stderr: "said")
+        let report = makeReport(job, 1, .succeeded(outcome))
+        _ = try store.commit([.insert(insertion), .settle(report)], at: now)
+        let connection = try Connection(path: directory.store, mode: .readWrite)
+        try connection.run(damage)
+        let reader = try StoreReader(path: directory.store)
+        #expect(throws: StoreError.self) { try reader.answer(.result(job, .whole)) }
+    }
+
     /// A page that SQLite itself cannot read is no reason to ask again and again.
     @Test func `a part on a broken page is a damaged part`() throws {
         let store = try JobStore(path: directory.store)

@@ -1,4 +1,5 @@
 import JobCore
+import SQLite
 import Testing
 
 /// What a store answers when there is more than was asked for.
@@ -90,6 +91,39 @@ import Testing
             #expect(result.offset == Int64(piece.expected.lowerBound))
             #expect(result.head == outcome.head)
         }
+    }
+
+    @Test(arguments: Kind.allCases, [0, 1, (1 << 20) + 1])
+    func `what a command said beside its result comes back with it, and goes with it`(
+        kind: Kind,
+        size: Int
+    ) throws {
+        let store = try StoreUnderTest(kind)
+        var command = makeSpec()
+        command.kind = .command
+        let ids = try store.insert(makeJob(command), makeJob(command), makeJob())
+        let bytes = [UInt8](repeating: 65, count: size)
+        let outcomes = [
+            Outcome(format: .text, bytes: bytes, stderr: "Ä\u{0}\n"),
+            Outcome(format: .bytes, bytes: bytes, stderr: ""),
+            Outcome(format: .bytes, bytes: bytes),
+        ]
+        for (id, outcome) in zip(ids, outcomes) {
+            _ = try store.commit(.settle(makeReport(id, 1, .succeeded(outcome))))
+            guard case .result(let result?, _) = try store.ask(.result(id, .whole)) else {
+                Issue.record("no result")
+                return
+            }
+            #expect(result.head == outcome.head)
+            #expect(result.head?.exitCode == (outcome.stderr == nil ? nil : 0))
+            #expect(result.bytes == bytes)
+            #expect(try store.details(id).result == outcome.head)
+        }
+        _ = try store.commit(.delete(ids, store.ticket()))
+        guard let path = store.directory?.store else { return }
+        let left = try Connection(path: path, mode: .readOnly)
+            .row("SELECT count(*) FROM result_parts")
+        #expect(left?.first == .integer(0))
     }
 
     @Test(arguments: Kind.allCases, [0, 1, 1 << 20, (1 << 20) + 1])

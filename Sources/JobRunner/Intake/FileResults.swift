@@ -34,7 +34,7 @@ struct FileResults: Equatable, Sendable {
         guard jobs.count == 1, let result = jobs.first?.result, let head = result.head,
             head.format != .json, result.isWhole
         else { return nil }
-        return (head.format.rawValue, result.bytes)
+        return (head.format == .text ? "txt" : head.format.rawValue, result.bytes)
     }
 
     /// The text of `NAME.json`; `name` is what the results are called, less their extension.
@@ -62,6 +62,8 @@ struct FileResults: Equatable, Sendable {
         if let head = job.result.head {
             writer.member("format", .string(head.format.rawValue))
             if let rows = head.rows { writer.member("rows", .integer(rows)) }
+            if let code = head.exitCode { writer.member("exit_code", .integer(Int64(code))) }
+            if let stderr = head.stderr { writer.member("stderr", .string(stderr)) }
             writer.member("total_bytes", .integer(head.totalBytes))
             if let sibling {
                 writer.member("result_file", .string("\(name).\(sibling.format)"))
@@ -89,6 +91,7 @@ struct FileResults: Equatable, Sendable {
         _ = object.append("code", .string(failure.code.rawValue))
         _ = object.append("message", .string(failure.message))
         if let hint = failure.hint { _ = object.append("hint", .string(hint)) }
+        if let code = failure.exitCode { _ = object.append("exit_code", .integer(Int64(code))) }
         return .object(object)
     }
 }

@@ -202,7 +202,7 @@ extension SQLRun.Problem {
 extension ResultFormat {
     fileprivate var rowFormat: RowEncoder.Format {
         switch self {
-        case .json, .bytes, .frames: .json
+        case .json, .text, .bytes, .frames: .json
         case .jsonl: .jsonl
         case .csv: .csv
         }

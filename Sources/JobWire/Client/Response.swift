@@ -87,7 +87,12 @@ extension ResultHead {
         guard let format = head["format"]?.stringValue.flatMap(ResultFormat.init(rawValue:)),
             let totalBytes = head["total_bytes"]?.integerValue
         else { return nil }
-        self.init(format: format, totalBytes: totalBytes, rows: head["rows"]?.integerValue)
+        self.init(
+            format: format,
+            totalBytes: totalBytes,
+            rows: head["rows"]?.integerValue,
+            stderr: head["stderr"]?.stringValue
+        )
     }
 }
 
@@ -104,6 +109,7 @@ extension Failure {
         )
         sqliteCode = error["sqlite_code"]?.integerValue.flatMap(Int.init(exactly:))
         offset = error["offset"]?.integerValue.flatMap(Int.init(exactly:))
+        exitCode = error["exit_code"]?.integerValue.flatMap(Int.init(exactly:))
     }
 }
 

@@ -28,7 +28,7 @@ extension JSONWriter {
             object("result") {
                 $0.member("format", head.format.rawValue)
                 $0.member("total_bytes", head.totalBytes)
-                $0.member("rows", ifAny: head.rows)
+                $0.members(of: head)
             }
         }
     }

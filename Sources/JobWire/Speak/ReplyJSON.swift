@@ -56,7 +56,14 @@ extension JSONWriter {
         let (end, overflowed) = result.offset.addingReportingOverflow(Int64(result.bytes.count))
         member("eof", .bool(overflowed || end >= head.totalBytes))
         member("format", head.format.rawValue)
+        members(of: head)
+    }
+
+    /// What is known of a result beside its format and size.
+    mutating func members(of head: ResultHead) {
         member("rows", ifAny: head.rows)
+        member("exit_code", ifAny: head.exitCode.map(Int64.init))
+        member("stderr", ifAny: head.stderr)
     }
 
     private mutating func members(of end: JobEnd) {
@@ -82,6 +89,7 @@ extension JSONWriter {
         member("hint", ifAny: failure.hint)
         member("sqlite_code", ifAny: failure.sqliteCode.map(Int64.init))
         member("offset", ifAny: failure.offset.map(Int64.init))
+        member("exit_code", ifAny: failure.exitCode.map(Int64.init))
     }
 
     private mutating func members(of refusal: Refusal) {

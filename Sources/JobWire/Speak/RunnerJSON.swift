@@ -10,6 +10,7 @@ extension JSONWriter {
         object("limits") { $0.members(of: about.limits) }
         strings("kernels", about.kernels)
         strings("databases", about.databases)
+        strings("commands", about.commands)
         strings("events", about.events)
     }
 

@@ -43,6 +43,7 @@ extension HeadWriter {
             byte(EndingMark.succeeded.rawValue)
             text(outcome.format.rawValue)
             optional(outcome.rows) { $0.int64($1) }
+            optional(outcome.stderr) { $0.text($1) }
             frames.append(outcome.bytes)
         case .failed(let failure):
             byte(EndingMark.failed.rawValue)
@@ -73,6 +74,7 @@ extension HeadWriter {
         optional(failure.hint) { $0.text($1) }
         optional(failure.sqliteCode) { $0.int64(Int64($1)) }
         optional(failure.offset) { $0.int64(Int64($1)) }
+        optional(failure.exitCode) { $0.int64(Int64($1)) }
         byte(failure.isPermanent ? 1 : 0)
     }
 }
@@ -132,7 +134,8 @@ extension HeadReader {
             throw FrameError("there is no such format")
         }
         let rows = try optional { (reader) throws(FrameError) in try reader.int64() }
-        return Outcome(format: format, bytes: try frame(), rows: rows)
+        let stderr = try optional { (reader) throws(FrameError) in try reader.text() }
+        return Outcome(format: format, bytes: try frame(), rows: rows, stderr: stderr)
     }
 
     private mutating func failure() throws(FrameError) -> Failure {
@@ -145,6 +148,7 @@ extension HeadReader {
             Int(try reader.int64())
         }
         failure.offset = try optional { (reader) throws(FrameError) in Int(try reader.int64()) }
+        failure.exitCode = try optional { (reader) throws(FrameError) in Int(try reader.int64()) }
         failure.isPermanent = try byte() != 0
         return failure
     }
