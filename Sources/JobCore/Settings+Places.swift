@@ -20,6 +20,7 @@ extension Settings {
             database.path = place(database.path)
             return database
         }
+        placed.commands = Programs(commands.paths.mapValues { place($0) })
         placed.curve?.secretKeyFile = place(curve?.secretKeyFile ?? "")
         return placed
     }

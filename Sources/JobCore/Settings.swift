@@ -28,6 +28,10 @@ public struct Settings: Equatable, Sendable {
     public var kernelMemoryBytes: Int64 = 4 << 30
     /// The databases that jobs may use, by the names jobs give them.
     public var databases: [String: Database] = [:]
+    /// The programs that jobs may run. None, unless somebody wants it.
+    public var commands = Programs()
+    /// Bytes of memory that each process of a command may map, 16 MiB to 1 TiB.
+    public var commandMemoryBytes: Int64 = 4 << 30
     /// Who may come in by tcp. Without it tcp is for loopback, where it trusts every local user.
     public var curve: Curve?
     /// How long jobs are kept that have ended.
@@ -105,6 +109,7 @@ extension Settings {
     public static let drains: ClosedRange<Int64> = 0...600_000
     public static let stucks: ClosedRange<Int64> = 100...3_600_000
     public static let kernelMemories: ClosedRange<Int64> = 268_435_456...1_099_511_627_776
+    public static let commandMemories: ClosedRange<Int64> = 16_777_216...1_099_511_627_776
 
     /// All problems, in the order of the fields; empty when the settings can be used.
     public func problems() -> [String] {
@@ -129,6 +134,7 @@ extension Settings {
         check("keep_succeeded_ms", retention.succeededMs, Retention.bounds)
         check("keep_failed_ms", retention.failedMs, Retention.bounds)
         check("kernel_memory_bytes", kernelMemoryBytes, Self.kernelMemories)
+        check("command_memory_bytes", commandMemoryBytes, Self.commandMemories)
         for (name, database) in databases.sorted(by: { $0.key < $1.key }) {
             if QueueName(rawValue: name) == nil {
                 found.append(
@@ -136,6 +142,14 @@ extension Settings {
                 )
             }
             if database.path.isEmpty { found.append("The database \(name) has no path.") }
+        }
+        for (name, path) in commands.paths.sorted(by: { $0.key < $1.key }) {
+            if QueueName(rawValue: name) == nil {
+                found.append(
+                    "The command name \"\(name)\" must be made of letters, digits, . _ and -."
+                )
+            }
+            if path.isEmpty { found.append("The command \(name) has no path.") }
         }
         found += curve?.problems ?? []
         for limit in Limits.settable {

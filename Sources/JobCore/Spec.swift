@@ -4,12 +4,12 @@
 /// beside it.
 public struct Spec: Equatable, Sendable {
     public enum Kind: String, CaseIterable, Sendable {
-        case sql, compute
+        case sql, compute, command
     }
 
     public var kind: Kind
     /// The work as a JSON object: `sql`, `params`, `database`, `mode`, `format`, or `kernel`,
-    /// `input`, `parts`, checked and in the protocol's words.
+    /// `input`, `parts`, or `command`, `env`, `input`, checked and in the protocol's words.
     public var body: [UInt8]
     /// Binary input, referred to in `body` as `{"$frame": n}` with the number it had in the
     /// message.
@@ -31,7 +31,8 @@ public struct Spec: Equatable, Sendable {
     /// its receipts are told from those of another job that had the same id. Of one that
     /// `titanic.request` makes, the only others that have one: its token.
     public var salt: Int64?
-    /// The same for jobs of the same statement or kernel, by which their durations are guessed.
+    /// The same for jobs of the same statement, kernel or program, by which their durations are
+    /// guessed.
     public var sort: UInt64 = 0
     /// For people; not unique.
     public var name: String?
@@ -44,6 +45,9 @@ public struct Spec: Equatable, Sendable {
         self.body = body
         self.timeoutMs = timeoutMs
     }
+
+    /// Whether a run changes nothing, so that it does no harm should nobody ever hear of the job.
+    public var isPure: Bool { writes == nil && kind != .command }
 
     /// The work, in bytes, as far as it is held in memory for this job alone.
     public var workBytes: Int { frames.reduce(body.count) { $0 + $1.weight } }

@@ -43,6 +43,7 @@ struct Assembly {
     /// Of the signals that stop a program; nil when they are none of our business.
     private let signals: CInt?
     private let storePath: String
+    private let commands: CommandPlan
 
     /// Opens the store and settles what the last run left, on the writer's own thread.
     init(_ runner: Runner, _ directory: StateDirectory, isGuest: Bool) throws {
@@ -51,6 +52,7 @@ struct Assembly {
         log = runner.log
         alarm = Alarm(log)
         storePath = directory.store
+        commands = CommandPlan(settings, rooms: directory.commands)
         time = RunClock()
         var stopSignals = blockStopSignals()
         signals = isGuest ? nil : clinux_signalfd(&stopSignals)
@@ -266,7 +268,8 @@ struct Assembly {
             workers: settings.workers,
             limits: settings.limits,
             kernels: kernels.names,
-            databases: settings.databases.keys.sorted()
+            databases: settings.databases.keys.sorted(),
+            commands: settings.commands.names
         )
         about.events = events
         var plan = Dispatcher.Plan(
@@ -300,6 +303,7 @@ struct Assembly {
             time: time,
             nice: settings.nice,
             kernelProcess: settings.kernelProcesses ? KernelProcess.Plan(settings) : nil,
+            commands: commands,
             log: log
         )
         let worker = post.worker

@@ -48,14 +48,16 @@ public struct Runner: Sendable {
         Catalog(
             limits: settings.limits,
             kernels: Set(kernels.names),
-            databases: settings.databases.mapValues { $0.allowsWriting ? .write : .read }
+            databases: settings.databases.mapValues { $0.allowsWriting ? .write : .read },
+            commands: settings.commands
         )
     }
 
-    /// To be called first thing in `main` of a program that runs with `kernel_processes`, with the
-    /// kernels of its runner: each worker starts the program again as a process that computes, and
-    /// in it this call never returns.
+    /// To be called first thing in `main` of a program that runs with `kernel_processes` or with
+    /// `commands`, with the kernels of its runner: workers start the program again, as a process
+    /// that computes or one that keeps a command, and in it this call never returns.
     public static func computeIfAsked(_ kernels: KernelRegistry = .standard) {
+        CommandKeeper.runIfAsked()
         KernelServer.runIfAsked(kernels)
     }
 
@@ -106,6 +108,7 @@ public struct Runner: Sendable {
         let held = try lock ?? directory.lock()
         defer { close(held) }
         try makeDirectories(settings.spoolDirectory)
+        CommandRoom.clear(directory.commands, log)
         let assembly: Assembly
         do {
             assembly = try Assembly(self, directory, isGuest: isGuest)
@@ -128,9 +131,8 @@ public struct Runner: Sendable {
     private func check() throws {
         let problems = settings.problems()
         guard problems.isEmpty else { throw SettingsError(problems: problems) }
-        guard !settings.kernelProcesses || KernelServer.isReady else {
-            throw RunnerError.noKernelProcesses
-        }
+        let needsProcesses = settings.kernelProcesses || !settings.commands.isEmpty
+        guard KernelServer.isReady || !needsProcesses else { throw RunnerError.noProcesses }
     }
 
     /// From the doors to the end, with this umask once the sockets are there.

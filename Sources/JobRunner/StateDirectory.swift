@@ -9,6 +9,8 @@ struct StateDirectory {
 
     var store: String { path + "/millrace.db" }
     var ledger: String { path + "/run/inflight" }
+    /// Where each attempt of a command has a directory of its own.
+    var commands: String { path + "/run/commands" }
     private var lockPath: String { path + "/run/lock" }
 
     /// Makes what is missing.
@@ -87,7 +89,7 @@ public enum RunnerError: Error, Equatable, Sendable {
     /// The store cannot be opened now: a sentence, and what to do.
     case storeNotReady(String, hint: String?)
     /// The program does not call `Runner.computeIfAsked`.
-    case noKernelProcesses
+    case noProcesses
     /// A runner within a program has no ipc endpoint, by which that program could ask it.
     case noSocket
 }
@@ -98,7 +100,7 @@ extension RunnerError: Explained {
         case .alreadyRunning(let path): "Another runner uses the state directory \(path)."
         case .unfitStore(let sentence, _), .storeNotReady(let sentence, _): sentence
         case .endpoint(let endpoint, let reason): "Cannot listen on \(endpoint): \(reason)."
-        case .noKernelProcesses: "This program cannot compute in processes of their own."
+        case .noProcesses: "This program cannot start itself for kernels and commands."
         case .noSocket: "A runner within a program listens on no ipc endpoint."
         }
     }
@@ -107,8 +109,8 @@ extension RunnerError: Explained {
         switch self {
         case .alreadyRunning: "Stop the other runner, or give this one its own --state."
         case .unfitStore(_, let hint), .storeNotReady(_, let hint): hint
-        case .noKernelProcesses:
-            "Leave out kernel_processes, or have the program call Runner.computeIfAsked first."
+        case .noProcesses:
+            "Leave out kernel_processes and commands, or call Runner.computeIfAsked in main."
         case .noSocket: "Add one to listen; Settings.embedded(in:) has one."
         case .endpoint:
             "Give another --listen, or events in the settings, or stop the program that has this."

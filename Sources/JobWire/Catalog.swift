@@ -6,6 +6,7 @@ public struct Catalog: Equatable, Sendable {
     public var kernels: Set<String>
     /// Each alias, and what jobs may do to the database behind it.
     public var databases: [String: Access]
+    public var commands: Programs
 
     public enum Access: Sendable {
         case read, write
@@ -14,10 +15,12 @@ public struct Catalog: Equatable, Sendable {
     public init(
         limits: Limits = Limits(),
         kernels: Set<String> = [],
-        databases: [String: Access] = [:]
+        databases: [String: Access] = [:],
+        commands: Programs = Programs()
     ) {
         self.limits = limits
         self.kernels = kernels
         self.databases = databases
+        self.commands = commands
     }
 }

@@ -26,7 +26,8 @@ public enum FuzzEntry: String, CaseIterable, Sendable {
 
     private static let catalog = Catalog(
         kernels: ["echo", "primes", "sum", "digest"],
-        databases: ["archive": .read, "sales": .write]
+        databases: ["archive": .read, "sales": .write],
+        commands: Programs(["gzip": "/usr/bin/gzip"])
     )
 
     private func readFrames(_ bytes: [UInt8]) {
@@ -53,6 +54,7 @@ public enum FuzzEntry: String, CaseIterable, Sendable {
             switch spec.kind {
             case .sql: (try? SQLWork(spec.body, frames: spec.frames)).map(areRowsWhole) ?? false
             case .compute: (try? ComputeWork(spec.body, frames: spec.frames)) != nil
+            case .command: (try? CommandWork(spec.body, frames: spec.frames)) != nil
             }
         precondition(isWhole, "what is accepted can be read by a worker")
     }

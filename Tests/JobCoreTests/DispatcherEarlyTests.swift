@@ -100,11 +100,14 @@ struct DispatcherEarlyTests {
         #expect(busy.ask(submission(), client: 2).changes.count == 1)
     }
 
-    @Test func `waits for its insert when it writes, is divided, has a key or is of a new sort`()
+    @Test
+    func `waits for its insert when it changes things, is divided, has a key or is of a new sort`()
         throws
     {
+        var command = makeSpec()
+        command.kind = .command
         let others = [
-            submission(key: "k"), submission(makeSpec(writes: "main")),
+            submission(key: "k"), submission(makeSpec(writes: "main")), submission(command),
             submission(makeSpec(parts: 2)), submission(makeSpec(sort: 77)),
         ]
         for request in others {

@@ -132,7 +132,7 @@ extension StoryWorld {
 
     /// What may run though it is not written yet.
     private func checkEarly(_ order: Order, _ spec: Spec) throws(Violation) {
-        try check(spec.writes == nil, "what writes starts after its insert is a fact")
+        try check(spec.isPure, "what changes something starts after its insert is a fact")
         try check(order.attempt == Attempt.none.next, "only a first run comes before its insert")
     }
 

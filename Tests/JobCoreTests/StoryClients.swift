@@ -127,6 +127,7 @@ extension StoryWorld {
             spec.kind = .compute
             spec.parts = Int.random(in: 2...4, using: &chance)
         case 8: spec.name = "killer"
+        case 9..<12: spec.kind = .command
         default: break
         }
         if hasHeavyJobs && Int.random(in: 0..<3, using: &chance) == 0 {

@@ -231,7 +231,8 @@ extension StoryWorld {
     func outcome(of order: Order) -> Outcome {
         let text = "\(order.job.rawValue)/\(order.attempt.rawValue) in run \(run)"
         let rest = [UInt8](repeating: 32, count: temper.resultBytes)
-        return Outcome(format: .bytes, bytes: Array(text.utf8) + rest)
+        let stderr = order.kind == .command ? text : nil
+        return Outcome(format: .bytes, bytes: Array(text.utf8) + rest, stderr: stderr)
     }
 
     mutating func end(

@@ -69,11 +69,15 @@ struct ReplyTests {
         let whole = JobResult(end: end, head: head, bytes: Array("0123456789".utf8))
         let piece = JobResult(end: end, head: head, offset: 4, bytes: Array("45".utf8))
         let empty = JobResult(end: end, head: ResultHead(format: .bytes, totalBytes: 0))
-        for (result, eof) in [(whole, true), (piece, false), (empty, true)] {
+        let said = ResultHead(format: .text, totalBytes: 2, stderr: "Ä\n")
+        let command = JobResult(end: end, head: said, bytes: Array("ok".utf8))
+        for (result, eof) in [(whole, true), (piece, false), (empty, true), (command, true)] {
             let found = try response(.result(result))
             #expect(found.result == result)
             #expect(found.head["eof"] == .bool(eof))
             #expect(found.frames == [result.bytes])
+            let code: JSON? = result.head?.stderr == nil ? nil : 0
+            #expect(found.head["exit_code"] == code)
         }
     }
 
@@ -81,6 +85,7 @@ struct ReplyTests {
         var failure = Failure(.sqlError, "No such table.", hint: "Make it.")
         failure.sqliteCode = 1
         failure.offset = 14
+        failure.exitCode = 3
         for code in Failure.Code.allCases {
             failure.code = code
             let attempt = Attempt(rawValue: 1)

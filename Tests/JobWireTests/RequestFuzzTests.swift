@@ -34,6 +34,11 @@ struct RequestFuzzTests {
                 + #""key":"k","name":"n","tags":["t"],"keep_ms":7,"ready_at":3}]}"#,
             []
         ),
+        (
+            "job.submit",
+            #"{"command":["gzip","-9"],"env":{"A":"b","C":""},"input":{"$frame":2},"wait_ms":5}"#,
+            [[1, 2, 3]]
+        ),
     ]
 
     @Test func `damaged messages never trap, and what is accepted is valid`() throws {
@@ -98,6 +103,7 @@ struct RequestFuzzTests {
                 switch spec.kind {
                 case .sql: (try? SQLWork(spec.body, frames: spec.frames)) != nil
                 case .compute: (try? ComputeWork(spec.body, frames: spec.frames)) != nil
+                case .command: (try? CommandWork(spec.body, frames: spec.frames)) != nil
                 }
             // Not `#expect`, which costs more than the parser.
             if !isBounded || !isReadable { Issue.record("\(spec)") }

@@ -4,7 +4,8 @@ import JobWire
 /// What the tests of requests share: a catalog, and messages as a ROUTER gives them.
 let catalog = Catalog(
     kernels: ["echo", "primes", "sum"],
-    databases: ["archive": .read, "sales": .write]
+    databases: ["archive": .read, "sales": .write],
+    commands: Programs(["gzip": "/usr/bin/gzip", "sort": "/usr/bin/sort"])
 )
 
 let address: [UInt8] = [0, 1, 2, 3, 4]

@@ -34,6 +34,7 @@ struct WorkerFrameTests {
         var failure = Failure(.sqlError, "Ä sentence.", hint: "Do.", isPermanent: true)
         failure.sqliteCode = 2_067
         failure.offset = 0
+        failure.exitCode = 137
         let frames = [
             Spec.Frame(number: 2, bytes: [7]), Spec.Frame(number: 3, bytes: [], isShared: true),
         ]
@@ -41,6 +42,7 @@ struct WorkerFrameTests {
         let endings: [Report.Ending] = [
             .succeeded(Outcome(format: .jsonl, bytes: [1, 2, 3], rows: 2)),
             .succeeded(Outcome(format: .bytes, bytes: [])), .failed(failure),
+            .succeeded(Outcome(format: .text, bytes: [65], stderr: "Ä\n")),
             .failed(Failure(.timeout, "")), .brokenOff, .putBack, .split([]),
             .split([part, Part(body: [])]),
         ]
@@ -77,15 +79,16 @@ struct WorkerFrameTests {
         for order in orders { #expect(try Order.read(Order.frames(for: [order])) == [order]) }
     }
 
-    @Test func `a digest stands for the work, whatever the order of its frames`() {
-        var order = orders[2]
+    @Test func `a digest stands for the work, whatever the order of its frames`() throws {
+        let whole = try #require(orders.first { $0.frames.count > 1 })
+        var order = whole
         let digest = order.workDigest
         order.frames.reverse()
         order.attempt = Attempt(rawValue: 9)
         #expect(order.workDigest == digest)
         order.frames[0].bytes.append(0)
         #expect(order.workDigest != digest)
-        order = orders[2]
+        order = whole
         order.body.append(0x20)
         #expect(order.workDigest != digest)
     }
@@ -186,6 +189,26 @@ struct WorkTests {
         #expect(work == .compute(ComputeWork(kernel: "echo", input: Array("1".utf8))))
     }
 
+    @Test func `a command reaches the worker with its words, variables and input`() throws {
+        func work(_ text: String, frames: [[UInt8]] = []) throws -> CommandWork {
+            let spec = try submission(text, frames: frames).spec
+            return try CommandWork(spec.body, frames: spec.frames)
+        }
+        #expect(
+            try work(
+                #"{"input":{"$frame":2},"env":{"B":"é","A":""},"command":["gzip","","-9 \n"]}"#,
+                frames: [[0, 255]]
+            )
+                == CommandWork(
+                    ["gzip", "", "-9 \n"],
+                    environment: [.init("B", "é"), .init("A", "")],
+                    input: [0, 255]
+                )
+        )
+        #expect(try work(#"{"command":["gzip"],"input":"aé"}"#).input == Array("aé".utf8))
+        #expect(try work(#"{"command":["gzip"],"input":null}"#) == CommandWork(["gzip"]))
+    }
+
     @Test(arguments: [
         "", "[]", "{}", #"{"sql":1}"#, #"{"sql":"a","mode":"x"}"#, #"{"sql":"a","format":"x"}"#,
         #"{"sql":"a","params":1}"#, #"{"sql":"a","params":[[]]}"#,
@@ -195,5 +218,6 @@ struct WorkTests {
     func `work that is none is an error`(body: String) {
         #expect(throws: FrameError.self) { try SQLWork(Array(body.utf8)) }
         #expect(throws: FrameError.self) { try ComputeWork(Array(body.utf8)) }
+        #expect(throws: FrameError.self) { try CommandWork(Array(body.utf8)) }
     }
 }

@@ -52,6 +52,7 @@ import Testing
         #expect(settings.spoolDirectory == "\(Self.state)/jobs")
         #expect(settings.workers == 3)
         #expect(settings.databases.isEmpty)
+        #expect(settings.commands.isEmpty)
         #expect(settings.limits == Limits())
     }
 
@@ -67,7 +68,7 @@ import Testing
                 "state", "listen", "events", "spool", "workers", "express", "nice", "drain_ms",
                 "stuck_ms",
                 "keep_succeeded_ms", "keep_failed_ms", "databases", "curve",
-                "kernel_processes", "kernel_memory_bytes",
+                "kernel_processes", "kernel_memory_bytes", "commands", "command_memory_bytes",
             ]
             + Limits.settable.map(\.name)
         for name in names {
@@ -119,6 +120,34 @@ import Testing
                 "e": .init(path: "/home/ada/e.db"),
             ]
         )
+    }
+
+    @Test func `commands come together from file and environment`() throws {
+        let yaml = "commands: {gzip: /usr/bin/gzip, sort: ~/sort, own: bin/own}"
+        let sources = try sources(["MILLRACE_COMMANDS": "sort=/bin/sort, tr=/a=b"], file: yaml)
+        let commands = try Settings(reading: sources).commands
+        #expect(
+            commands.paths == [
+                "gzip": "/usr/bin/gzip", "sort": "/bin/sort", "own": "\(Self.state)/bin/own",
+                "tr": "/a=b",
+            ]
+        )
+        #expect(commands.path(of: "gzip") == "/usr/bin/gzip")
+        #expect(commands.path(of: "/bin/sort") == "/bin/sort")
+        for word in ["sh", "/bin/sh", "", "bin/sort", "/usr/bin/../bin/gzip", "GZIP"] {
+            #expect(commands.path(of: word) == nil, "\(word)")
+        }
+    }
+
+    @Test(arguments: [
+        "commands: [gzip]", "commands: {gzip: [a]}", "commands: {'a b': /c}",
+        "commands: {gzip: ''}", "command_memory_bytes: 16777215",
+        "command_memory_bytes: 1099511627777",
+    ])
+    func `a command that is not written as a name and a path, or bounded, is refused`(
+        yaml: String
+    ) throws {
+        #expect(try !problems(inFile: yaml).isEmpty)
     }
 
     @Test func `the state directory moves what is relative to it, and only that`() throws {

@@ -134,7 +134,8 @@ private struct Mutator {
     private static let fields = [
         "kind", "sql", "params", "database", "mode", "format", "kernel", "input", "parts", "queue",
         "priority", "ready_at", "delay_ms", "timeout_ms", "max_attempts", "backoff", "key", "name",
-        "tags", "keep_ms", "request", "wait_ms", "after", "each", "command", "dry_run", "jobs", "",
+        "tags", "keep_ms", "request", "wait_ms", "after", "each", "command", "env", "dry_run",
+        "jobs", "",
     ]
     private static let values = [
         "null", "true", "0", "-1", "1", "7", "100", "1024", "9223372036854775807", "1e308", "-0.0",

@@ -170,7 +170,7 @@ import Testing
         (#"{"kernel":"sum","input":{},"parts":1025}"#, "422", nil, "parts"),
         (#"{"kernel":"nope","input":{}}"#, "422", nil, "kernel"),
         (#"{"sql":"select 1","kernel":"echo"}"#, "422", nil, nil),
-        (#"{"kind":"command","command":["ls"]}"#, "501", nil, nil),
+        (#"{"kind":"command","command":["ls"]}"#, "403", "denied", "command"),
         (#"{"sql":"select 1","database":"nowhere"}"#, "422", nil, "database"),
         (#"{"sql":"select 1","wait_ms":60001}"#, "422", nil, "wait_ms"),
         (#"{"sql":"select 1","sql":"select 2"}"#, "400", nil, nil),

@@ -2,11 +2,13 @@ internal import JobCore
 internal import Yams
 internal import ZeroMQ
 
-/// `millrace.yaml` as it was written: texts by the names of settings, and databases.
+/// `millrace.yaml` as it was written: texts by the names of settings, and what has names of its
+/// own.
 struct SettingsFile {
     private(set) var texts: [String: String] = [:]
     private(set) var lists: [String: [String]] = [:]
     private(set) var databases: [String: Settings.Database] = [:]
+    private(set) var commands: [String: String] = [:]
     private(set) var clients: [String: Settings.Client] = [:]
     private(set) var problems: [String] = []
     private let path: String
@@ -15,7 +17,7 @@ struct SettingsFile {
     static let names = [
         "state", "spool", "workers", "express", "nice", "drain_ms", "stuck_ms",
         "keep_succeeded_ms", "keep_failed_ms",
-        "kernel_processes", "kernel_memory_bytes",
+        "kernel_processes", "kernel_memory_bytes", "command_memory_bytes",
     ]
     static let limitNames = Limits.settable.map { "limits.\($0.name)" }
 
@@ -48,6 +50,11 @@ struct SettingsFile {
             }
         case "databases":
             each(of: value, name) { file, key, value in file.readDatabase(key, value) }
+        case "commands":
+            each(of: value, name) { file, key, value in
+                let name = key.string ?? ""
+                file.commands[name] = file.text(value, of: "commands.\(name)")
+            }
         case "curve":
             each(of: value, name) { file, key, value in file.readCurve(key, value) }
         case _ where Self.names.contains(name): texts[name] = text(value, of: name)

@@ -59,11 +59,14 @@ private struct SettingsReader {
         settings.retention.failedMs = integer("keep_failed_ms") ?? settings.retention.failedMs
         settings.kernelProcesses = bool("kernel_processes") ?? settings.kernelProcesses
         settings.kernelMemoryBytes = integer("kernel_memory_bytes") ?? settings.kernelMemoryBytes
+        settings.commandMemoryBytes =
+            integer("command_memory_bytes") ?? settings.commandMemoryBytes
         for limit in Limits.settable {
             // Out of range is told by `problems()`; the fields are as wide as Int64 here.
             if let value = integer("limits.\(limit.name)") { limit.set(&settings.limits, value) }
         }
         settings.databases = databases()
+        settings.commands = Programs(commands())
         settings.curve = curve
         settings = settings.placed(
             home: sources.environment["HOME"] ?? "",
@@ -92,9 +95,7 @@ private struct SettingsReader {
         var found = file.databases
         let variable = sources.environment["MILLRACE_DATABASES"] ?? ""
         let directory = sources.workingDirectory
-        for text in variable.split(separator: ",").map({ String($0).trimmed }) {
-            add(text, to: &found)
-        }
+        for text in variable.listed { add(text, to: &found) }
         for text in sources.flags.databases {
             add(text, to: &found) { $0.onCommandLine(in: directory) }
         }
@@ -114,6 +115,20 @@ private struct SettingsReader {
         let writes = parts[1].hasSuffix(":write")
         let path = String(parts[1].dropLast(writes ? ":write".count : 0))
         databases[String(parts[0])] = Settings.Database(path: place(path), allowsWriting: writes)
+    }
+
+    /// A program of the environment takes the place of its namesake.
+    private mutating func commands() -> [String: String] {
+        var found = file.commands
+        for text in (sources.environment["MILLRACE_COMMANDS"] ?? "").listed {
+            let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            if parts.count == 2, !parts[1].isEmpty {
+                found[String(parts[0])] = String(parts[1])
+            } else {
+                problems.append("\"\(text)\" must be written as NAME=PATH.")
+            }
+        }
+        return found
     }
 
     private func text(_ name: String) -> String? { values.string(forKey: settingKey(name)) }
@@ -212,6 +227,9 @@ extension String {
     fileprivate func onCommandLine(in directory: String) -> String {
         hasPrefix("~") ? self : below(directory)
     }
+
+    /// What stands between its commas.
+    fileprivate var listed: [String] { split(separator: ",").map { String($0).trimmed } }
 
     fileprivate var trimmed: String {
         String(drop(while: \.isWhitespace).reversed().drop(while: \.isWhitespace).reversed())

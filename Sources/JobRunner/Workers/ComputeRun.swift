@@ -72,14 +72,7 @@ struct ComputeRun {
 
     private func ending(with output: KernelOutput) throws(KernelError) -> Report.Ending {
         guard output.bytes.count <= limits.resultBytes else {
-            return .failed(
-                Failure(
-                    .resultTooLarge,
-                    "The result is larger than \(limits.resultBytes) bytes.",
-                    hint: "Divide the work, or raise the limit in the settings.",
-                    isPermanent: true
-                )
-            )
+            return .failed(.resultTooLarge(mostBytes: limits.resultBytes))
         }
         return .succeeded(Outcome(format: output.format, bytes: output.bytes))
     }
@@ -103,6 +96,15 @@ extension Failure {
         hint: "Ask `millrace doctor` about the store, and retry the job.",
         isPermanent: true
     )
+
+    static func resultTooLarge(mostBytes: Int) -> Failure {
+        Failure(
+            .resultTooLarge,
+            "The result is larger than \(mostBytes) bytes.",
+            hint: "Divide the work, or raise the limit in the settings.",
+            isPermanent: true
+        )
+    }
 
     /// For work that does not hold what the front door lets in.
     static func unreadable(_ error: any Error) -> Failure {

@@ -20,6 +20,7 @@ struct WorkerKit: Sendable {
     let nice: Int
     /// Nil when kernels run on the worker's own thread.
     let kernelProcess: KernelProcess.Plan?
+    let commands: CommandPlan
     let log: Logger
 }
 
@@ -30,7 +31,7 @@ final class WorkerLoop {
     /// Reports are sent when this many wait, or when the oldest has waited this long.
     private static let reportsTogether = 64
     private static let reportsWaitMicros: Int64 = 500
-    /// Before another process for kernels is tried.
+    /// Before another process for kernels or a command is tried.
     private static let startPause = Duration.seconds(1)
 
     let kit: WorkerKit
@@ -67,8 +68,8 @@ final class WorkerLoop {
         }
     }
 
-    /// - Throws: A `ZeroMQError`, or `KernelProcess.Lost`: then the worker ends in the middle of a
-    ///   run, which is lost, and another takes its place.
+    /// - Throws: A `ZeroMQError`, or `KernelProcess.Lost`, also of a command's keeper: then the
+    ///   worker ends in the middle of a run, which is lost, and another takes its place.
     private func run() throws {
         var options = SocketOptions()
         options.routingID = WorkerLink.address(of: post.worker)
@@ -187,7 +188,11 @@ final class WorkerLoop {
 
     func end(of order: Order, _ run: KernelRun) throws(KernelProcess.Lost) -> RunEnd {
         if order.kind == .compute, !run.isCancelled, let process {
-            guard isStarted(process, run) else { return RunEnd(ending: .putBack) }
+            do throws(SystemError) {
+                try process.start()
+            } catch {
+                return putBack(run, "A process for kernels cannot be started.", error)
+            }
             return RunEnd(ending: try process.ending(of: order, run, post))
         }
         do {
@@ -208,9 +213,12 @@ final class WorkerLoop {
                     run: run
                 )
                 return RunEnd(ending: compute.endingOrFailure())
+            case .command(let work): return try end(of: work, order, run)
             }
         } catch let failure as Failure {
             return RunEnd(ending: .failed(failure))
+        } catch let lost as KernelProcess.Lost {
+            throw lost
         } catch {
             return RunEnd(ending: .failed(.unreadable(error)))
         }
@@ -230,24 +238,43 @@ final class WorkerLoop {
         return RunEnd(ending: .succeeded(done.outcome), commitMicros: done.commitMicros)
     }
 
+    private func end(
+        of work: CommandWork,
+        _ order: Order,
+        _ run: KernelRun
+    ) throws(KernelProcess.Lost) -> RunEnd {
+        let command = CommandRun(
+            work: work,
+            order: order,
+            plan: kit.commands,
+            run: run,
+            post: post,
+            log: kit.log
+        )
+        do throws(CommandRun.Broken) {
+            return RunEnd(ending: try command.ending())
+        } catch {
+            switch error {
+            case .notBegun(let error): return putBack(run, "A command cannot be begun.", error)
+            case .lost: throw KernelProcess.Lost()
+            }
+        }
+    }
+
     func sqlRun(_ work: SQLWork, _ order: Order, _ run: KernelRun) -> SQLRun {
         SQLRun(work: work, order: order, limits: kit.limits, run: run, post: post)
     }
 
-    /// Whether there is a process to run it in. That there is none is no fault of the job, which
-    /// goes back to the queue, not too soon.
-    private func isStarted(_ process: KernelProcess, _ run: KernelRun) -> Bool {
-        do throws(SystemError) {
-            try process.start()
-            return true
-        } catch {
-            kit.log.error(
-                "A process for kernels cannot be started.",
-                metadata: ["reason": "\(error.summary)"]
-            )
-            try? run.sleep(for: Self.startPause)
-            return false
-        }
+    /// That there is no process to run it in is no fault of the job, which goes back to the queue,
+    /// not too soon.
+    private func putBack(
+        _ run: KernelRun,
+        _ sentence: Logger.Message,
+        _ error: SystemError
+    ) -> RunEnd {
+        kit.log.error(sentence, metadata: ["reason": "\(error.summary)"])
+        try? run.sleep(for: Self.startPause)
+        return RunEnd(ending: .putBack)
     }
 
     /// A run that failed because it was told to stop did not fail: why it was told counts. One that

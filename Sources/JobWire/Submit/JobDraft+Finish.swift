@@ -19,7 +19,7 @@ extension JobDraft {
 
         var spec = Spec(
             kind: kind,
-            body: try kind == .sql ? sqlBody(catalog) : computeBody(catalog),
+            body: try body(kind, catalog),
             timeoutMs: timeoutMs ?? catalog.limits.timeoutMs
         )
         spec.frames = frames
@@ -39,20 +39,28 @@ extension JobDraft {
 
     /// The kind as it was named, or as the work tells.
     private func settledKind() throws(Refusal) -> Spec.Kind {
-        if sql != nil, kernel != nil {
-            throw .conflict("kernel", "A job has sql or kernel, not both.")
+        let works = [JobField.sql, .kernel, .command].filter(has)
+        guard works.count < 2 else {
+            throw .conflict(works[1].rawValue, "A job has sql, kernel or command: one of them.")
         }
-        guard let kind = kind ?? (sql != nil ? .sql : kernel != nil ? .compute : nil) else {
-            throw .missing("kind", hint: "Give sql, or the name of a kernel.")
+        guard let kind = kind ?? works.first?.kinds.first else {
+            throw .missing("kind", hint: "Give sql, the name of a kernel, or a command.")
         }
-        if let other = given.first(where: { $0.field.kind != nil && $0.field.kind != kind })?.field
-        {
+        for (field, _) in given where !field.kinds.isEmpty && !field.kinds.contains(kind) {
             throw .conflict(
-                other.rawValue,
-                "A job of kind \(kind.rawValue) has no field \(other.rawValue)."
+                field.rawValue,
+                "A job of kind \(kind.rawValue) has no field \(field.rawValue)."
             )
         }
         return kind
+    }
+
+    private func body(_ kind: Spec.Kind, _ catalog: Catalog) throws(Refusal) -> [UInt8] {
+        switch kind {
+        case .sql: try sqlBody(catalog)
+        case .compute: try computeBody(catalog)
+        case .command: try commandBody(catalog)
+        }
     }
 
     private func sqlBody(_ catalog: Catalog) throws(Refusal) -> [UInt8] {
@@ -136,8 +144,35 @@ extension JobDraft {
         return writer.finish()
     }
 
-    /// Jobs of one kernel, or of one statement on one database, are expected to take alike; with
-    /// rows, those with about as many: half to twice.
+    private func commandBody(_ catalog: Catalog) throws(Refusal) -> [UInt8] {
+        guard let command, let program = command.first else { throw .missing("command") }
+        if let inputProblem { throw inputProblem }
+        guard catalog.commands.path(of: program) != nil else {
+            throw Refusal(
+                403,
+                "denied",
+                "Jobs may not run \(quoted(program)).",
+                hint: catalog.commands.isEmpty
+                    ? "The settings allow no program; those under commands would be."
+                    : hint(for: program, among: catalog.commands.names),
+                field: "command"
+            )
+        }
+
+        var writer = JSONWriter(capacity: (input?.count ?? 0) + 120)
+        writer.beginObject()
+        writer.member("command", .array(command.map(JSON.string)))
+        if !environment.isEmpty { writer.member("env", .object(environment)) }
+        if let input {
+            writer.key("input")
+            writer.raw(input)
+        }
+        writer.endObject()
+        return writer.finish()
+    }
+
+    /// Jobs of one kernel or program, or of one statement on one database, are expected to take
+    /// alike; with rows, those with about as many: half to twice.
     private func sort(_ kind: Spec.Kind) -> UInt64 {
         switch kind {
         case .sql:
@@ -148,6 +183,11 @@ extension JobDraft {
             if each != nil { digest.add(UInt64(Int.bitWidth - rows.leadingZeroBitCount)) }
             return digest.value
         case .compute: return Spec.sort(ofKernel: kernel ?? "")
+        case .command:
+            var digest = Digest()
+            digest.add(kind.rawValue)
+            digest.add(command?.first ?? "")
+            return digest.value
         }
     }
 

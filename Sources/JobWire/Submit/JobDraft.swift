@@ -19,7 +19,11 @@ struct JobDraft {
     private(set) var format = ResultFormat.json
     private(set) var kernel: String?
     private(set) var input: ArraySlice<UInt8>?
+    /// Why the input is none for a command, should it be for one.
+    private(set) var inputProblem: Refusal?
     private(set) var parts = 1
+    private(set) var command: [String]?
+    private(set) var environment = JSONObject()
 
     private(set) var queue = QueueName.standard
     private(set) var priority = 0
@@ -44,7 +48,7 @@ struct JobDraft {
     ) throws(Refusal) {
         if given.isEmpty { given.reserveCapacity(8) }
         given.append((field, digest))
-        if field == .kind || field.kind != nil {
+        if field == .kind || !field.kinds.isEmpty {
             try takeWork(field, value, text)
         } else {
             try takeTerm(field, value)
@@ -58,7 +62,7 @@ struct JobDraft {
     ) throws(Refusal) {
         let name = field.rawValue
         switch field {
-        case .kind: kind = try value.kind(name)
+        case .kind: kind = try value.word(name)
         case .sql: sql = try value.text(name, bytes: 1...Int.max)
         case .params:
             try checkParameters(value)
@@ -68,8 +72,12 @@ struct JobDraft {
         case .mode: mode = try value.word(name)
         case .format: format = try value.rowFormat(name)
         case .kernel: kernel = try value.text(name)
-        case .input: input = text
+        case .input:
+            input = text
+            inputProblem = problem(ofInput: value)
         case .parts: parts = try value.integer(name, in: Limits.parts)
+        case .command: command = try commandWords(value)
+        case .env: environment = try commandEnvironment(value)
         default: break
         }
     }
@@ -127,16 +135,9 @@ struct JobDraft {
 private let readyAtBounds: ClosedRange<Int64> = 0...253_402_300_799_999
 
 extension JSON {
-    fileprivate func kind(_ field: String) throws(Refusal) -> Spec.Kind {
-        if stringValue == "command" {
-            throw .notImplemented(field, "Jobs of kind command are not built yet.")
-        }
-        return try word(field)
-    }
-
     fileprivate func rowFormat(_ field: String) throws(Refusal) -> ResultFormat {
         let format: ResultFormat = try word(field)
-        guard format != .bytes, format != .frames else {
+        guard [.json, .jsonl, .csv].contains(format) else {
             let name = quoted(format.rawValue)
             throw .invalid(field, "format may not be \(name).", hint: "Use json, jsonl, csv.")
         }

@@ -4,6 +4,7 @@ internal import JobCore
 enum JobField: String, CaseIterable {
     case kind, sql, params, each, database, mode, format
     case kernel, input, parts
+    case command, env
     case queue, priority
     case readyAt = "ready_at"
     case delayMs = "delay_ms"
@@ -11,23 +12,25 @@ enum JobField: String, CaseIterable {
     case maxAttempts = "max_attempts"
     case backoff, key, name, tags
     case keepMs = "keep_ms"
-    case command, env, after
+    case after
     case dryRun = "dry_run"
 
     /// Part of the protocol, and refused by name until it is built.
     var isPlanned: Bool {
         switch self {
-        case .command, .env, .after, .dryRun: true
+        case .after, .dryRun: true
         default: false
         }
     }
 
-    /// The kind of job that a field of the work belongs to; nil for what every job may have.
-    var kind: Spec.Kind? {
+    /// The kinds of jobs that a field of the work belongs to; none for what every job may have.
+    var kinds: [Spec.Kind] {
         switch self {
-        case .sql, .params, .each, .database, .mode, .format: .sql
-        case .kernel, .input, .parts: .compute
-        default: nil
+        case .sql, .params, .each, .database, .mode, .format: [.sql]
+        case .kernel, .parts: [.compute]
+        case .input: [.compute, .command]
+        case .command, .env: [.command]
+        default: []
         }
     }
 

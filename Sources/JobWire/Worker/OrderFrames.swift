@@ -15,7 +15,7 @@ extension Order {
             head.int64(order.job.rawValue)
             head.int64(Int64(order.attempt.rawValue))
             head.byte(UInt8(order.phase.rawValue))
-            head.byte(order.kind == .sql ? 0 : 1)
+            head.byte(order.kind.mark)
             head.int64(order.timeoutMs)
             head.count(order.parts)
             head.work(order.body, order.frames, &frames)
@@ -73,8 +73,10 @@ extension HeadReader {
         guard let phase = Order.Phase(rawValue: Int(try byte())) else {
             throw FrameError("there is no such phase")
         }
-        let kind = Int(try byte())
-        guard kinds.indices.contains(kind) else { throw FrameError("there is no such kind") }
+        let mark = try byte()
+        guard let kind = Spec.Kind.allCases.first(where: { $0.mark == mark }) else {
+            throw FrameError("there is no such kind")
+        }
         let timeoutMs = try int64()
         let parts = Int(try int32())
         guard timeoutMs > 0, Limits.parts.contains(parts) else {
@@ -88,7 +90,7 @@ extension HeadReader {
             job: job,
             attempt: attempt,
             phase: phase,
-            kind: kinds[kind],
+            kind: kind,
             timeoutMs: timeoutMs,
             parts: parts,
             body: work.body,
@@ -113,4 +115,14 @@ extension HeadReader {
 }
 
 private let ordersTag = UInt8(ascii: "O")
-private let kinds: [Spec.Kind] = [.sql, .compute]
+
+extension Spec.Kind {
+    /// What a head calls it.
+    fileprivate var mark: UInt8 {
+        switch self {
+        case .sql: 0
+        case .compute: 1
+        case .command: 2
+        }
+    }
+}

@@ -4,11 +4,13 @@ public import JobCore
 public enum Work: Equatable, Sendable {
     case sql(SQLWork)
     case compute(ComputeWork)
+    case command(CommandWork)
 
     public init(_ order: Order) throws(FrameError) {
         switch order.kind {
         case .sql: self = .sql(try SQLWork(order.body, frames: order.frames))
         case .compute: self = .compute(try ComputeWork(order.body, frames: order.frames))
+        case .command: self = .command(try CommandWork(order.body, frames: order.frames))
         }
     }
 }
