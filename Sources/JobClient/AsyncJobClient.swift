@@ -49,7 +49,7 @@ public final class AsyncJobClient: Sendable {
     }
 
     public func submit(_ job: NewJob) async throws(ClientError) -> Accepted {
-        try await submit(job.json)
+        try await submit(job.json, frames: job.frames)
     }
 
     /// All or none, at most as many as the runner's `submission_jobs`.

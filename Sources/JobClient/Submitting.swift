@@ -14,7 +14,9 @@ extension JobClient {
         try put(.submit(job, frames: frames))
     }
 
-    public func submit(_ job: NewJob) throws(ClientError) -> Accepted { try submit(job.json) }
+    public func submit(_ job: NewJob) throws(ClientError) -> Accepted {
+        try submit(job.json, frames: job.frames)
+    }
 
     /// Submits several jobs, all or none, at most as many as the runner's `submission_jobs`, and
     /// gives their ids in the same order.
@@ -29,6 +31,8 @@ public struct NewJob: Equatable, Sendable {
         /// `parameters` is an array for `?`, an object for `:name`.
         case sql(String, parameters: JSON? = nil)
         case kernel(String, input: JSON = .null)
+        /// A program of the runner's settings, by its name there or its path, and its arguments.
+        case command([String], environment: JSONObject = JSONObject(), input: JSON = .null)
     }
 
     public var work: Work
@@ -52,6 +56,8 @@ public struct NewJob: Equatable, Sendable {
     public var key: String?
     public var name: String?
     public var tags: [String] = []
+    /// Binary input, which the work refers to as `{"$frame": 2}` and so on.
+    public var frames: [[UInt8]] = []
 
     public init(_ work: Work) { self.work = work }
 
@@ -67,6 +73,10 @@ public struct NewJob: Equatable, Sendable {
             add("params", parameters)
         case .kernel(let name, let input):
             add("kernel", .string(name))
+            add("input", input)
+        case .command(let words, let environment, let input):
+            add("command", .array(words.map(JSON.string)))
+            add("env", environment.isEmpty ? nil : .object(environment))
             add("input", input)
         }
         add("each", each)

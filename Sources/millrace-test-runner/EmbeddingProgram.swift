@@ -49,10 +49,9 @@ enum EmbeddingProgram {
     }
 
     private static func echo(_ text: String, in mill: EmbeddedRunner) async throws -> String {
-        let id = try await mill.submit(
-            NewJob(.kernel("echo", input: ["$frame": 2])),
-            frames: [Array(text.utf8)]
-        )
+        var job = NewJob(.kernel("echo", input: ["$frame": 2]))
+        job.frames = [Array(text.utf8)]
+        let id = try await mill.submit(job)
         guard let result = try await mill.result(of: id) else { return "no end" }
         return "\(result.end.state): \(String(decoding: result.bytes, as: UTF8.self))"
     }

@@ -45,7 +45,9 @@ internal import Testing
             "| `kernel_processes` | \(defaults.kernelProcesses) | true or false |",
             "| `kernel_memory_bytes` | \(grouped(defaults.kernelMemoryBytes)) "
                 + "| \(bounds(Settings.kernelMemories)) |",
-            "| `databases` | none |",
+            "| `databases` | none |", "| `commands` | none |",
+            "| `command_memory_bytes` | \(grouped(defaults.commandMemoryBytes)) "
+                + "| \(bounds(Settings.commandMemories)) |",
         ]
         for row in rows { #expect(page.contains(row), "\(row)") }
     }

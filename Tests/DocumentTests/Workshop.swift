@@ -15,6 +15,7 @@ final class Workshop {
     init() throws {
         var options = RunnerProcess.Options()
         options.databases = ["sales=\(try SampleDatabase.path()):write"]
+        options.settings["COMMANDS"] = Self.commands
         runner = try RunnerProcess(options)
     }
 
@@ -40,6 +41,7 @@ final class Workshop {
     }
 
     private static let millrace = RunnerProcess.built("millrace")
+    private static let commands = "sort=/usr/bin/sort"
 
     /// With the package pyzmq. `deploy/test` makes it, and says where it is.
     private static var python: String {
@@ -96,6 +98,7 @@ final class Workshop {
     ) throws -> String {
         var environment = RunnerProcess.environment
         environment["MILLRACE_STATE"] = runner.state
+        environment["MILLRACE_COMMANDS"] = Self.commands
         environment["PYTHONPATH"] = Document.root + "/Sources/clients/python"
         environment["PYTHONDONTWRITEBYTECODE"] = "1"
         let programs = URL(filePath: Self.millrace).deletingLastPathComponent().path()

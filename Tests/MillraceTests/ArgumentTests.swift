@@ -154,7 +154,37 @@ import ZeroMQ
         )
     }
 
+    @Test func `a command takes the words behind the dashes, as they are`() throws {
+        let command = try SubmitCommand.parse([
+            "--command", "--env", "A=b=c", "--input", "x y", "--queue", "q", "--", "gzip", "-9",
+            "--wait",
+        ])
+        #expect(
+            try command.work.job(command.words).json == [
+                "command": ["gzip", "-9", "--wait"], "env": ["A": "b=c"], "input": "x y",
+            ]
+        )
+        #expect(!command.wait)
+        let bare = try SubmitCommand.parse(["--command", "gzip"])
+        #expect(try bare.work.job(bare.words).json == ["command": ["gzip"], "input": nil])
+    }
+
+    @Test func `input that is no text goes in a frame`() throws {
+        let directory = try TemporaryDirectory()
+        let path = directory.path + "/bytes"
+        let file = try #require(fopen(path, "w"))
+        fwrite([0, 255, 0] as [UInt8], 1, 3, file)
+        fclose(file)
+        let command = try SubmitCommand.parse(["--command", "--input", "@\(path)", "--", "gzip"])
+        let job = try command.work.job(command.words)
+        #expect(job.json == ["command": ["gzip"], "input": ["$frame": 2]])
+        #expect(job.frames == [[0, 255, 0]])
+    }
+
     @Test(arguments: [
+        ["--command"], ["--command", "--sql", "x", "--", "gzip"], ["--env", "A=b", "f.sql"],
+        ["--kernel", "k", "--env", "A=b"], ["--command", "--parts", "2", "--", "gzip"],
+        ["--command", "--param", "1", "--", "gzip"],
         [], ["--sql", "x", "--kernel", "y"], ["--sql", "x", "file.sql"], ["--input", "1", "f.sql"],
         ["--kernel", "k", "--param", "1"], ["--sql", "x", "--parts", "2"],
         ["--priority", "1", "f.sql"], ["--sql", "x", "--timeout", "soon"],

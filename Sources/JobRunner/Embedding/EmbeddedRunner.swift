@@ -30,13 +30,11 @@ public final class EmbeddedRunner: Sendable {
 
     /// Submits one job.
     ///
-    /// - Parameters:
-    ///   - job: What to do; it gets a key unless it has one.
-    ///   - frames: Binary input, which the job refers to as `{"$frame": 2}` and so on.
+    /// - Parameter job: What to do; it gets a key unless it has one.
     /// - Returns: Its number, once it is safe on the disk.
     /// - Throws: `.refused` when the job is wrong or there is no room; `.closed` after the end.
-    public func submit(_ job: NewJob, frames: [[UInt8]] = []) async throws(ClientError) -> JobID {
-        try await client.submit(job.json, frames: frames).id
+    public func submit(_ job: NewJob) async throws(ClientError) -> JobID {
+        try await client.submit(job).id
     }
 
     /// The end of a job, with its result, whether good or bad; nil while it has not ended.

@@ -90,12 +90,14 @@ class Refused(MillraceError):
 
 
 class JobFailed(MillraceError):
-    """A job came to a bad end in its last `attempt`; for SQL, `offset` is where."""
+    """A job came to a bad end in its last `attempt`. For SQL, `offset` is where; a command has an
+    `exit_code`."""
 
     id = 0
     attempt = 0
     sqlite_code: int | None = None
     offset: int | None = None
+    exit_code: int | None = None
 
 
 class JobCancelled(JobFailed, concurrent.futures.CancelledError):
@@ -109,7 +111,7 @@ def _explained(kind: type[MillraceError], error: Any, message: str) -> Any:
         error.get("message", message), error.get("code", "unknown"), error.get("hint"),
         error.get("field"),
     )  # fmt: skip
-    for name in ("retry_after_ms", "total_bytes", "sqlite_code", "offset"):
+    for name in ("retry_after_ms", "total_bytes", "sqlite_code", "offset", "exit_code"):
         if name in error and hasattr(kind, name):
             setattr(found, name, error[name])
     return found
@@ -245,9 +247,9 @@ def _value(value: Any) -> Any:
 
 
 def _decode(head: Mapping[str, Any], content: bytes) -> Any:
-    """A result: `Rows` of SQL, what a kernel's JSON says, dicts of `jsonl`, text of `csv`."""
+    """A result: `Rows` of SQL, a kernel's JSON, dicts of `jsonl`, text of `csv` or a command."""
     form = head.get("format")
-    if form == "csv":
+    if form in ("csv", "text"):
         return content.decode()
     if form == "jsonl":
         found = (json.loads(line) for line in content.split(b"\n") if line)

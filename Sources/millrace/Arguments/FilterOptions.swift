@@ -19,7 +19,7 @@ struct FilterOptions: ParsableArguments {
     var queue: QueueName?
 
     @Option(
-        help: "Only jobs of this kind: sql or compute.",
+        help: "Only jobs of this kind: sql, compute or command.",
         transform: { text in
             guard let kind = Spec.Kind(rawValue: text) else {
                 throw ValidationError("There is no kind '\(text)'.")

@@ -21,28 +21,37 @@ enum Values {
         guard positional.isEmpty else {
             throw ValidationError("Use either --param, for ?, or --named, for :name, not both.")
         }
+        return .object(try self.named(named, as: scalar))
+    }
+
+    /// What is written as `NAME=VALUE`, by name; the values are text unless told.
+    static func named(
+        _ pairs: [String],
+        as value: (String) -> JSON = JSON.string
+    ) throws -> JSONObject {
         var object = JSONObject()
-        for pair in named {
+        for pair in pairs {
             let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             guard parts.count == 2, !parts[0].isEmpty else {
                 throw ValidationError("'\(pair)' must be written as NAME=VALUE.")
             }
-            guard object.append(String(parts[0]), scalar(String(parts[1]))) else {
-                throw ValidationError("The parameter '\(parts[0])' is given twice.")
+            guard object.append(String(parts[0]), value(String(parts[1]))) else {
+                throw ValidationError("'\(parts[0])' is given twice.")
             }
         }
-        return .object(object)
+        return object
     }
 
     /// A kernel's input: JSON text, `@file`, or `-` for standard input.
-    static func input(_ text: String) throws -> JSON {
-        let bytes: [UInt8]
+    static func input(_ text: String) throws -> JSON { try JSON(parsing: bytes(text)) }
+
+    /// The text itself, or what is in `@file`, or on standard input for `-`.
+    static func bytes(_ text: String) throws -> [UInt8] {
         switch text.first {
-        case "-" where text == "-": bytes = try contents(ofFile: "/dev/stdin")
-        case "@": bytes = try contents(ofFile: String(text.dropFirst()))
-        default: bytes = Array(text.utf8)
+        case "-" where text == "-": try contents(ofFile: "/dev/stdin")
+        case "@": try contents(ofFile: String(text.dropFirst()))
+        default: Array(text.utf8)
         }
-        return try JSON(parsing: bytes)
     }
 
     /// The whole of a file that goes into one message.

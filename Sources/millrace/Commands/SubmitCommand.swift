@@ -26,11 +26,17 @@ struct SubmitCommand: ParsableCommand {
               millrace submit --kernel primes --input '{"below":1000000}' --parts 4
               millrace submit --kernel sum --input @numbers.json --delay 10m --tag nightly
               millrace submit report.sql
+              millrace submit --command --input @report.csv --wait -- gzip -9 > report.csv.gz
             """
     )
 
-    @Argument(help: "Files with jobs, as the spool directory takes them.")
-    var files: [String] = []
+    @Argument(
+        help: ArgumentHelp(
+            "Files with jobs, as the spool directory takes them; after --, the words of a command.",
+            valueName: "files"
+        )
+    )
+    var words: [String] = []
 
     @OptionGroup(title: "Work") var work: WorkOptions
     @OptionGroup(title: "How") var terms: TermsOptions
@@ -43,8 +49,12 @@ struct SubmitCommand: ParsableCommand {
     var json = false
 
     func validate() throws {
-        guard [work.sql != nil, work.kernel != nil, !files.isEmpty].filter({ $0 }).count == 1 else {
-            throw ValidationError("Give one of --sql, --kernel, or files.")
+        let works = [work.sql != nil, work.kernel != nil, work.command || !words.isEmpty]
+        guard works.filter({ $0 }).count == 1 else {
+            throw ValidationError("Give one of --sql, --kernel, --command, or files.")
+        }
+        guard !work.command || !words.isEmpty else {
+            throw ValidationError("--command wants a program and its arguments: -- gzip -9")
         }
         guard files.isEmpty || (!work.hasDetails && terms.isEmpty) else {
             throw ValidationError(
@@ -61,10 +71,12 @@ struct SubmitCommand: ParsableCommand {
         throw try Waiting(client: client).results(of: ids, timeout: nil, to: printer)
     }
 
+    private var files: [String] { work.command ? [] : words }
+
     private func submitOne(_ client: JobClient) throws -> [JobID] {
-        var job = try work.job()
+        var job = try work.job(words)
         terms.apply(to: &job)
-        let accepted = try client.submit(job.json, frames: try work.frames())
+        let accepted = try client.submit(job)
         if json && !wait {
             Console.print([
                 "id": .integer(accepted.id.rawValue), "state": .string(accepted.state.rawValue),
@@ -134,19 +146,28 @@ struct WorkOptions: ParsableArguments {
 
     @Option(
         parsing: .unconditional,
-        help: "The kernel's input: JSON, @FILE, or - for standard input."
+        help: "The kernel's input, JSON, or the command's; @FILE, or - for standard input."
     )
     var input: String?
 
     @Option(help: "Into how many parts the kernel's work is divided.")
     var parts: Int64?
 
+    @Flag(help: "A command job: a program that the settings allow, and its arguments, after --.")
+    var command = false
+
+    @Option(
+        parsing: .unconditionalSingleValue,
+        help: ArgumentHelp("A variable of the command's environment.", valueName: "name=value")
+    )
+    var env: [String] = []
+
     private var hasSQLDetails: Bool {
         database != nil || !param.isEmpty || !named.isEmpty || each != nil || mode != nil
             || format != nil
     }
 
-    var hasDetails: Bool { hasSQLDetails || input != nil || parts != nil }
+    var hasDetails: Bool { hasSQLDetails || input != nil || parts != nil || !env.isEmpty }
 
     func validate() throws {
         if sql == nil && hasSQLDetails {
@@ -157,16 +178,22 @@ struct WorkOptions: ParsableArguments {
         if each != nil && !(param.isEmpty && named.isEmpty) {
             throw ValidationError("Use either --each, for many rows, or --param and --named.")
         }
-        if kernel == nil && (input != nil || parts != nil) {
+        if kernel == nil && (parts != nil || (input != nil && !command)) {
             throw ValidationError("--input and --parts go with --kernel.")
         }
+        if !command && !env.isEmpty { throw ValidationError("--env goes with --command.") }
     }
 
-    func job() throws -> NewJob {
+    /// The words are those of a command.
+    func job(_ words: [String] = []) throws -> NewJob {
+        if command { return try commandJob(words) }
         guard let kernel else {
             let parameters = try Values.parameters(positional: param, named: named)
             var job = NewJob(.sql(sql ?? "", parameters: parameters))
-            job.each = each == nil ? nil : ["$frame": 2]
+            if let each {
+                job.each = ["$frame": 2]
+                job.frames = [try Values.contents(ofFile: each)]
+            }
             job.database = database
             job.mode = mode
             job.format = format
@@ -176,11 +203,17 @@ struct WorkOptions: ParsableArguments {
         job.parts = parts
         return job
     }
-}
 
-extension WorkOptions {
-    /// What is sent along with the job: the CSV.
-    func frames() throws -> [[UInt8]] { try each.map { [try Values.contents(ofFile: $0)] } ?? [] }
+    /// Input that is no text goes in a frame of its own.
+    private func commandJob(_ words: [String]) throws -> NewJob {
+        var job = NewJob(.command(words, environment: try Values.named(env)))
+        guard let bytes = try input.map(Values.bytes) else { return job }
+        let text = String(validating: bytes, as: UTF8.self)
+        let value: JSON = text.map(JSON.string) ?? ["$frame": 2]
+        job.work = .command(words, environment: try Values.named(env), input: value)
+        if text == nil { job.frames = [bytes] }
+        return job
+    }
 }
 
 /// When and how often the job runs, and by what it is known.

@@ -61,9 +61,12 @@ struct JobPage {
             let size = result["total_bytes"]?.integerValue.map(Words.bytes) ?? ""
             let rows = result["rows"]?.integerValue.map { ", " + Words.count($0, "row") } ?? ""
             add("result", "\(result.text("format")), \(size)\(rows)")
+            add("exit code", result["exit_code"]?.integerValue.map(String.init))
+            add("stderr", result["stderr"]?.stringValue)
         }
         if let error = job["error"] {
             add("error", JobTables.error(error), .bad)
+            add("exit code", error["exit_code"]?.integerValue.map(String.init))
             add("hint", error["hint"]?.stringValue)
         }
         for past in job["attempts"]?.arrayValue ?? [] {

@@ -48,6 +48,11 @@ struct ResultPrinter {
             return ExitCode(of: result.end.state)
         }
         if !isOne { Console.tell("Job \(id.rawValue):") }
+        // A command's standard error goes where its output would have gone with it.
+        if let said = result.head?.stderr, !said.isEmpty {
+            let line = said.hasSuffix("\n") ? String(said.dropLast()) : said
+            Console.tell(printable(line, keepingLines: true))
+        }
         if file == nil, !raw, table || Console.outIsTerminal,
             let rows = ResultTable(result.bytes)
         {
