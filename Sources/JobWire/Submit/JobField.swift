@@ -12,12 +12,13 @@ enum JobField: String, CaseIterable {
     case backoff, key, name, tags
     case keepMs = "keep_ms"
     case command, env, after
+    case onFailure = "on_failure"
     case dryRun = "dry_run"
 
     /// Part of the protocol, and refused by name until it is built.
     var isPlanned: Bool {
         switch self {
-        case .command, .env, .after, .dryRun: true
+        case .command, .env, .dryRun: true
         default: false
         }
     }
