@@ -190,8 +190,7 @@ import Testing
         #expect(json["jobs"]?.arrayValue?.first?["result"] == ["sum": 42, "count": 2])
     }
 
-    @Test func `a check names the circle, and so does the reason of a dropped file`() throws
-    {
+    @Test func `a check names the circle, and so does the reason of a dropped file`() throws {
         let text = graph.replacing("{name: a,", with: "{name: a, after: [sum],")
         let path = try file("circle.yaml", text)
         let said = try runner.command("check", path)

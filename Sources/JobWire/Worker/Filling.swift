@@ -14,7 +14,7 @@ public struct GivenResult: Equatable, Sendable {
 }
 
 extension Order {
-    /// The order with the results put into its work where that takes them, and nothing else changed.
+    /// The order with the results put into its work where that takes them; nothing else changes.
     ///
     /// A JSON result stands there as it is, the lines of a `jsonl` result as the elements of an
     /// array, a `csv` result as a string, and bytes as `{"$frame": n}`.
