@@ -116,6 +116,7 @@ extension ModelStore {
         let id = entry.job.id
         let states = entry.links.map { entries[$0.job]?.job.state ?? .succeeded }
         let others = states.count { !$0.isFinal || entry.onFailure.stops(for: $0) }
+        let stopper = stopper(of: entry)
         guard var again = self.entry(id, after: .retry(waitingFor: others)) else { return false }
         deleteChildren(of: id)
         for (place, state) in states.enumerated() { again.links[place].isOpen = !state.isFinal }
@@ -123,7 +124,7 @@ extension ModelStore {
         if let file = entry.file { files[file]?.isClosed = false }
         if others > 0 { facts.append(.blocked(id)) }
         reopened.append(id)
-        if let stopper = stopper(of: again) { stop(again, by: stopper) }
+        if let stopper { stop(again, by: stopper) }
         return true
     }
 

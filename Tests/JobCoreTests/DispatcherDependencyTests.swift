@@ -4,6 +4,8 @@ import Testing
 
 @Suite("A job that comes after others")
 struct DispatcherDependencyTests {
+    private struct Missing: Error {}
+
     private func submission(after others: Int64...) -> Submission {
         var job = makeSubmission()
         job.after = others.map { Predecessor(.job(JobID(rawValue: $0)), givesResult: true) }
@@ -61,7 +63,7 @@ struct DispatcherDependencyTests {
     @Test func `that failed with its submission is told to who waits for it`() throws {
         var stage = try practised()
         let asked = stage.ask(.submit([submission(after: 7)], isBatch: false, waitMs: 1_000))
-        guard case .insert(let insertion)? = asked.changes.first else { return }
+        guard case .insert(let insertion)? = asked.changes.first else { throw Missing() }
         let job = JobID(rawValue: insertion.ids.lowerBound)
         let failure = Failure.dependencyFailed(JobID(rawValue: 7), .failed)
         let end = JobEnd(id: job, state: .failed, attempt: .none, failure: failure)

@@ -230,10 +230,15 @@ final class WorkerLoop {
     private func endWithoutInput(_ order: Order, _ run: KernelRun, _ failure: Failure) -> RunEnd {
         var look = order
         look.phase = .look
-        guard order.salt != nil, case .sql(let work)? = try? Work(look),
-            let done = try? end(of: work, look, run)
-        else { return RunEnd(ending: .failed(failure)) }
-        return done
+        guard order.salt != nil, case .sql(let work)? = try? Work(look) else {
+            return RunEnd(ending: .failed(failure))
+        }
+        do {
+            return try end(of: work, look, run)
+        } catch {
+            // Who could not look does not know: it may be tried again.
+            return RunEnd(ending: .failed(error.code == .poisoned ? failure : error))
+        }
     }
 
     private func end(of work: SQLWork, _ order: Order, _ run: KernelRun) throws(Failure) -> RunEnd {
