@@ -53,6 +53,10 @@ public struct NewJob: Equatable, Sendable {
     /// Of one attempt.
     public var timeoutMs: Int64?
     public var maxAttempts: Int64?
+    /// Jobs that must end first.
+    public var after: [JobID] = []
+    /// `fail` or `run`, when one of them does not succeed.
+    public var onFailure: String?
     public var key: String?
     public var name: String?
     public var tags: [String] = []
@@ -89,6 +93,8 @@ public struct NewJob: Equatable, Sendable {
         add("delay_ms", delayMs.map(JSON.integer))
         add("timeout_ms", timeoutMs.map(JSON.integer))
         add("max_attempts", maxAttempts.map(JSON.integer))
+        if !after.isEmpty { add("after", .array(after.map { .integer($0.rawValue) })) }
+        add("on_failure", onFailure.map(JSON.string))
         add("key", key.map(JSON.string))
         add("name", name.map(JSON.string))
         if !tags.isEmpty { add("tags", .array(tags.map(JSON.string))) }

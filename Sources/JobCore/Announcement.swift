@@ -19,7 +19,7 @@ public enum Announcement: Equatable, Sendable {
         /// The last attempt that has begun.
         public var attempt: Attempt
         public var queue: QueueName
-        /// When it may start; nil for one that waits for its parts.
+        /// When it may start; nil for one that waits for its parts, or for others.
         public var readyAt: Timestamp?
 
         public init(id: JobID, attempt: Attempt, queue: QueueName, readyAt: Timestamp?) {

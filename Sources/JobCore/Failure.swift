@@ -19,6 +19,9 @@ public struct Failure: Error, Equatable, Sendable {
         /// result of a part is not as it was written.
         case damaged
         case dependencyFailed = "dependency_failed"
+        /// The job takes a result that is gone, has not what is taken, or is too large: nothing
+        /// ran.
+        case noInput = "no_input"
         case cancelled
     }
 

@@ -10,7 +10,7 @@ public struct Job: Equatable, Sendable {
     public private(set) var losses: Int
     /// The earliest moment at which a worker may take the job.
     public private(set) var readyAt: Timestamp
-    /// Other jobs that must succeed first.
+    /// Other jobs that must end first: its parts, or those that it comes after.
     public private(set) var waitsFor: Int
     /// True once the job was divided into children: its next run puts their results together.
     public private(set) var isSplit: Bool
@@ -96,9 +96,10 @@ public struct Job: Equatable, Sendable {
             if state == .queued { try begin(run, event) }
             try endRun(event, run, at: now)
         case .childSucceeded, .childFailed: try childEnded(event, at: now)
+        case .predecessorEnded, .predecessorFailed: try predecessorEnded(event, at: now)
         case .spoiled: try spoil(event)
         case .cancel: try cancel(event)
-        case .retry: try again(event, at: now)
+        case .retry(let others): try again(event, after: others, at: now)
         }
         checkInvariants()
     }
@@ -154,7 +155,7 @@ public struct Job: Equatable, Sendable {
         _ event: JobEvent,
         at now: Timestamp
     ) throws(IllegalTransition) {
-        guard state == .queued, waitsFor > 0 else { throw illegal(event) }
+        guard state == .queued, isSplit, waitsFor > 0 else { throw illegal(event) }
         if event == .childSucceeded {
             waitsFor -= 1
             // It was ready before: later than now only when the clock was set back meanwhile.
@@ -162,6 +163,19 @@ public struct Job: Equatable, Sendable {
         } else {
             finish(.failed)
         }
+    }
+
+    private mutating func predecessorEnded(
+        _ event: JobEvent,
+        at now: Timestamp
+    ) throws(IllegalTransition) {
+        guard state == .queued, !isSplit, waitsFor > 0 else { throw illegal(event) }
+        guard case .predecessorEnded(let submittedAt) = event else { return finish(.failed) }
+        waitsFor -= 1
+        guard waitsFor == 0 else { return }
+        // Ready with the last of them, unless it waits for a moment that is still to come. That of
+        // the submission is none: later than now only when the clock was set back meanwhile.
+        readyAt = readyAt > submittedAt ? max(readyAt, now) : now
     }
 
     private mutating func spoil(_ event: JobEvent) throws(IllegalTransition) {
@@ -178,9 +192,14 @@ public struct Job: Equatable, Sendable {
         }
     }
 
-    private mutating func again(_ event: JobEvent, at now: Timestamp) throws(IllegalTransition) {
-        guard state == .failed || state == .cancelled else { throw illegal(event) }
+    private mutating func again(
+        _ event: JobEvent,
+        after others: Int,
+        at now: Timestamp
+    ) throws(IllegalTransition) {
+        guard state == .failed || state == .cancelled, others >= 0 else { throw illegal(event) }
         state = .queued
+        waitsFor = others
         readyAt = now
         failures = 0
         losses = 0

@@ -24,12 +24,18 @@ public enum JobEvent: Equatable, Sendable {
     case childSucceeded
     /// A child has failed or was cancelled, and the whole with it.
     case childFailed
+    /// One of the jobs that it comes after has ended well, or well enough. When the job was
+    /// submitted tells whether it waits for a moment as well.
+    case predecessorEnded(submittedAt: Timestamp)
+    /// One of the jobs that it comes after has failed or was cancelled, and this one with it.
+    case predecessorFailed
     /// What is stored of its work is damaged: nobody can run it.
     case spoiled
     /// A client calls the job off.
     case cancel
-    /// A client has an ended job run again.
-    case retry
+    /// A client has an ended job run again, once so many of the jobs that it comes after have
+    /// ended.
+    case retry(waitingFor: Int)
 }
 
 /// The event does not fit the job's state. The job is unchanged.

@@ -10,9 +10,9 @@
 ///                      failed, attempts left · lost · put back by a stop · split into parts
 /// ```
 ///
-/// A job that waits for a retry, a start time or its parts is `queued` with a later `ready_at` or
-/// an open count of jobs to wait for: waiting is a date or a number, not a state that somebody
-/// would have to end.
+/// A job that waits for a retry, a start time, its parts or jobs that it comes after is `queued`
+/// with a later `ready_at` or an open count of jobs to wait for: waiting is a date or a number, not
+/// a state that somebody would have to end.
 public enum JobState: String, CaseIterable, Sendable {
     /// Waits for a worker, a moment or other jobs. The dispatcher ends it with an order, a client
     /// by cancelling.

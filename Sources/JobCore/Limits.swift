@@ -48,6 +48,8 @@ public struct Limits: Equatable, Sendable {
     /// Jobs that one client may submit in a second, on average; 0 is no limit. A larger batch is
     /// taken whole, and the client waits afterwards.
     public var jobsPerSecondPerClient: Int64 = 0
+    /// Results that one job takes from those it comes after, all together, in bytes.
+    public var inputBytes = 16 << 20
     /// Jobs in one page of a list.
     public var listJobs = 1_000
     /// The store's write-ahead log, in bytes: 4 GiB. What is beyond takes no new jobs.
@@ -73,6 +75,10 @@ public struct Limits: Equatable, Sendable {
     public static let attempts = 1...100
     public static let priorities = -100...100
     public static let parts = 1...1_024
+    /// Jobs that one job comes after.
+    public static let dependencies = 1_000
+    /// Steps of a path into a result: as deep as JSON may be.
+    public static let pathSteps = 64
     public static let workers = 1...256
     /// One millisecond to seven days.
     public static let timeouts: ClosedRange<Int64> = 1...604_800_000

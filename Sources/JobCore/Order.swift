@@ -29,6 +29,8 @@ public struct Order: Equatable, Sendable {
     public var frames: [Spec.Frame]
     /// True when the frames are in the store, and not here.
     public var framesAreStored = false
+    /// The jobs whose results the work takes: who runs it puts them in.
+    public var sources: [Source] = []
     /// The children's results, in the order of the parts; for the phase `reduce`.
     public var outputs: [[UInt8]]
     /// Of a job that writes.
@@ -52,6 +54,7 @@ public struct Order: Equatable, Sendable {
         body = job.spec.body
         frames = job.spec.frames
         framesAreStored = job.spec.storedFrameBytes > 0
+        sources = job.sources
         outputs = job.outputs
         salt = job.spec.writes == nil ? nil : job.spec.salt
         unwritten = job.unwritten

@@ -134,6 +134,9 @@ public struct JobDetails: Equatable, Sendable {
     public var owner = Owner.local
     public var queue: QueueName
     public var queueIsPaused = false
+    /// The jobs that it comes after; none are told in lists.
+    public var after: [PredecessorDetails] = []
+    public var onFailure = OnFailure.fail
     /// The database that a run may change.
     public var writes: String?
     /// What it needs while it runs and another run has: known to the dispatcher alone.
@@ -166,6 +169,23 @@ public struct JobDetails: Equatable, Sendable {
         self.queue = queue
         self.timeoutMs = timeoutMs
         self.createdAt = createdAt
+    }
+}
+
+/// What is known of a job that another comes after.
+public struct PredecessorDetails: Equatable, Sendable {
+    public var id: JobID
+    public var name: String?
+    /// Nil when it is no longer kept.
+    public var state: JobState?
+    /// Whether the other still waits for it.
+    public var isOpen: Bool
+
+    public init(id: JobID, name: String?, state: JobState?, isOpen: Bool) {
+        self.id = id
+        self.name = name
+        self.state = state
+        self.isOpen = isOpen
     }
 }
 

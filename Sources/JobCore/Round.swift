@@ -104,6 +104,35 @@ public struct Insertion: Equatable, Sendable {
     }
 }
 
+extension Insertion {
+    /// The job that a predecessor of one of these jobs is, where `known` are those that were
+    /// submitted before, by their places; nil when nobody is called so.
+    public func job(of predecessor: Predecessor, known: [Int: Accepted] = [:]) -> JobID? {
+        switch predecessor.reference {
+        case .job(let id): return id
+        case .sibling:
+            guard let place = predecessor.place, jobs.indices.contains(place) else { return nil }
+            return known[place]?.id ?? JobID(rawValue: ids.lowerBound + Int64(place))
+        }
+    }
+
+    /// Whether the predecessor is one of these jobs, and a new one.
+    public func creates(_ predecessor: Predecessor, known: [Int: Accepted]) -> Bool {
+        guard let place = predecessor.place, predecessor.name != nil else { return false }
+        return jobs.indices.contains(place) && known[place] == nil
+    }
+
+    /// The jobs that come after others, and those others.
+    public var related: [JobID] {
+        var found: [JobID] = []
+        for (id, job) in zip(ids, jobs) where !job.after.isEmpty {
+            found.append(JobID(rawValue: id))
+            found += job.after.compactMap { self.job(of: $0) }
+        }
+        return found
+    }
+}
+
 /// A job to be called off, and the attempt that runs now as far as the dispatcher knows, which the
 /// store may not have heard of.
 public struct Target: Equatable, Sendable {
@@ -121,11 +150,13 @@ public enum Fact: Equatable, Sendable {
     case inserted(Ticket, [Accepted], FileID?)
     /// A final state was reached, by a report, by a cancel, or through a child.
     case ended(Ended)
-    /// The job waits again: after a failure, a loss, a stop, a client's retry, or, divided, for
-    /// nothing but its last run.
+    /// The job waits for a worker: after a failure, a loss, a stop, a client's retry, the end of
+    /// all that it comes after, or, divided, for nothing but its last run.
     case queued(Waiting)
     /// The job was divided: its children wait for workers from now on.
     case split(JobID, children: [Waiting])
+    /// An ended job waits again: for jobs that it comes after.
+    case blocked(JobID)
     /// A run that writes was asked to stop; its report decides.
     case cancelRequested(JobID, Attempt)
     /// The report came too late: that attempt is not the running one any more.
@@ -180,6 +211,8 @@ public struct Waiting: Equatable, Sendable {
         set { kept = Kept(spec: newValue) }
     }
     private var kept: Kept
+    /// The jobs whose results its work takes.
+    public var sources: [Source] = []
     /// What its children made, once they were gathered for its last run.
     public var outputs: [[UInt8]] = []
     /// The fingerprint of a job that was not written yet when it was taken in: should its run end

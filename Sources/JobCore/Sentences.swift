@@ -11,6 +11,17 @@ extension Failure {
         isPermanent: true
     )
 
+    /// Of a job that comes after one that has ended so.
+    public static func dependencyFailed(_ job: JobID, _ state: JobState) -> Failure {
+        let end = state == .cancelled ? "was cancelled" : "failed"
+        return Failure(
+            .dependencyFailed,
+            "Job \(job.rawValue), which it comes after, \(end).",
+            hint: "Retry job \(job.rawValue): this one then waits for it again.",
+            isPermanent: true
+        )
+    }
+
     public static let damaged = Failure(
         .damaged,
         "What is stored of the job is not as it was submitted.",
@@ -76,6 +87,30 @@ extension Refusal {
             "too_many_queues",
             "There are \(limit) queues, and these jobs would need another one.",
             hint: "Use a queue that is there; one that has no jobs left makes room."
+        )
+    }
+
+    /// `place` is the job's place in the submission, from 0; nil when it is the only one. `number`
+    /// is the place in its `after`.
+    public static func unknownPredecessor(
+        _ predecessor: Predecessor,
+        isIssued: Bool,
+        at place: Int?,
+        _ number: Int
+    ) -> Refusal {
+        let sentence =
+            switch predecessor.reference {
+            case .job(let id) where isIssued:
+                "Job \(id.rawValue), to come after, is no longer kept."
+            case .job(let id): "There is no job \(id.rawValue) to come after."
+            case .sibling: "No job of this submission has the name to come after."
+            }
+        return Refusal(
+            422,
+            "unknown_predecessor",
+            sentence,
+            hint: "Name jobs that are there, or jobs of the same submission by their names.",
+            field: place.map { "jobs[\($0)].after[\(number)]" } ?? "after[\(number)]"
         )
     }
 

@@ -48,6 +48,7 @@ extension Limits {
         Settable("requests_per_client", \.requestsPerClient, 1...10_000_000),
         Settable("calls", \.calls, 1...10_000_000),
         Settable("jobs_per_second_per_client", \.jobsPerSecondPerClient, 0...1_000_000),
+        Settable("input_bytes", \.inputBytes, 1_024...mostBytes),
         Settable("list_jobs", \.listJobs, 1...100_000),
         // Twice what stays allocated of the log when all is well.
         Settable("log_bytes", \.logBytes, 134_217_728...1_000_000_000_000),

@@ -128,6 +128,10 @@ public struct Submission: Equatable, Sendable {
     public var key: String?
     /// The same for submissions that ask for the same, whatever the order of their fields.
     public var fingerprint: UInt64
+    /// The jobs that must end before this one may start.
+    public var after: [Predecessor] = []
+    /// What it does when one of them does not succeed.
+    public var onFailure = OnFailure.fail
 
     /// When a job may start.
     public enum Start: Equatable, Sendable {

@@ -6,6 +6,8 @@ enum Changes: Int, StatementList {
     case insertJob, insertEnded, insertInput, jobByKey, job, updateJob, succeed
     case insertResult, insertResultPart, insertAttempt, insertFailure, deleteFailure
     case openChildren, children
+    case insertDependency, closeDependencies, setOpen, links, dependants, openDependant
+    case deleteDependencies, newestDependency, state
     case ending, fileIsClosed, deleteFile
     case deleteJob, deleteInputs, deleteResult, deleteResultParts, deleteAttempts
     case fileByName, insertFile, countFile, closeFile
@@ -21,6 +23,9 @@ enum Changes: Int, StatementList {
         case .openChildren, .children, .deleteJob, .deleteInputs, .deleteResult,
             .deleteResultParts, .deleteAttempts:
             removalText
+        case .insertDependency, .closeDependencies, .setOpen, .links, .dependants,
+            .openDependant, .deleteDependencies, .newestDependency, .state:
+            dependencyText
         case .ending: "SELECT finished_at, keep_ms FROM jobs WHERE id = :id"
         case .fileByName, .insertFile, .countFile, .closeFile, .fileIsClosed, .deleteFile: fileText
         case .countQueue, .insertQueue, .pauseQueue, .pauseAll, .saveMarks: tallyText
@@ -39,7 +44,8 @@ enum Changes: Int, StatementList {
             "SELECT id, state, fingerprint FROM jobs WHERE owner = :owner AND key = :key"
         case .job:
             """
-            SELECT \(Columns.job), queue, parent_id, part, file_id, started_at, worker
+            SELECT \(Columns.job), queue, parent_id, part, file_id, started_at, worker,
+                   created_at, on_failure, dependencies
               FROM jobs
              WHERE id = :id
             """
@@ -78,13 +84,13 @@ enum Changes: Int, StatementList {
                 (id, state, ready_at, created_at, kind, queue, priority, timeout_ms, max_attempts,
                  first_ms, longest_ms, parts, writes, salt, sort, name, tags, keep_ms, key,
                  fingerprint, parent_id, part, file_id, frames, owner, checksum, turns,
-                 \(columns) body)
+                 waits_for, dependencies, on_failure, \(columns) body)
             VALUES
                 (:id, '\(ended ? "succeeded" : "queued")', :ready_at, :created_at, :kind, :queue,
                  :priority, :timeout_ms, :max_attempts, :first_ms, :longest_ms, :parts, :writes,
                  :salt, :sort, :name, :tags, :keep_ms, :key, :fingerprint, :parent_id, :part,
                  :file_id, :frames, :owner, :checksum, ifnull('w' || :writes, ''),
-                 \(values) :body)
+                 :waits_for, :dependencies, :on_failure, \(values) :body)
             """
     }
 
@@ -133,6 +139,50 @@ enum Changes: Int, StatementList {
         case .deleteResult: "DELETE FROM results WHERE job_id = :job_id"
         case .deleteResultParts: "DELETE FROM result_parts WHERE job_id = :job_id"
         default: "DELETE FROM attempts WHERE job_id = :job_id"
+        }
+    }
+
+    private var dependencyText: String {
+        switch self {
+        case .insertDependency:
+            """
+            INSERT INTO dependencies (job_id, place, after_id, name, is_source, is_open)
+            VALUES (:job_id, :place, :after_id, :name, :is_source, :is_open)
+            """
+        case .closeDependencies:
+            """
+            UPDATE dependencies SET is_open = 0
+             WHERE after_id = :after_id AND is_open = 1
+            RETURNING job_id
+            """
+        case .setOpen:
+            """
+            UPDATE dependencies SET is_open = :is_open
+             WHERE job_id = :job_id AND place = :place
+            """
+        case .links:
+            """
+            SELECT place, after_id, jobs.state
+              FROM dependencies LEFT JOIN jobs ON jobs.id = after_id
+             WHERE job_id = :job_id
+             ORDER BY place
+            """
+        case .dependants:
+            """
+            SELECT DISTINCT job_id FROM dependencies
+             WHERE after_id = :after_id
+             ORDER BY job_id
+            """
+        case .openDependant:
+            """
+            SELECT 1
+              FROM dependencies CROSS JOIN jobs ON jobs.id = job_id
+             WHERE after_id = :after_id AND (jobs.state = 'queued' OR jobs.state = 'running')
+             LIMIT 1
+            """
+        case .deleteDependencies: "DELETE FROM dependencies WHERE job_id = :job_id"
+        case .newestDependency: "SELECT max(job_id) FROM dependencies"
+        default: "SELECT state FROM jobs WHERE id = :id"
         }
     }
 

@@ -26,9 +26,14 @@ extension Commit {
                 facts.append(.refused(insertion.ticket, refusal))
                 return
             }
+            if let refusal = try missingPredecessor(of: insertion, known: known) {
+                facts.append(.refused(insertion.ticket, refusal))
+                return
+            }
             let file = try insertFile(of: insertion, openJobs: created)
             let accepted = try insertJobs(of: insertion, known: known, file: file)
             facts.append(.inserted(insertion.ticket, accepted, file))
+            try startDependants(of: insertion, accepted)
         }
     }
 
@@ -66,7 +71,15 @@ extension Commit {
                 continue
             }
             let id = JobID(rawValue: insertion.ids.lowerBound + Int64(place))
-            try insert(submission, as: id, of: .client(insertion.owner), file: file)
+            let links = try links(of: submission, in: insertion, known: known)
+            try insert(
+                submission,
+                as: id,
+                of: .client(insertion.owner),
+                file: file,
+                waitsFor: links.count(where: \.isWaitedFor)
+            )
+            for link in links { try insert(link, of: id) }
             counts[submission.spec.queue, default: JobCounts()].queued += 1
             accepted.append(Accepted(id: id, state: .queued, created: true))
         }
@@ -85,7 +98,8 @@ extension Commit {
         _ submission: Submission,
         as id: JobID,
         of descent: Descent,
-        file: FileID?
+        file: FileID?,
+        waitsFor: Int = 0
     ) throws(SQLiteError) {
         let spec = submission.spec
         let end = ends[id].flatMap { file == nil && $0.queue == spec.queue ? $0 : nil }
@@ -116,6 +130,9 @@ extension Commit {
         try values.add(spec.frames.count)
         try values.add(owner.rawValue)
         try values.add(Checksum.of(spec, job: id))
+        try values.add(waitsFor)
+        try values.add(submission.after.count)
+        try values.add(submission.onFailure.rawValue)
         if let end {
             try values.add(end.startedAt)
             try values.add(end.worker.rawValue)

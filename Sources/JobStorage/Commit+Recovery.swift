@@ -17,6 +17,7 @@ extension Commit {
         let suspects = try unwritten(of: blamed)
         let lost = try lose(blamed)
         let calledOff = try putBackRunning()
+        try tellDependants()
         try makeReadyAgain(upTo: newestTime ?? now)
         facts = []  // Nobody is there to hear them: the program begins with what is written.
 

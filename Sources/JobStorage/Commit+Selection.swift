@@ -35,14 +35,9 @@ extension Commit {
     }
 
     mutating func retry(_ jobs: [JobID], _ ticket: Ticket) throws(SQLiteError) {
-        try change(jobs, ticket) { commit, id, before throws(SQLiteError) in
-            guard before.parent == nil, let after = before.after(.retry, at: commit.now) else {
-                return false
-            }
-            if before.job.isSplit { try commit.deleteChildren(of: id) }
-            try commit.changes.with(.deleteFailure, id.rawValue).run()
-            try commit.conclude(before.job, after)
-            return true
+        try change(jobs, ticket) { commit, _, before throws(SQLiteError) in
+            guard before.parent == nil else { return false }
+            return try commit.reopen(before)
         } id: {
             $0
         }
@@ -58,7 +53,8 @@ extension Commit {
         }
     }
 
-    /// As `delete`, but only what is still old enough now, and what no open file waits for.
+    /// As `delete`, but only what is still old enough now, and what neither an open file nor a job
+    /// that comes after it waits for.
     mutating func expire(
         _ jobs: [JobID],
         _ retention: Retention,
@@ -68,7 +64,8 @@ extension Commit {
         for id in jobs {
             guard let before = try fetch(id), before.parent == nil,
                 try isOver(before.job, retention),
-                try before.file.map({ file throws(SQLiteError) in try isClosed(file) }) ?? true
+                try before.file.map({ file throws(SQLiteError) in try isClosed(file) }) ?? true,
+                try !hasOpenDependants(id)
             else { continue }
             try remove(before)
             count += 1
@@ -94,6 +91,9 @@ extension Commit {
     private mutating func remove(_ stored: Stored) throws(SQLiteError) {
         let job = stored.job
         if job.isSplit { try deleteChildren(of: job.id) }
+        if stored.dependencies > 0 {
+            try changes.with(.deleteDependencies, job.id.rawValue).run()
+        }
         try deleteRows(of: job.id)
         add(-1, in: job.state, of: stored.queue, stored.file)
         if let file = stored.file { leftFiles.insert(file) }
@@ -123,7 +123,7 @@ extension Commit {
         facts.append(.changed(ticket, count: count, unfit: unfit))
     }
 
-    private func isIssued(_ id: JobID) -> Bool {
+    func isIssued(_ id: JobID) -> Bool {
         id.rawValue >= 1 && id.rawValue <= marks.highestID
     }
 

@@ -72,7 +72,10 @@ extension Commit {
                 .spoil(let jobs):
                 // Whoever guesses its number finds it as it is by then: it has not ended.
                 for job in jobs { ends[job] = nil }
-            case .insert, .settle, .start, .split, .spoilWhole, .setPaused, .reserve, .closeFile:
+            case .insert(let insertion):
+                // Nor has it for what comes after it; and what comes after others has not run.
+                for job in insertion.related { ends[job] = nil }
+            case .settle, .start, .split, .spoilWhole, .setPaused, .reserve, .closeFile:
                 break
             }
         }
@@ -95,6 +98,7 @@ extension Commit {
         let attempt = report.attempt
         let end = JobEnd(id: report.job, state: .succeeded, attempt: attempt, failure: nil)
         facts.append(.ended(Ended(end: end, outcome: outcome)))
+        noteEnd(of: report.job, .succeeded)
         return true
     }
 
@@ -208,6 +212,7 @@ extension Commit {
         if job.state == .failed, let failure { try insertFailure(failure, of: job.id) }
         let end = JobEnd(id: job.id, state: job.state, attempt: job.attempt, failure: failure)
         facts.append(.ended(Ended(end: end, outcome: outcome)))
+        noteEnd(of: job.id, job.state)
         if job.isSplit && job.state != .succeeded { try cancelChildren(of: job.id) }
         if let parent = stored.parent {
             try childEnded(parent, failure: failure?.ofPart(stored.part ?? 0))

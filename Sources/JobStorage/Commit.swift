@@ -20,6 +20,11 @@ struct Commit {
     var leftFiles: Set<FileID> = []
     /// Successes of jobs that this transaction may write as well.
     private(set) var ends: [JobID: Report] = [:]
+    /// Jobs that have ended in the change at hand, and of which what comes after them has not been
+    /// told.
+    var endings: [Ending] = []
+    /// Ended jobs that wait again, likewise.
+    var reopened: [JobID] = []
     /// Jobs that were written as they end.
     var bornEnded: Set<JobID> = []
     private let marksBefore: Marks
@@ -42,7 +47,10 @@ struct Commit {
     mutating func apply(_ changes: [Change]) throws(SQLiteError) {
         facts.reserveCapacity(changes.count)
         ends = Self.ends(in: changes)
-        for change in changes { try apply(change) }
+        for change in changes {
+            try apply(change)
+            try tellDependants()
+        }
         try writeTally()
     }
 
@@ -83,6 +91,10 @@ struct Commit {
         var file: FileID?
         var startedAt: Timestamp?
         var worker: WorkerID?
+        let submittedAt: Timestamp
+        let onFailure: OnFailure
+        /// How many jobs it comes after.
+        let dependencies: Int64
     }
 
     /// Nil for a row that makes no sense: nothing can be said of the job, and the others go on.
@@ -105,7 +117,10 @@ struct Commit {
                 part: row.optionalInteger().map { Int(clamping: $0) },
                 file: row.optionalInteger().map(FileID.init),
                 startedAt: row.optionalMoment(),
-                worker: row.optionalInteger().map { WorkerID(rawValue: Int(clamping: $0)) }
+                worker: row.optionalInteger().map { WorkerID(rawValue: Int(clamping: $0)) },
+                submittedAt: row.moment(),
+                onFailure: try row.word(),
+                dependencies: row.integer()
             )
             try row.check()
             return stored

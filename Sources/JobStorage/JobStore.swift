@@ -135,6 +135,8 @@ struct Marks: Equatable {
     /// Parts of divided jobs that have not ended.
     var openParts: Int64
     var queues: Set<QueueName>
+    /// False when no job that is kept comes after others: then nobody need be told of an end.
+    var hasDependencies: Bool
 
     /// Numbers that can have come about by counting.
     static let possible: ClosedRange<Int64> = 0...(1 << 53)
@@ -147,6 +149,7 @@ struct Marks: Equatable {
         else { throw .damage("the ids that are taken are not known") }
         (highestID, reservedUpTo, openParts) = ids
         queues = try Self.queues(by: changes)
+        hasDependencies = try changes[.newestDependency].first { !$0.isNull(0) } ?? false
     }
 
     static func queues(by changes: Prepared<Changes>) throws(SQLiteError) -> Set<QueueName> {

@@ -2,7 +2,7 @@
 enum Questions: Int, StatementList {
     case begin, end
     case nextTurns, nextQueue, nextPriority, ready, oldestReady, nextReadyAt, pausedQueues
-    case waiting, inputs, input, inputBytes, parent
+    case waiting, inputs, input, inputBytes, parent, sources, predecessors
     case standing, owner, titanicOwner, details, failure, pastAttempts, children, marks
     case resultHead, resultBody, resultParts, partResults
     case listAll, listRare, selectAll, selectRare
@@ -17,6 +17,7 @@ enum Questions: Int, StatementList {
         case .nextTurns, .nextQueue, .nextPriority, .ready, .oldestReady, .nextReadyAt,
             .pausedQueues:
             readyText
+        case .sources, .predecessors: dependencyText
         case .waiting, .inputs, .input, .inputBytes, .parent, .standing, .owner, .titanicOwner,
             .details, .failure, .pastAttempts, .children, .marks:
             jobText
@@ -105,6 +106,24 @@ enum Questions: Int, StatementList {
             """
         case .children: "SELECT count(*) FROM jobs WHERE parent_id = :parent_id"
         default: "SELECT highest_id FROM marks"
+        }
+    }
+
+    private var dependencyText: String {
+        switch self {
+        case .sources:
+            """
+            SELECT after_id, name FROM dependencies
+             WHERE job_id = :job_id AND is_source = 1
+             ORDER BY place
+            """
+        default:
+            """
+            SELECT after_id, jobs.name, jobs.state, is_open
+              FROM dependencies LEFT JOIN jobs ON jobs.id = after_id
+             WHERE job_id = :job_id
+             ORDER BY place
+            """
         }
     }
 

@@ -7,7 +7,7 @@ enum Schema {
     /// "MILL" in ASCII, by which a store is told from any other database.
     static let applicationID: Int64 = 0x4D49_4C4C
 
-    static let steps = [first, second, third, fourth]
+    static let steps = [first, second, third, fourth, fifth]
 
     private static let first = """
         CREATE TABLE jobs (
@@ -222,5 +222,24 @@ enum Schema {
         UPDATE marks SET open_parts = (
             SELECT count(*) FROM jobs
              WHERE parent_id IS NOT NULL AND (state = 'queued' OR state = 'running'));
+        """
+
+    /// Jobs that come after others. What waits for others is in no index of its own: whoever ends
+    /// finds by its number what comes after it.
+    private static let fifth = """
+        ALTER TABLE jobs ADD COLUMN dependencies INTEGER NOT NULL DEFAULT 0;  -- rows there
+        ALTER TABLE jobs ADD COLUMN on_failure TEXT NOT NULL DEFAULT 'fail';  -- or 'run'
+
+        CREATE TABLE dependencies (
+            job_id    INTEGER NOT NULL,
+            place     INTEGER NOT NULL,             -- from 1, in the order of the submission
+            after_id  INTEGER NOT NULL,             -- the job that it comes after
+            name      TEXT,                         -- by which the job's work calls that one
+            is_source INTEGER NOT NULL CHECK (is_source IN (0, 1)),  -- the work takes its result
+            is_open   INTEGER NOT NULL CHECK (is_open IN (0, 1)),    -- the job waits for it
+            PRIMARY KEY (job_id, place)
+        ) STRICT, WITHOUT ROWID;
+
+        CREATE INDEX dependencies_after ON dependencies (after_id);  -- and the job that waits
         """
 }

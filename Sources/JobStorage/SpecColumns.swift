@@ -62,18 +62,20 @@ extension Row {
     /// The binary frames of a job, or how many bytes they have that are left in the store.
     typealias Inputs = (frames: [Spec.Frame], storedBytes: Int)
 
-    /// `Columns.waiting`, with the binary frames as the caller finds them. The sum of the work is
-    /// not looked at when frames are left in the store.
+    /// `Columns.waiting`, with the binary frames and the sources as the caller finds them. The sum
+    /// of the work is not looked at when frames are left in the store.
     mutating func waiting(
-        inputs: (JobID, Spec.Kind) throws(SQLiteError) -> Inputs
+        inputs: (JobID, Spec.Kind) throws(SQLiteError) -> Inputs,
+        sources: (JobID) throws(SQLiteError) -> [Source]
     ) throws(SQLiteError) -> Waiting {
         let id = id()
         let next = try attempt().next
         let readyAt = moment()
         let losses = int()
         let isSplit = flag()
+        let comesAfterOthers = integer() > 0
         let spec = try spec(of: id, inputs: inputs)
-        return Waiting(
+        var waiting = Waiting(
             id: id,
             next: next,
             readyAt: readyAt,
@@ -81,6 +83,8 @@ extension Row {
             isSplit: isSplit,
             spec: spec
         )
+        if comesAfterOthers { waiting.sources = try sources(id) }
+        return waiting
     }
 
     private mutating func spec(

@@ -34,8 +34,9 @@ public struct StoreCheckup {
                 try StoreFile.faults(in: connection, reach: whole ? .whole : .quick)
             }
         ]
-        found.append(look(at: "rows", by: Self.strays))
-        let counters = [Self.counters, Self.openOfFiles] + (isOlder ? [] : [Self.openParts])
+        let (strays, newCounters) = isOlder ? ([], []) : (Self.strayDependencies, Self.newCounters)
+        found.append(look(at: "rows", by: Self.strays + strays))
+        let counters = [Self.counters, Self.openOfFiles] + newCounters
         found.append(look(at: "counters", by: counters))
         if whole { found.append(isOlder ? Self.noSums : look(at: "sums", sums)) }
         return found
@@ -142,6 +143,37 @@ public struct StoreCheckup {
                  WHERE parent_id IS NOT NULL AND (state = 'queued' OR state = 'running'))
          WHERE open_parts <> found
         """
+
+    /// Of what older versions did not have.
+    private static let newCounters = [openParts, openDependencies]
+
+    private static let openDependencies = """
+        SELECT 'job ' || id || ' waits for ' || found || ' other jobs, and its counter says '
+               || waits_for
+          FROM (SELECT id, waits_for,
+                       (SELECT count(*) FROM dependencies
+                         WHERE job_id = jobs.id AND is_open = 1) AS found
+                  FROM jobs
+                 WHERE state = 'queued' AND is_split = 0)
+         WHERE waits_for <> found
+        """
+
+    private static let strayDependencies = [
+        """
+        SELECT DISTINCT 'dependencies has rows of job ' || job_id || ', which is not there'
+          FROM dependencies
+         WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.id = job_id)
+        """,
+        """
+        SELECT 'job ' || job_id || ' waits for job ' || after_id || ', which '
+               || CASE WHEN other.id IS NULL THEN 'is not there' ELSE 'has ended' END
+          FROM dependencies
+          JOIN jobs ON jobs.id = job_id
+          LEFT JOIN jobs AS other ON other.id = after_id
+         WHERE is_open = 1 AND jobs.state = 'queued'
+           AND (other.id IS NULL OR (other.state <> 'queued' AND other.state <> 'running'))
+        """,
+    ]
 
     private static let openOfFiles = """
         SELECT 'file ' || spool_files.id || ' has ' || ifnull(found, 0) || ' open jobs, and its '

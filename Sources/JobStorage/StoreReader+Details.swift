@@ -21,7 +21,8 @@ extension StoreReader {
                 try details(in: statement)
             }
             if let found {
-                let details = try completed(found, paused: paused)
+                var details = try completed(found.details, paused: paused)
+                if found.comesAfterOthers { details.after = try predecessors(of: id) }
                 room -= details.bytes
                 guard room >= 0 || ids.count == 1 else { return .unreadable(tooManyToShow) }
                 shown.append(details)
@@ -63,7 +64,10 @@ extension StoreReader {
                 return .listed(found, next: next)
             }
             if matches(filter, statement) {
-                let details = try completed(try details(in: statement), paused: paused)
+                let details = try completed(
+                    try details(in: statement).details,
+                    paused: paused
+                )
                 room -= details.bytes
                 if room < 0, !found.isEmpty { return .listed(found, next: next) }
                 found.append(details)
@@ -111,7 +115,9 @@ extension StoreReader {
 
     // MARK: - Details
 
-    private func details(in statement: Statement) throws(SQLiteError) -> JobDetails {
+    private func details(
+        in statement: Statement
+    ) throws(SQLiteError) -> (details: JobDetails, comesAfterOthers: Bool) {
         var row = Row(of: statement)
         let kind = try row.word(Spec.Kind.self)
         let queue = try row.word(QueueName.self)
@@ -139,8 +145,10 @@ extension StoreReader {
         details.finishedAt = row.optionalMoment()
         details.worker = row.optionalInteger().map { WorkerID(rawValue: Int(clamping: $0)) }
         details.writes = row.optionalText()
+        details.onFailure = try row.word()
+        let comesAfterOthers = row.integer() > 0
         try row.check()
-        return details
+        return (details, comesAfterOthers)
     }
 
     /// With what lies in other tables.
@@ -183,7 +191,8 @@ extension JobDetails {
     fileprivate var bytes: Int {
         let texts = [name, key, result?.stderr].compactMap(\.self) + tags
         let failures = pastAttempts.map(\.failure) + [failure].compactMap(\.self)
-        return 600 + 150 * failures.count + texts.reduce(0) { $0 + $1.bytesInJSON }
+        let others = after.reduce(0) { $0 + 80 + ($1.name?.bytesInJSON ?? 0) }
+        return 600 + others + 150 * failures.count + texts.reduce(0) { $0 + $1.bytesInJSON }
             + failures.reduce(0) {
                 $0 + $1.message.bytesInJSON + ($1.hint?.bytesInJSON ?? 0)
             }

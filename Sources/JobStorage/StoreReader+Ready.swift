@@ -35,9 +35,12 @@ extension StoreReader {
                 isFirst = false
                 do throws(SQLiteError) {
                     var row = Row(of: statement)
-                    let waiting = try row.waiting { id, kind throws(SQLiteError) in
-                        try carried(of: id, kind, &shared)
-                    }
+                    let waiting = try row.waiting(
+                        inputs: { id, kind throws(SQLiteError) in
+                            try carried(of: id, kind, &shared)
+                        },
+                        sources: sources
+                    )
                     bytes += waiting.spec.workBytes
                     loaded.append(waiting)
                 } catch {
@@ -103,7 +106,7 @@ extension StoreReader {
     ) throws(SQLiteError) -> Waiting? {
         try questions.with(.waiting, id.rawValue).first { statement throws(SQLiteError) in
             var row = Row(of: statement)
-            return try row.waiting(inputs: inputs)
+            return try row.waiting(inputs: inputs, sources: sources)
         }
     }
 

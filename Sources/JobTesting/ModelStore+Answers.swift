@@ -9,7 +9,7 @@ extension ModelStore {
         case .survey(let now): .surveyed(survey(now: now))
         case .gather(let parent): gather(parent)
         case .show(let ids):
-            .shown(ids.map { entries[$0].map(details) }, isIssued: ids.map(isIssued))
+            .shown(ids.map { entries[$0].map(allDetails) }, isIssued: ids.map(isIssued))
         case .ends(let ids): .ends(ids.map { entries[$0].map(end) }, isIssued: ids.map(isIssued))
         case .owners(let ids): .owners(ids.map { entries[$0]?.owner }, isIssued: ids.map(isIssued))
         case .result(let id, let range):
@@ -75,7 +75,7 @@ extension ModelStore {
     }
 
     func waiting(_ entry: Entry) -> Waiting {
-        Waiting(
+        var waiting = Waiting(
             id: entry.job.id,
             next: entry.job.attempt.next,
             readyAt: entry.job.readyAt,
@@ -83,6 +83,8 @@ extension ModelStore {
             isSplit: entry.job.isSplit,
             spec: entry.spec.leavingFrames()
         )
+        waiting.sources = entry.links.filter(\.isSource).map { Source($0.job, name: $0.name) }
+        return waiting
     }
 
     private func survey(now: Timestamp) -> Survey {
@@ -146,6 +148,7 @@ extension ModelStore {
         )
         details.queueIsPaused = pausedQueues.contains(entry.spec.queue)
         details.owner = entry.owner
+        details.onFailure = entry.onFailure
         details.writes = entry.spec.writes
         details.priority = entry.spec.priority
         details.name = entry.spec.name
@@ -162,6 +165,20 @@ extension ModelStore {
         details.pastAttempts = entry.pastAttempts
         details.failure = entry.failure
         details.result = entry.outcome?.head
+        return details
+    }
+
+    private func allDetails(of entry: Entry) -> JobDetails {
+        var details = details(of: entry)
+        details.after = entry.links.map { link in
+            let other = entries[link.job]
+            return PredecessorDetails(
+                id: link.job,
+                name: other?.spec.name,
+                state: other?.job.state,
+                isOpen: link.isOpen
+            )
+        }
         return details
     }
 

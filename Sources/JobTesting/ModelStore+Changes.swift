@@ -89,7 +89,7 @@ extension ModelStore {
     }
 
     /// Writes what a change has come to, and tells whoever depends on it.
-    private mutating func conclude(_ changed: Entry, failure: Failure? = nil) {
+    mutating func conclude(_ changed: Entry, failure: Failure? = nil) {
         var entry = changed
         let job = entry.job
         entry.finishedAt = job.state.isFinal ? now : nil
@@ -112,6 +112,7 @@ extension ModelStore {
     private mutating func end(_ entry: Entry) {
         let job = entry.job
         facts.append(.ended(Ended(end: end(of: entry), outcome: entry.outcome)))
+        endings.append((job.id, job.state))
         if job.isSplit, job.state != .succeeded {
             for child in children(of: job.id) {
                 guard let child = self.entry(child.job.id, after: .cancel) else { continue }
@@ -174,13 +175,8 @@ extension ModelStore {
 
     mutating func retry(_ jobs: [JobID], _ ticket: Ticket) {
         change(jobs, ticket) { store, place in
-            guard let entry = store.entry(jobs[place], after: .retry), entry.parent == nil else {
-                return false
-            }
-            store.deleteChildren(of: jobs[place])
-            store.conclude(entry)
-            if let file = entry.file { store.files[file]?.isClosed = false }
-            return true
+            guard let entry = store.entries[jobs[place]], entry.parent == nil else { return false }
+            return store.reopen(entry)
         }
     }
 
@@ -198,7 +194,7 @@ extension ModelStore {
         var count = 0
         for id in jobs {
             guard let entry = entries[id], entry.parent == nil, isOver(entry, retention),
-                entry.file.flatMap({ files[$0]?.isClosed }) ?? true
+                entry.file.flatMap({ files[$0]?.isClosed }) ?? true, !hasOpenDependants(id)
             else { continue }
             remove(entry)
             count += 1
@@ -272,7 +268,7 @@ extension ModelStore {
         }
     }
 
-    private mutating func deleteChildren(of parent: JobID) {
+    mutating func deleteChildren(of parent: JobID) {
         for child in children(of: parent) { entries[child.job.id] = nil }
     }
 }

@@ -26,10 +26,21 @@ public struct ModelStore: Store {
         var failure: Failure?
         var outcome: Outcome?
         var pastAttempts: [PastAttempt] = []
+        var onFailure = OnFailure.fail
+        /// The jobs that it comes after, in its own order.
+        var links: [Link] = []
 
         var lane: Lane {
             Lane(spec.queue, Turns(isSuspect: job.losses > 0, writes: spec.writes))
         }
+    }
+
+    struct Link {
+        let job: JobID
+        let name: String?
+        let isSource: Bool
+        /// Whether the job still waits for it.
+        var isOpen: Bool
     }
 
     struct File {
@@ -53,6 +64,10 @@ public struct ModelStore: Store {
     var now = Timestamp(rawValue: 0)
     var facts: [Fact] = []
     var touchedFiles: Set<FileID> = []
+    /// Jobs that have ended in the change at hand, and those that wait again: what comes after them
+    /// has not been told.
+    var endings: [(job: JobID, state: JobState)] = []
+    var reopened: [JobID] = []
 
     public init(limits: Limits = Limits()) { self.limits = limits }
 
@@ -63,7 +78,10 @@ public struct ModelStore: Store {
         self.now = now
         facts = []
         touchedFiles = []
-        for change in changes { apply(change) }
+        for change in changes {
+            apply(change)
+            tellDependants()
+        }
         for file in touchedFiles.sorted(by: { $0.rawValue < $1.rawValue }) where hasEnded(file) {
             facts.append(.fileEnded(file))
         }
@@ -120,6 +138,11 @@ public struct ModelStore: Store {
             facts.append(.refused(insertion.ticket, refusal))
             return
         }
+        let known = known(of: insertion)
+        if let refusal = missingPredecessor(of: insertion, known: known) {
+            facts.append(.refused(insertion.ticket, refusal))
+            return
+        }
         let file = insertFile(of: insertion)
         var accepted: [Accepted] = []
         for (job, id) in zip(insertion.jobs, insertion.ids) {
@@ -129,12 +152,26 @@ public struct ModelStore: Store {
             }
             let id = JobID(rawValue: id)
             insert(job, as: id)
+            link(id, job, of: insertion, known: known)
             entries[id]?.file = file
             entries[id]?.owner = insertion.owner
             queueNames.insert(job.spec.queue)
             accepted.append(Accepted(id: id, state: .queued, created: true))
         }
         facts.append(.inserted(insertion.ticket, accepted, file))
+        startDependants(of: insertion, accepted)
+    }
+
+    /// The jobs that were submitted before, by their places.
+    private func known(of insertion: Insertion) -> [Int: Accepted] {
+        var known: [Int: Accepted] = [:]
+        for (place, job) in insertion.jobs.enumerated() {
+            guard let key = job.key, let (id, entry) = holder(of: key, insertion.owner) else {
+                continue
+            }
+            known[place] = Accepted(id: id, state: entry.job.state, created: false)
+        }
+        return known
     }
 
     mutating func insert(_ submission: Submission, as id: JobID) {

@@ -79,6 +79,30 @@ internal import Testing
     }
 }
 
+/// Examples that are more than one job.
+@Suite("Examples") struct ExampleTests {
+    @Test func `jobs that come after each other take what was made before`() throws {
+        var options = RunnerProcess.Options()
+        options.databases = ["sales=\(try SampleDatabase.path())"]
+        let runner = try RunnerProcess(options)
+        try FileManager.default.copyItem(
+            atPath: Document.root + "/jobs/examples/after.yaml",
+            toPath: runner.spool + "/.after.yaml"
+        )
+        try FileManager.default.moveItem(
+            atPath: runner.spool + "/.after.yaml",
+            toPath: runner.spool + "/after.yaml"
+        )
+        let path = runner.spool + "/results/after.yaml.json"
+        let found = try eventually("the results are there") {
+            FileManager.default.contents(atPath: path)
+        }
+        let text = String(decoding: found, as: UTF8.self)
+        #expect(text.ranges(of: #""state": "succeeded""#).count == 5, "\(text)")
+        #expect(text.contains(/"Dear [^"]+, thank you for [0-9]+ orders in [0-9]{4}-[0-9]{2}\."/))
+    }
+}
+
 /// What the deploy scripts put in place.
 @Suite("Deployed settings") struct DeployedSettingsTests {
     @Test(arguments: ["service.yaml", "millrace.example.yaml"])

@@ -7,38 +7,43 @@ import Testing
     static let events: [JobEvent] = [
         .started(two), .succeeded(two), .failed(two, permanent: false),
         .failed(two, permanent: true), .lost(two), .putBack(two), .brokenOff(two),
-        .split(two, children: 3), .childSucceeded, .childFailed, .cancel, .retry, .spoiled,
-        .crowded(two),
+        .split(two, children: 3), .childSucceeded, .childFailed, .cancel, .retry(waitingFor: 0),
+        .spoiled, .crowded(two), .predecessorEnded(submittedAt: now), .predecessorFailed,
     ]
     /// The states as they are met, the attempt being 1, or 2 where one runs.
     static let situations = [
-        "queued", "waits", "running", "writing", "called off", "succeeded", "failed", "cancelled",
+        "queued", "waits", "blocked", "running", "writing", "called off", "succeeded", "failed",
+        "cancelled",
     ]
     /// What each event makes of each situation, in the order of `events`; "-" where it is illegal.
     static let table: [String: [String]] = [
         "queued": [
             "running", "succeeded", "queued", "failed", "queued", "queued", "cancelled", "queued",
-            "-", "-", "cancelled", "-", "failed", "queued",
+            "-", "-", "cancelled", "-", "failed", "queued", "-", "-",
         ],
         "waits": [
             "-", "-", "-", "-", "-", "-", "-", "-", "queued", "failed", "cancelled", "-", "-",
-            "-",
+            "-", "-", "-",
+        ],
+        "blocked": [
+            "-", "-", "-", "-", "-", "-", "-", "-", "-", "-", "cancelled", "-", "-", "-", "queued",
+            "failed",
         ],
         "running": [
             "-", "succeeded", "queued", "failed", "queued", "queued", "cancelled", "queued", "-",
-            "-", "cancelled", "-", "failed", "queued",
+            "-", "cancelled", "-", "failed", "queued", "-", "-",
         ],
         "writing": [
             "-", "succeeded", "queued", "failed", "queued", "queued", "cancelled", "queued", "-",
-            "-", "running", "-", "failed", "queued",
+            "-", "running", "-", "failed", "queued", "-", "-",
         ],
         "called off": [
             "-", "succeeded", "cancelled", "cancelled", "cancelled", "cancelled", "cancelled", "-",
-            "-", "-", "running", "-", "failed", "cancelled",
+            "-", "-", "running", "-", "failed", "cancelled", "-", "-",
         ],
-        "succeeded": Array(repeating: "-", count: 14),
-        "failed": Array(repeating: "-", count: 11) + ["queued", "-", "-"],
-        "cancelled": Array(repeating: "-", count: 11) + ["queued", "-", "-"],
+        "succeeded": Array(repeating: "-", count: 16),
+        "failed": Array(repeating: "-", count: 11) + ["queued", "-", "-", "-", "-"],
+        "cancelled": Array(repeating: "-", count: 11) + ["queued", "-", "-", "-", "-"],
     ]
 
     @Test(arguments: situations)
@@ -156,10 +161,63 @@ import Testing
     @Test func `a retry counts attempts on and forgets failures, losses and parts`() throws {
         var job = makeJob("failed")
         let attempt = job.attempt
-        try job.apply(.retry, at: Timestamp(rawValue: 99))
+        try job.apply(.retry(waitingFor: 0), at: Timestamp(rawValue: 99))
         #expect(job.attempt == attempt)
         #expect(job.failures == 0 && job.losses == 0 && !job.isSplit)
         #expect(job.readyAt == Timestamp(rawValue: 99))
+    }
+
+    @Test func `a job that comes after others is ready with the last of them`() throws {
+        var job = makeJob("blocked")
+        for moment in [5, 7, 9] {
+            #expect(throws: IllegalTransition.self) { try job.apply(.started(two), at: now) }
+            let ended = JobEvent.predecessorEnded(submittedAt: now)
+            try job.apply(ended, at: now.adding(ms: Int64(moment)))
+        }
+        #expect(job.waitsFor == 0)
+        #expect(job.readyAt == now.adding(ms: 9))
+        try job.apply(.started(two), at: now)
+        #expect(job.state == .running)
+    }
+
+    @Test func `a moment that is still to come is waited for after the others`() throws {
+        let later = now.adding(ms: 500)
+        var standing = Job.Standing(readyAt: later)
+        standing.waitsFor = 1
+        var job = Job(id: one, standing: standing, writes: false, retry: .standard)
+        try job.apply(.predecessorEnded(submittedAt: now), at: now.adding(ms: 5))
+        #expect(job.readyAt == later)
+    }
+
+    @Test func `a job is ready with the last of the others, though the clock was set back`() throws
+    {
+        var standing = Job.Standing(readyAt: now)
+        standing.waitsFor = 1
+        var job = Job(id: one, standing: standing, writes: false, retry: .standard)
+        let earlier = now.adding(ms: -86_400_000)
+        try job.apply(.predecessorEnded(submittedAt: now), at: earlier)
+        #expect(job.readyAt == earlier)
+    }
+
+    @Test func `a retry may wait for others again, but not for fewer than none`() throws {
+        var job = makeJob("failed")
+        #expect(throws: IllegalTransition.self) {
+            try job.apply(.retry(waitingFor: -1), at: now)
+        }
+        try job.apply(.retry(waitingFor: 2), at: now)
+        #expect(job.state == .queued && job.waitsFor == 2)
+    }
+
+    @Test(arguments: JobState.allCases, OnFailure.allCases)
+    func `only an end without success stops another, and only one that shall not run`(
+        state: JobState,
+        policy: OnFailure
+    ) {
+        let isBad = state == .failed || state == .cancelled
+        #expect(policy.stops(for: state) == (isBad && policy == .fail))
+        let event = policy.event(atEnd: state, submittedAt: now)
+        let goesOn = JobEvent.predecessorEnded(submittedAt: now)
+        #expect(event == (isBad && policy == .fail ? .predecessorFailed : goesOn))
     }
 
     @Test func `a run that writes may win against its cancel`() throws {
@@ -185,6 +243,7 @@ import Testing
         standing.attempt = two.previous
         switch situation {
         case "waits": (standing.waitsFor, standing.isSplit) = (3, true)
+        case "blocked": standing.waitsFor = 3
         case "running", "writing": (standing.state, standing.attempt) = (.running, two)
         case "called off":
             (standing.state, standing.attempt, standing.cancelRequested) = (.running, two, true)

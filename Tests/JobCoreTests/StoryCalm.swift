@@ -35,6 +35,7 @@ extension StoryWorld {
     private mutating func useTheMoment() throws(Violation) {
         var jobs = jobs(1)
         jobs[0].key = nil
+        jobs[0].after = []
         jobs[0].start = .now
         jobs[0].spec.kind = .sql
         jobs[0].spec.parts = 1
@@ -74,6 +75,7 @@ extension StoryWorld {
             var jobs = jobs(Int(Self.batch))
             for place in jobs.indices {
                 jobs[place].key = nil
+                jobs[place].after = []
                 jobs[place].spec.name = nil  // Else it may kill whoever runs it.
                 jobs[place].start = .now
                 jobs[place].spec.kind = .sql

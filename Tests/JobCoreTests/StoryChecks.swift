@@ -21,6 +21,7 @@ extension StoryWorld {
                 let ids = ledger.kept
                 guard case .shown(let shown, _) = store.answer(.show(ids)) else { continue }
                 for (id, details) in zip(ids, shown) where details == nil {
+                    try checkRemoval(of: id, by: changes)
                     ledger.deleted.insert(id)
                 }
             default: break
@@ -31,9 +32,11 @@ extension StoryWorld {
     private mutating func learn(_ fact: Fact, _ changes: [Change]) throws(Violation) {
         switch fact {
         case .inserted(let ticket, let accepted, let file):
+            let ids = accepted.map(\.id)
             for case .insert(let insertion) in changes where insertion.ticket == ticket {
                 for (job, accepted) in zip(insertion.jobs, accepted) where accepted.created {
                     try created(accepted.id, job.spec, of: insertion.owner)
+                    linked(accepted.id, job, of: insertion, ids)
                     guard let key = job.key else { continue }
                     try keyed(accepted.id, StoryLedger.Key(owner: insertion.owner, name: key))
                 }
@@ -55,23 +58,32 @@ extension StoryWorld {
             ledger.final[end.id] = end
             ledger.ends[end.id, default: []].append(end)
             ledger.outcomes[end.id] = ended.outcome
+            ledger.kin.ended(end.id)
             try checkEffects(of: ended)
             try checkReason(of: ended)
             if end.state != .succeeded { wantBack(end.id) }
         case .queued(let job):
-            guard let end = ledger.final.removeValue(forKey: job.id) else {
-                return try checkQueued(job)
-            }
-            counts.forget(job.id)
-            ledger.children[job.id] = nil
-            try check(end.state != .succeeded, "what succeeded stays")
-            ledger.openings[job.id, default: 0] += 1
+            if ledger.final[job.id] == nil { try checkQueued(job) } else { try reopened(job.id) }
+            try checkReleased(job)
+        case .blocked(let job): try reopened(job)
         case .paused(let isPaused, let queues, _):
             if isPaused { ledger.paused.formUnion(queues) } else { ledger.paused.subtract(queues) }
         case .reserved(let id): reservedUpTo = max(reservedUpTo, id)
         case .cancelRequested, .cameLate, .changed, .settled, .refused, .unwritable: break
         case .fileEnded(let file): try fileEnded(file)
         }
+    }
+
+    private mutating func reopened(_ job: JobID) throws(Violation) {
+        let end = ledger.final.removeValue(forKey: job)
+        try check(end != nil, "job \(job.rawValue) had ended when it was tried again")
+        try check(end?.state != .succeeded, "what succeeded stays")
+        counts.forget(job)
+        ledger.children[job] = nil
+        ledger.openings[job, default: 0] += 1
+        guard let before = ledger.kin.before[job] else { return }
+        let open = before.filter { ledger.specs[$0] != nil && ledger.final[$0] == nil }
+        ledger.kin.awaited[job] = Set(open)
     }
 
     private mutating func created(_ id: JobID, _ spec: Spec, of owner: Owner) throws(Violation) {
@@ -116,6 +128,7 @@ extension StoryWorld {
         }
         if order.phase == .reduce { try checkOutputs(order) }
         if spec.kind == .sql { try checkFrames(order, spec) }
+        try checkPredecessors(of: order)
     }
 
     /// What is too large to be carried is found in the store, where it is once it is written.

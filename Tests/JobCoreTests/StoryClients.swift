@@ -80,7 +80,7 @@ extension StoryWorld {
         return favourite
     }
 
-    private mutating func someJob() -> JobID {
+    mutating func someJob() -> JobID {
         let newest = highestUsedID + 1
         let oldest = Bool.random(using: &chance) ? max(1, newest - 8) : 1
         return JobID(rawValue: Int64.random(in: oldest...newest, using: &chance))
@@ -108,7 +108,13 @@ extension StoryWorld {
         return .submit(jobs, isBatch: count > 1, waitMs: waits ? waitMs : nil)
     }
 
-    mutating func jobs(_ count: Int) -> [Submission] { (0..<count).map { _ in job() } }
+    mutating func jobs(_ count: Int) -> [Submission] {
+        var jobs = (0..<count).map { _ in job() }
+        for place in jobs.indices where Int.random(in: 0..<4, using: &chance) == 0 {
+            linkToOthers(&jobs, place)
+        }
+        return jobs
+    }
 
     private mutating func job() -> Submission {
         var spec = Spec(

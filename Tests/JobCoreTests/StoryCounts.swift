@@ -85,6 +85,7 @@ extension StoryWorld {
                 "job \(id.rawValue) succeeds with what its last attempt made"
             )
         case .failed:
+            if ended.end.failure?.code == .dependencyFailed { return try checkStopped(ended.end) }
             let hasFailedChild = ledger.children[id, default: []].contains {
                 ledger.final[$0].map { $0.state != .succeeded } ?? false
             }

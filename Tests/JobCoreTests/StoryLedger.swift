@@ -56,6 +56,7 @@ struct StoryLedger {
     /// Jobs of which a part's result was found to be damaged.
     var spoilt: Set<JobID> = []
     var holdersOfKeys: [Key: [JobID]] = [:]
+    var kin = StoryKin()
     // Delivered to the dispatcher:
     var heardTickets: Set<Ticket> = []
     /// How many jobs each change has changed.
@@ -102,6 +103,7 @@ struct StoryLedger {
             heardAccepted.formUnion(accepted.map(\.id))
         case .ended(let ended): heardFinal.insert(ended.end.id)
         case .queued(let job): heardFinal.remove(job.id)
+        case .blocked(let job): heardFinal.remove(job)
         case .changed(let ticket, let count, _):
             heardTickets.insert(ticket)
             heardCounts[ticket] = count

@@ -77,6 +77,7 @@ func words(_ fact: Fact) -> String {
         "queued \(job.id.rawValue), next \(job.next.rawValue)\(job.isSplit ? ", to reduce" : "")"
     case .split(let job, let children):
         "split \(job.rawValue) into \(children.map(\.id.rawValue))"
+    case .blocked(let job): "blocked \(job.rawValue)"
     case .cancelRequested(let job, let attempt):
         "cancel requested \(job.rawValue)/\(attempt.rawValue)"
     case .cameLate(let job, let attempt): "came late \(job.rawValue)/\(attempt.rawValue)"
@@ -117,9 +118,17 @@ func words(_ request: Request) -> String {
     let all = jobs.map { job in
         let spec = job.spec
         return
-            "(\(spec.queue.rawValue) \(job.key ?? "") \(spec.writes ?? "") \(spec.parts) \(job.start))"
+            "(\(spec.queue.rawValue) \(job.key ?? "") \(spec.writes ?? "") \(spec.parts) \(job.start)"
+            + (job.after.isEmpty ? ")" : " after \(job.after.map(words)) \(job.onFailure))")
     }
     return "submit \(all.joined()) wait \(waitMs ?? -1)"
+}
+
+private func words(_ predecessor: Predecessor) -> String {
+    switch predecessor.reference {
+    case .job(let id): "\(id.rawValue)\(predecessor.givesResult ? "!" : "")"
+    case .sibling(let name): "\(name)\(predecessor.givesResult ? "!" : "")"
+    }
 }
 
 func name(_ caller: Caller) -> String {

@@ -122,7 +122,7 @@ import Testing
         Bad(.sql, "--prioritty:5\nselect 1", 1, 3, "prioritty"),
         Bad(.sql, "-- parm day: 5\nselect 1", 1, 4, "parm"),
         Bad(.sql, "-- each: rows.csv\nselect 1", 1, 4, "no file"),
-        Bad(.sql, "-- after: other\nselect 1", 1, 4, "not built yet"),
+        Bad(.sql, "-- after: \nselect 1", 1, 4, "no value"),
         Bad(.sql, "-- timeout: 10\nselect 1", 1, 4, "unit"),
         Bad(.sql, "-- timeout: 99999999999999d\nselect 1", 1, 4, "unit"),
         Bad(.sql, "-- timeout: 1s\n-- timeout_ms: 5\nselect 1", 2, 4, "same thing"),

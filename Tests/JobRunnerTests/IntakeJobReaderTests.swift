@@ -57,6 +57,76 @@ import Testing
         #expect(Set(found.joined().map(\.fingerprint)).count == 1)
     }
 
+    @Test func `jobs of one file come after each other, in every format`() throws {
+        let files: [(JobFile, String)] = [
+            (
+                .yaml,
+                """
+                jobs:
+                  - {name: c, sql: select 1, after: [a, b], on_failure: run}
+                  - {name: a, sql: select 1}
+                  - name: b
+                    after: [a]
+                    kernel: sum
+                    input: {numbers: {$result: a, path: rows.0}}
+                """
+            ),
+            (
+                .json,
+                """
+                {"jobs": [
+                  {"name": "c", "sql": "select 1", "after": ["a", "b"], "on_failure": "run"},
+                  {"name": "a", "sql": "select 1"},
+                  {"name": "b", "after": ["a"], "kernel": "sum",
+                   "input": {"numbers": {"$result": "a", "path": "rows.0"}}}]}
+                """
+            ),
+            (
+                .jsonl,
+                """
+                {"name":"c","sql":"select 1","after":["a","b"],"on_failure":"run"}
+                {"name":"a","sql":"select 1"}
+                {"name":"b","after":["a"],"kernel":"sum","input":{"numbers":{"$result":"a"}}}
+                """
+            ),
+        ]
+        for (format, text) in files {
+            let jobs = try submissions(format, text)
+            #expect(jobs[0].after.map(\.place) == [1, 2] && jobs[0].onFailure == .run)
+            #expect(jobs[2].after.map(\.place) == [1])
+            #expect(jobs[2].after.map(\.givesResult) == [true])
+        }
+    }
+
+    @Test func `a statement comes after jobs that are there`() throws {
+        let text = "-- after: 3, 7\n-- on_failure: run\nselect 1"
+        let job = try #require(try submissions(.sql, text).first)
+        #expect(job.after == [3, 7].map { Predecessor(.job(JobID(rawValue: $0))) })
+        #expect(job.onFailure == .run)
+        let problem = try #require(throws: JobFileProblem.self) {
+            try submissions(.sql, "-- after: load\nselect 1")
+        }
+        #expect(problem.place == JobFile.Place(line: 1, column: 4))
+        #expect(problem.problem == #"No job of this submission is called "load"."#)
+    }
+
+    @Test func `a circle is named, with its place in the file`() throws {
+        let text = """
+            jobs:
+              - {name: ready, sql: select 1}
+              - name: load
+                sql: select 1
+                after: [ready, clean]
+              - {name: clean, sql: select 1, after: [load]}
+            """
+        let problem = try #require(throws: JobFileProblem.self) { try submissions(.yaml, text) }
+        #expect(
+            problem.problem
+                == #"Jobs wait for each other in a circle: "load", "clean", "load"."#
+        )
+        #expect(problem.place == JobFile.Place(line: 5, column: 12))
+    }
+
     struct Bad: Sendable {
         let format: JobFile
         let text: String
@@ -78,10 +148,10 @@ import Testing
         ),
         Bad(
             format: .jsonl,
-            text: "{\"sql\":\"select 1\"}\n{\"sql\":\"select 1\",\"after\":[1]}",
+            text: "{\"sql\":\"select 1\"}\n{\"sql\":\"select 1\",\"after\":[\"load\"]}",
             line: 2,
             column: 27,
-            word: "after"
+            word: "load"
         ),
         Bad(
             format: .yaml,

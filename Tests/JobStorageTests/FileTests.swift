@@ -45,13 +45,13 @@ import Testing
         _ = try JobStore(path: directory.store)
         let file = try Connection(path: directory.store, mode: .readOnly)
         #expect(try file.row("PRAGMA journal_mode") == [.text("wal")])
-        #expect(try file.row("PRAGMA user_version") == [.integer(4)])
+        #expect(try file.row("PRAGMA user_version") == [.integer(5)])
     }
 
     @Test func `a newer store is refused, and left as it is`() throws {
         _ = try JobStore(path: directory.store)
         try change("PRAGMA user_version = 99")
-        let error = StoreError.schemaTooNew(path: directory.store, found: 99, known: 4)
+        let error = StoreError.schemaTooNew(path: directory.store, found: 99, known: 5)
         #expect(throws: error) { try JobStore(path: directory.store) }
         #expect(throws: error) { try StoreReader(path: directory.store) }
         #expect(!error.heals)

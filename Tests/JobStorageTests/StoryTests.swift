@@ -141,13 +141,30 @@ private struct Story {
     }
 
     private mutating func insertion() -> Insertion {
-        let jobs = (0..<pick(1, 2, 4)).map { _ in submission() }
+        var jobs = (0..<pick(1, 2, 4)).map { _ in submission() }
+        for place in jobs.indices where pick(true, false, false) {
+            jobs[place].after = (0..<pick(1, 1, 2, 3)).map { _ in predecessor(of: jobs.count) }
+            jobs[place].onFailure = pick(.fail, .fail, .run)
+        }
         var file: TakenFile.Row?
         if pick(true, false, false) {
             nextFile += pick(0, 1, 1)
             file = TakenFile.Row(name: "a.sql", takenAs: "1-\(nextFile)", bytes: 9, digest: "00")
         }
         return Insertion(jobs: jobs, ids: ids(jobs.count), ticket: ticket(), file: file)
+    }
+
+    /// A job that there may be, or one of the same submission, also one that comes after it: what
+    /// waits for itself waits for ever, in every store.
+    private mutating func predecessor(of count: Int) -> Predecessor {
+        let place = Int.random(in: 0..<count, using: &random)
+        let id = JobID(rawValue: Int64.random(in: max(0, nextID - 12)...nextID, using: &random))
+        var predecessor = pick(
+            Predecessor(.job(id)),
+            Predecessor(.sibling("\(place)"), place: place)
+        )
+        predecessor.givesResult = pick(true, false)
+        return predecessor
     }
 
     private mutating func submission() -> Submission {

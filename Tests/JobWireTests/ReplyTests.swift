@@ -188,9 +188,11 @@ struct ReplyTests {
         job.queueIsPaused = true
         #expect(job.why(now: now) == "The queue default is paused.")
         standing.waitsFor = 2
+        standing.isSplit = true
         #expect(details(standing).why(now: now) == "It waits for 2 parts.")
         #expect(details(standing).waiting(now: now) == .blocked)
         standing.waitsFor = 0
+        standing.isSplit = false
         standing.readyAt = now.adding(ms: 1)
         #expect(details(standing).waiting(now: now) == .scheduled)
         standing.state = .running
@@ -204,6 +206,53 @@ struct ReplyTests {
         standing.cancelRequested = false
         standing.state = .succeeded
         #expect(details(standing).why(now: now) == nil)
+    }
+
+    @Test(arguments: [
+        ([], 3, "It waits for 3 jobs."), ([7], 1, "It waits for 1 job: 7."),
+        ([3, 7], 2, "It waits for 2 jobs: 3 and 7."),
+        ([3, 7, 9, 12], 4, "It waits for 4 jobs: 3, 7, 9 and 12."),
+        ([3, 7, 9, 12, 15], 5, "It waits for 5 jobs: 3, 7, 9 and 2 others."),
+    ])
+    func `a job that comes after others names those that it waits for`(
+        open: [Int64],
+        count: Int,
+        sentence: String
+    ) {
+        var standing = Job.Standing(readyAt: now)
+        standing.waitsFor = count
+        var job = details(standing)
+        let over = PredecessorDetails(
+            id: JobID(rawValue: 1),
+            name: "load",
+            state: .succeeded,
+            isOpen: false
+        )
+        job.after =
+            [over]
+            + open.map {
+                PredecessorDetails(
+                    id: JobID(rawValue: $0),
+                    name: nil,
+                    state: .queued,
+                    isOpen: true
+                )
+            }
+        #expect(job.why(now: now) == sentence)
+        #expect(job.waiting(now: now) == .blocked)
+    }
+
+    @Test func `what a job comes after is told with it`() throws {
+        var job = details(Job.Standing(readyAt: now))
+        #expect(try head(.shown([job], isBatch: false))["after"] == nil)
+        job.onFailure = .run
+        job.after = [
+            PredecessorDetails(id: id, name: "load", state: .failed, isOpen: false),
+            PredecessorDetails(id: JobID(rawValue: 8), name: nil, state: nil, isOpen: false),
+        ]
+        let head = try head(.shown([job], isBatch: false))
+        #expect(head["after"] == [["id": 7, "name": "load", "state": "failed"], ["id": 8]])
+        #expect(head["on_failure"] == "run")
     }
 
     @Test(arguments: [

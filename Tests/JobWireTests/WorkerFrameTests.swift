@@ -26,6 +26,11 @@ struct WorkerFrameTests {
             order.salt = phase == .run ? .min : nil
             order.removable = phase == .run ? [] : [1...1, 3...(.max)]
             order.group = phase == .run ? nil : .max - 1
+            if phase != .look {
+                order.sources = [
+                    Source(JobID(rawValue: 7), name: "lädt"), Source(JobID(rawValue: .max)),
+                ]
+            }
             return order
         }
     }

@@ -163,6 +163,56 @@ import Testing
         #expect(lines.contains("  hint       Allow more."))
     }
 
+    private let family: [Int64: JSON] = [
+        1: ["id": 1, "name": "load", "state": "succeeded"],
+        2: [
+            "id": 2, "name": "clean", "state": "running",
+            "after": [["id": 1, "name": "load", "state": "succeeded"]],
+        ],
+        3: ["id": 3, "state": "queued", "waiting": "blocked", "after": [["id": 2], ["id": 9]]],
+    ]
+
+    @Test func `what a job comes after is drawn as a tree, each job once`() {
+        let root: JSON = [
+            "id": 4, "state": "queued",
+            "after": [
+                ["id": 2, "name": "clean", "state": "running"], ["id": 3, "state": "queued"],
+            ],
+        ]
+        #expect(
+            JobTree(of: root, among: family).lines(color: false) == [
+                "  after      ├─ 2 clean  running",
+                "             │  └─ 1 load  succeeded",
+                "             └─ 3  blocked",
+                "                ├─ 2  running, as above",
+                "                └─ 9  no longer kept",
+            ]
+        )
+        #expect(JobTree(of: family[1] ?? .null, among: family).lines(color: true) == [])
+    }
+
+    @Test func `a tree is asked for level by level, and has an end`() throws {
+        var asked: [[Int64]] = []
+        let root: JSON = ["id": 4, "after": [["id": 3], ["id": 2]]]
+        let found = try JobTree.predecessors(of: [root]) { ids in
+            asked.append(ids.map(\.rawValue))
+            return ids.compactMap { family[$0.rawValue] }
+        }
+        #expect(asked == [[3, 2], [9, 1]])
+        #expect(found.keys.sorted() == [1, 2, 3])
+
+        let others = (1...Int64(1_000)).map { id -> JSON in ["id": .integer(id)] }
+        let wide: JSON = ["id": 0, "after": .array(others)]
+        var count = 0
+        _ = try JobTree.predecessors(of: [wide]) { ids in
+            count += ids.count
+            return []
+        }
+        #expect(count == JobTree.mostJobs)
+        let lines = JobTree(of: wide, among: [:]).lines(color: false)
+        #expect(lines.count == JobTree.mostJobs + 1 && lines.last?.hasSuffix("…") == true)
+    }
+
     @Test func `jobs that did not end in time are listed as such`() {
         let ends: [JSON] = [
             ["id": 2, "state": "failed", "error": ["code": "lost", "message": "m"]]

@@ -12,7 +12,8 @@ extension Dispatcher {
             let jobs = pending[ticket]?.jobs ?? []
             for (job, accepted) in zip(jobs, accepted) where accepted.created {
                 let queue = job.spec.queue
-                announce(queued: accepted.id, .none, queue, readyAt: job.readyAt(now: now))
+                let readyAt = job.after.isEmpty ? job.readyAt(now: now) : nil
+                announce(queued: accepted.id, .none, queue, readyAt: readyAt)
             }
         case .queued(let job):
             // One whose next run is seen already was passed over.
@@ -30,6 +31,7 @@ extension Dispatcher {
             )
         case .paused(let isPaused, let queues, _):
             for queue in queues { decisions.announcements.append(.paused(isPaused, queue)) }
+        case .blocked: break  // It is told when the job waits for nobody any more.
         case .cancelRequested, .cameLate, .changed, .reserved, .fileEnded, .settled, .refused,
             .unwritable:
             break

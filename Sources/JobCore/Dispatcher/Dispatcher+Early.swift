@@ -38,8 +38,8 @@ extension Dispatcher {
     /// Whether it does no harm should the job be refused, or known already, after all. What has
     /// perhaps ended the program is written first, so that its losses can be counted.
     private func mayRunEarly(_ job: Submission) -> Bool {
-        job.key == nil && job.start == .now && job.spec.isPure && job.spec.parts == 1
-            && !plan.suspects.contains(job.fingerprint)
+        job.key == nil && job.start == .now && job.after.isEmpty && job.spec.isPure
+            && job.spec.parts == 1 && !plan.suspects.contains(job.fingerprint)
     }
 
     /// Has the job written that runs and is not written yet, before anything else is.

@@ -20,6 +20,7 @@ extension Dispatcher {
         case .split(let parent, let children):
             settled(parent)
             for child in children { queue(child, at: now) }
+        case .blocked: break  // It is heard of again when it may start.
         case .cancelRequested(let job, let attempt):
             breakOff(job, attempt)
             if active[job] == nil { settleUnbegun(job, attempt, at: now) }
@@ -115,7 +116,8 @@ extension Dispatcher {
     }
 
     private mutating func take(in jobs: [Submission], _ accepted: [Accepted], at now: Timestamp) {
-        for (job, accepted) in zip(jobs, accepted) where accepted.created {
+        // What comes after others is heard of when it waits for none of them.
+        for (job, accepted) in zip(jobs, accepted) where accepted.created && job.after.isEmpty {
             let waiting = Waiting(
                 id: accepted.id,
                 next: Attempt.none.next,

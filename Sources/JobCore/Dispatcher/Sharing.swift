@@ -25,10 +25,11 @@ struct Sharing {
     private var refused: Set<UInt64> = []
 
     /// Whether the job may share a transaction. What did not go well, or was undone, is tried again
-    /// alone.
+    /// alone; what takes results has to read them first, while nobody waits for its commit.
     func admits(_ job: Waiting) -> Bool {
         guard job.spec.writes != nil, job.losses == 0, job.next == Attempt.none.next,
-            job.spec.weight + job.spec.storedFrameBytes <= Self.jobBytes
+            job.spec.weight + job.spec.storedFrameBytes <= Self.jobBytes,
+            job.sources.isEmpty
         else { return false }
         let sort = job.spec.sort
         return !refused.contains(sort) && expectedMicros(sort) <= Self.longestMicros

@@ -28,6 +28,8 @@ struct JobCollector {
     private(set) var jobs: [Submission] = []
     /// Bytes of CSVs that further jobs may have, for each job keeps its own.
     private var rowsBytes: Int
+    /// Where those jobs that come after others say so, by their places in `jobs`.
+    private var afterSpots: [Int: Spot] = [:]
 
     init(
         text: [UInt8],
@@ -56,6 +58,19 @@ struct JobCollector {
             jobs.append(try parse(JSON.object(object).encoded(), frames))
         } catch {
             throw problem(error.message, at: spot(of: error.field, in: raw), hint: error.hint)
+        }
+        if jobs.last?.after.isEmpty == false {
+            afterSpots[jobs.count - 1] = raw.spots["after"] ?? raw.start
+        }
+    }
+
+    /// Once all jobs were added: looks up the names of those that others come after.
+    mutating func link() throws(JobFileProblem) {
+        do throws(UnfitJob) {
+            jobs = try jobs.linked()
+        } catch {
+            let spot = afterSpots[error.place] ?? .byte(0)
+            throw problem(error.refusal.message, at: spot, hint: error.refusal.hint)
         }
     }
 

@@ -52,6 +52,7 @@ package enum JobFile: String, CaseIterable, Sendable {
         case .yaml: try collector.readYAML()
         case .jsonl: try collector.readLines()
         }
+        try collector.link()
         guard !collector.jobs.isEmpty else {
             throw JobFileProblem(
                 "The file holds no job.",

@@ -79,6 +79,9 @@ extension JobCollector {
         case .list:
             let words = header.value.split(separator: ",").map { trimmed($0) }
             return .array(words.map { .string(String($0)) })
+        case .ids:
+            let words = header.value.split(separator: ",").map { String(trimmed($0)) }
+            return .array(words.map { Int64($0).map(JSON.integer) ?? .string($0) })
         case .number:
             guard let number = Int64(header.value) else {
                 throw problem(
@@ -121,13 +124,6 @@ extension JobCollector {
     }
 
     private func unknown(_ word: String, at offset: Int) -> JobFileProblem {
-        if word == "after" {
-            return problem(
-                "The header after is not built yet.",
-                at: .byte(offset),
-                hint: "Submit the jobs in their order."
-            )
-        }
         let near = nearest(to: word, in: SQLHeader.kinds.keys.sorted())
         let meant = near.map { "Did you mean \($0)? " } ?? ""
         return problem(
@@ -160,7 +156,7 @@ extension JobCollector {
 /// One header of a `.sql` file.
 struct SQLHeader {
     enum Kind {
-        case text, number, duration, list, parameter
+        case text, number, duration, list, ids, parameter
     }
 
     static let kinds: [String: Kind] = [
@@ -168,7 +164,7 @@ struct SQLHeader {
         "each": .text, "name": .text, "priority": .number, "max_attempts": .number,
         "ready_at": .number, "timeout": .duration, "timeout_ms": .number, "delay": .duration,
         "delay_ms": .number, "keep": .duration, "keep_ms": .number, "tags": .list,
-        "param": .parameter,
+        "param": .parameter, "after": .ids, "on_failure": .text,
     ]
 
     /// The field of the job, or the parameter's name.

@@ -37,6 +37,7 @@ final class WorkerLoop {
     let kit: WorkerKit
     let post: WorkerPost
     let databases: Databases
+    let results: ResultTaker
     private let slot: Int
     private let process: KernelProcess?
     private let clock = ContinuousClock()
@@ -47,6 +48,7 @@ final class WorkerLoop {
         self.post = post
         self.slot = slot
         databases = Databases(kit.databases, kit.limits, author: kit.author)
+        results = ResultTaker(path: kit.storedFrames.path, kit.limits)
         process = kit.kernelProcess.map(KernelProcess.init)
     }
 
@@ -187,13 +189,19 @@ final class WorkerLoop {
     }
 
     func end(of order: Order, _ run: KernelRun) throws(KernelProcess.Lost) -> RunEnd {
+        let filled: Order
+        do throws(Failure) {
+            filled = try results.fill(try kit.storedFrames.fill(order))
+        } catch {
+            return endWithoutInput(order, run, error)
+        }
         if order.kind == .compute, !run.isCancelled, let process {
             do throws(SystemError) {
                 try process.start()
             } catch {
                 return putBack(run, "A process for kernels cannot be started.", error)
             }
-            return RunEnd(ending: try process.ending(of: order, run, post))
+            return RunEnd(ending: try process.ending(of: filled, run, post))
         }
         do {
             // Called off before it began: another attempt may be under way by now. One that writes
@@ -201,8 +209,7 @@ final class WorkerLoop {
             if run.isCancelled, order.salt == nil {
                 throw Failure(.kernelError, "The run was broken off.")
             }
-            let order = try kit.storedFrames.fill(order)
-            switch try Work(order) {
+            switch try Work(filled) {
             case .sql(let work): return try end(of: work, order, run)
             case .compute(let work):
                 let compute = ComputeRun(
@@ -219,8 +226,26 @@ final class WorkerLoop {
             return RunEnd(ending: .failed(failure))
         } catch let lost as KernelProcess.Lost {
             throw lost
+        } catch let error as FrameError where !order.sources.isEmpty {
+            let sentence = "What the job takes does not fit into its work: \(error.problem)."
+            return RunEnd(ending: .failed(.noInput(sentence)))
         } catch {
             return RunEnd(ending: .failed(.unreadable(error)))
+        }
+    }
+
+    /// Of a run that lacks what it takes. What an earlier one has committed counts all the same.
+    private func endWithoutInput(_ order: Order, _ run: KernelRun, _ failure: Failure) -> RunEnd {
+        var look = order
+        look.phase = .look
+        guard order.salt != nil, case .sql(let work)? = try? Work(look) else {
+            return RunEnd(ending: .failed(failure))
+        }
+        do {
+            return try end(of: work, look, run)
+        } catch {
+            // Who could not look does not know: it may be tried again.
+            return RunEnd(ending: .failed(error.code == .poisoned ? failure : error))
         }
     }
 

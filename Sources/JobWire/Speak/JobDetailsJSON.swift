@@ -21,6 +21,10 @@ extension JSONWriter {
         members(ofTimes: details)
         member("worker", ifAny: details.worker.map { Int64($0.rawValue) })
         member("waits_for", Int64(job.waitsFor))
+        if !details.after.isEmpty {
+            objects("after", details.after) { $0.members(of: $1) }
+            member("on_failure", details.onFailure.rawValue)
+        }
         if let progress = details.progress { object("progress") { $0.members(of: progress) } }
         objects("attempts", details.pastAttempts) { $0.members(of: $1) }
         if let failure = details.failure { object("error") { $0.members(of: failure) } }
@@ -38,6 +42,12 @@ extension JSONWriter {
         member("ready_at", details.job.readyAt.rawValue)
         member("started_at", ifAny: details.startedAt?.rawValue)
         member("finished_at", ifAny: details.finishedAt?.rawValue)
+    }
+
+    private mutating func members(of predecessor: PredecessorDetails) {
+        member("id", predecessor.id.rawValue)
+        member("name", ifAny: predecessor.name)
+        member("state", ifAny: predecessor.state?.rawValue)
     }
 
     private mutating func members(of past: PastAttempt) {

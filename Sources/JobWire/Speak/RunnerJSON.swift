@@ -81,6 +81,7 @@ extension Limits {
             ("job_priority", Int64(priorities.lowerBound)...Int64(priorities.upperBound)),
             ("job_max_attempts", Int64(attempts.lowerBound)...Int64(attempts.upperBound)),
             ("job_parts", Int64(parts.lowerBound)...Int64(parts.upperBound)),
+            ("job_after", 0...Int64(dependencies)),
             ("job_timeout_ms", timeouts),
             ("job_delay_ms", delays),
             ("job_backoff_ms", pauses),

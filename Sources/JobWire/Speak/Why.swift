@@ -25,7 +25,8 @@ extension JobDetails {
         if job.state == .running { return whyRunning }
         switch waiting(now: now) {
         case .blocked:
-            return "It waits for \(job.waitsFor) part\(job.waitsFor == 1 ? "" : "s")."
+            let count = Int64(job.waitsFor)
+            return "It waits for \(job.isSplit ? counted(count, "part") : others)."
         case .scheduled: return "It is scheduled for \(job.readyAt.utcText)."
         case .retrying:
             return "It failed \(times(job.failures)) and is tried again at \(job.readyAt.utcText)."
@@ -33,6 +34,21 @@ extension JobDetails {
             return queueIsPaused ? "The queue \(queue.rawValue) is paused." : whyReady
         }
     }
+
+    /// The jobs that it waits for: "2 jobs: 3 and 7".
+    private var others: String {
+        let count = counted(Int64(job.waitsFor), "job")
+        let ids = after.filter(\.isOpen).map { "\($0.id.rawValue)" }
+        guard let last = ids.last else { return count }
+        if ids.count == 1 { return "\(count): \(last)" }
+        let isShort = ids.count <= Self.toldJobs
+        let told = ids.prefix(isShort ? ids.count - 1 : Self.toldJobs - 1)
+        let rest = isShort ? last : "\(ids.count - told.count) others"
+        return "\(count): \(told.joined(separator: ", ")) and \(rest)"
+    }
+
+    /// Ids that a sentence tells at most.
+    private static let toldJobs = 4
 
     private var whyReady: String {
         switch takenTurn {
@@ -47,6 +63,10 @@ extension JobDetails {
         let stop = job.cancelRequested ? ", which was asked to stop" : ""
         return "Attempt \(job.attempt.rawValue) runs on \(runner)\(stop)."
     }
+}
+
+private func counted(_ count: Int64, _ noun: String) -> String {
+    count == 1 ? "1 \(noun)" : "\(count) \(noun)s"
 }
 
 private func times(_ count: Int) -> String {

@@ -34,7 +34,22 @@ extension JobDraft {
         spec.keepMs = keepMs
         var submission = Submission(spec: spec, key: key, fingerprint: fingerprint)
         submission.start = start
+        submission.after = try predecessors()
+        submission.onFailure = onFailure
         return submission
+    }
+
+    /// Those that the job comes after, of which some give it their results.
+    private func predecessors() throws(Refusal) -> [Predecessor] {
+        var after = after
+        var seen: Set<ResultReference.Label> = []
+        for (reference, field) in references where seen.insert(reference.label).inserted {
+            guard let place = after.firstIndex(where: reference.label.means) else {
+                throw .notAfter(reference.label, field)
+            }
+            after[place].givesResult = true
+        }
+        return after
     }
 
     /// The kind as it was named, or as the work tells.

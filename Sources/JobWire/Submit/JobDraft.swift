@@ -34,6 +34,10 @@ struct JobDraft {
     private(set) var name: String?
     private(set) var tags: [String] = []
     private(set) var keepMs: Int64?
+    private(set) var after: [Predecessor] = []
+    private(set) var onFailure = OnFailure.fail
+    /// The results that the work takes, and the field where it does.
+    private(set) var references: [(ResultReference, field: String)] = []
 
     func has(_ field: JobField) -> Bool {
         given.contains { $0.field == field }
@@ -67,6 +71,7 @@ struct JobDraft {
         case .params:
             try checkParameters(value)
             params = text
+            try takeReferences(in: value, name)
         case .each: each = text
         case .database: database = try value.text(name)
         case .mode: mode = try value.word(name)
@@ -75,6 +80,7 @@ struct JobDraft {
         case .input:
             input = text
             inputProblem = problem(ofInput: value)
+            try takeReferences(in: value, name)
         case .parts: parts = try value.integer(name, in: Limits.parts)
         case .command: command = try commandWords(value)
         case .env: environment = try commandEnvironment(value)
@@ -97,7 +103,15 @@ struct JobDraft {
         case .name: self.name = try value.text(name)
         case .tags: try takeTags(value)
         case .keepMs: keepMs = try value.integer(name, in: Limits.delays)
+        case .after: after = try value.predecessors(name)
+        case .onFailure: onFailure = try value.word(name)
         default: throw .notImplemented(name, "\(name) is not built yet.")
+        }
+    }
+
+    private mutating func takeReferences(in value: JSON, _ field: String) throws(Refusal) {
+        for reference in try ResultReference.all(in: value, field) {
+            references.append((reference, field))
         }
     }
 

@@ -13,12 +13,13 @@ enum JobField: String, CaseIterable {
     case backoff, key, name, tags
     case keepMs = "keep_ms"
     case after
+    case onFailure = "on_failure"
     case dryRun = "dry_run"
 
     /// Part of the protocol, and refused by name until it is built.
     var isPlanned: Bool {
         switch self {
-        case .after, .dryRun: true
+        case .dryRun: true
         default: false
         }
     }

@@ -13,8 +13,9 @@ public struct JobReader: Sendable {
 
     /// Reads one job object, and nothing else, from `range` of `bytes` or from all of them.
     ///
-    /// The first of the binary `frames` has the number 2. `path` is where the job stands, for the
-    /// names of fields in refusals: `jobs[3]`.
+    /// Names in `after` are not looked up: that is done by `linked`, once all jobs are read that
+    /// were sent together. The first of the binary `frames` has the number 2. `path` is where the
+    /// job stands, for the names of fields in refusals: `jobs[3]`.
     public func job(
         _ bytes: [UInt8],
         in range: Range<Int>? = nil,

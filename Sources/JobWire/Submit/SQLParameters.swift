@@ -1,15 +1,16 @@
 internal import JobCore
 
 /// The values that an SQL job may pass to its statements: a list or an object of scalars, of bytes
-/// as `{"base64": …}` or `{"$frame": n}`, and of the reals that JSON lacks as `{"real": "inf"}`.
+/// as `{"base64": …}` or `{"$frame": n}`, of the reals that JSON lacks as `{"real": "inf"}`, and of
+/// what other jobs have made as `{"$result": …}`.
 func checkParameters(_ value: JSON) throws(Refusal) {
     switch value {
     case .array(let elements):
-        for (place, element) in elements.enumerated() {
+        for (place, element) in elements.enumerated() where !element.takesResult {
             try checkParameter(element, "params[\(place)]")
         }
     case .object(let object):
-        for member in object.members {
+        for member in object.members where !member.value.takesResult {
             let name = String(member.key.unicodeScalars.prefix(60))
             try checkParameter(member.value, "params.\(name)")
         }
@@ -89,4 +90,9 @@ private func checkParameter(
             hint: "Use {\"base64\": \"…\"}, {\"real\": \"inf\" or \"-inf\"} or {\"$frame\": n}."
         )
     }
+}
+
+extension JSON {
+    /// It is looked at with the references in other work. Rows take no results.
+    fileprivate var takesResult: Bool { objectValue?[ResultReference.key] != nil }
 }

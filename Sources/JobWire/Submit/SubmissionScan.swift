@@ -62,6 +62,11 @@ struct SubmissionScan {
         var found = Found(jobs: list ?? [], isBatch: list != nil, waitMs: waitMs, request: request)
         if !found.isBatch { found.jobs = [try finished(draft, start: start)] }
         try finish()
+        do throws(UnfitJob) {
+            found.jobs = try found.jobs.linked()
+        } catch {
+            throw error.refusal.inside(found.isBatch ? "jobs[\(error.place)]" : "")
+        }
         return found
     }
 

@@ -21,6 +21,11 @@ extension Order {
             head.work(order.body, order.frames, &frames)
             head.count(order.outputs.count)
             frames += order.outputs
+            head.count(order.sources.count)
+            for source in order.sources {
+                head.int64(source.job.rawValue)
+                head.optional(source.name) { $0.text($1) }
+            }
             head.optional(order.salt) { $0.int64($1) }
             head.optional(order.unwritten) { $0.int64(Int64(bitPattern: $1)) }
             head.count(order.removable.count)
@@ -97,6 +102,11 @@ extension HeadReader {
             frames: work.frames,
             outputs: outputs
         )
+        for _ in 0..<(try count()) {
+            let job = JobID(rawValue: try int64())
+            let name = try optional { (reader) throws(FrameError) in try reader.text() }
+            order.sources.append(Source(job, name: name))
+        }
         order.salt = try optional { (reader) throws(FrameError) in try reader.int64() }
         order.unwritten = try optional { (reader) throws(FrameError) in
             UInt64(bitPattern: try reader.int64())

@@ -6,9 +6,13 @@ public enum Work: Equatable, Sendable {
     case compute(ComputeWork)
     case command(CommandWork)
 
+    /// The results that it takes must be put in by now. Who only looks for what was done needs no
+    /// values: those are left out.
     public init(_ order: Order) throws(FrameError) {
         switch order.kind {
-        case .sql: self = .sql(try SQLWork(order.body, frames: order.frames))
+        case .sql:
+            let runs = order.phase != .look && order.phase != .bury
+            self = .sql(try SQLWork(order.body, frames: order.frames, withParameters: runs))
         case .compute: self = .compute(try ComputeWork(order.body, frames: order.frames))
         case .command: self = .command(try CommandWork(order.body, frames: order.frames))
         }
@@ -55,7 +59,11 @@ public struct ComputeWork: Equatable, Sendable {
 
 extension SQLWork {
     /// Reads the body of a job of this kind. Its rows are passed over.
-    public init(_ body: [UInt8], frames: [Spec.Frame] = []) throws(FrameError) {
+    public init(
+        _ body: [UInt8],
+        frames: [Spec.Frame] = [],
+        withParameters: Bool = true
+    ) throws(FrameError) {
         let (object, rows) = try members(of: body)
         guard let sql = object["sql"]?.stringValue else {
             throw FrameError("the work has no sql")
@@ -73,7 +81,7 @@ extension SQLWork {
             }
             self.format = format
         }
-        params = try StatementValues(object["params"], frames)
+        if withParameters { params = try StatementValues(object["params"], frames) }
     }
 }
 

@@ -146,6 +146,7 @@ class JobFields(TypedDict, total=False):
     max_attempts: int
     backoff: Mapping[str, int]
     after: Sequence[Any]
+    on_failure: str
     key: str
     name: str
     tags: Sequence[str]

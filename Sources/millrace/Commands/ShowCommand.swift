@@ -9,6 +9,8 @@ struct ShowCommand: ParsableCommand {
         commandName: "show",
         abstract: "Show all about jobs: where they are, what went wrong, and why they wait.",
         discussion: """
+            Of a job that comes after others the tree of those is drawn, each of them once.
+
             Examples:
               millrace show last
               millrace show 3-9 --json
@@ -29,7 +31,7 @@ struct ShowCommand: ParsableCommand {
         if json {
             Console.print(arguments.isOne ? jobs.first ?? .null : .array(jobs))
         } else {
-            printPages(of: jobs)
+            printPages(of: jobs, try JobTree.predecessors(of: jobs) { try client.show($0) })
         }
         let found = Set(jobs.compactMap { $0["id"]?.integerValue })
         let missing = ids.filter { !found.contains($0.rawValue) }
@@ -40,13 +42,13 @@ struct ShowCommand: ParsableCommand {
         throw ExitCode.unknownJob
     }
 
-    private func printPages(of jobs: [JSON]) {
+    private func printPages(of jobs: [JSON], _ others: [Int64: JSON]) {
         let now = Timestamp.now
         for (place, job) in jobs.enumerated() {
             if place > 0 { Console.print("") }
-            for line in JobPage(job, now: now, color: Console.outHasColor).lines {
-                Console.print(line)
-            }
+            let page = JobPage(job, now: now, color: Console.outHasColor)
+            let tree = JobTree(of: job, among: others)
+            for line in page.lines + tree.lines(color: Console.outHasColor) { Console.print(line) }
         }
     }
 }

@@ -25,7 +25,9 @@ struct SubmitCommand: ParsableCommand {
                   --database sales --mode write --each orders.csv
               millrace submit --kernel primes --input '{"below":1000000}' --parts 4
               millrace submit --kernel sum --input @numbers.json --delay 10m --tag nightly
+              millrace submit --sql "select * from sales" --database shop --after 7
               millrace submit report.sql
+              millrace submit examples/after.yaml
               millrace submit --command --input @report.csv --wait -- gzip -9 > report.csv.gz
             """
     )
@@ -233,6 +235,12 @@ struct TermsOptions: ParsableArguments {
     @Option(help: "How long the job waits before it may start, such as 2h.")
     var delay: Pause?
 
+    @Option(help: "A job that must end first, by its number; can be given several times.")
+    var after: [Int64] = []
+
+    @Option(help: "When one of those does not succeed: fail or run; fail unless told.")
+    var onFailure: String?
+
     @Option(help: "The same key and the same job again give the same number and run nothing.")
     var key: String?
 
@@ -244,7 +252,7 @@ struct TermsOptions: ParsableArguments {
 
     var isEmpty: Bool {
         queue == nil && priority == nil && timeout == nil && maxAttempts == nil && delay == nil
-            && key == nil && name == nil && tag.isEmpty
+            && key == nil && name == nil && tag.isEmpty && after.isEmpty && onFailure == nil
     }
 
     func apply(to job: inout NewJob) {
@@ -253,6 +261,8 @@ struct TermsOptions: ParsableArguments {
         job.timeoutMs = timeout?.ms
         job.maxAttempts = maxAttempts
         job.delayMs = delay?.ms
+        job.after = after.map(JobID.init(rawValue:))
+        job.onFailure = onFailure
         job.key = key
         job.name = name
         job.tags = tag
