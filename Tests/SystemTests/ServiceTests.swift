@@ -229,7 +229,8 @@ import Testing
             let id = try client.submit(#"{"kernel":"sleep","input":{"ms":60000}}"#)
             try client.waitUntilRunning(id)
         }
-        let behind = try client.submit(#"{"sql":"select 1"}"#)
+        // Another long one: a short one would have the express worker.
+        let behind = try client.submit(#"{"kernel":"sleep","input":{"ms":60000}}"#)
         #expect(try client.show(behind)["why"] == "It waits for a free worker.")
     }
 
