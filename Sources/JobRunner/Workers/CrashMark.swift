@@ -27,7 +27,9 @@ func installCrashMark(
     ledger = slots
     ledgerCount = count
     ledgerElsewhere = elsewhere
-    withoutJobs = ["ZMQbg/", "broker", "writer", "reader", "parser", "intake", "doorkeeper"]
+    withoutJobs = [
+        "ZMQbg/", "broker", "writer", "reader", "parser", "intake", "doorkeeper", "publisher",
+    ]
     var action = sigaction()
     action.__sigaction_handler.sa_handler = markCrash
     // On its own stack, for the other may be used up; once, so that the second time is final.
