@@ -95,14 +95,27 @@ import Testing
         for text in ["", "1 2 3\n", "x 2 b\n", "77 2\n", "77 -2 b\n"] {
             #expect(CommandSession(text) == nil, "\(text)")
         }
-        let session = try #require(ListedProcess(getpid())?.session)
-        let leader = try #require(ListedProcess(session))
-        let boot = try #require(ListedProcess.boot)
-        let ours = CommandSession(id: session, startTicks: leader.startTicks, boot: boot)
-        #expect(ours.processes.contains(getpid()))
-        let older = CommandSession(id: session, startTicks: leader.startTicks - 1, boot: boot)
+
+        // Ours need not have a leader that lives, so a child leads one.
+        let directory = try TemporaryDirectory()
+        let child = try ChildProcess(
+            "/usr/bin/setsid",
+            ["--wait", "/bin/sleep", "600"],
+            environment: [:],
+            directory: directory.path
+        )
+        let leader = try eventually("a child leads a session") {
+            child.children.compactMap { ListedProcess($0) }.first { $0.session == $0.id }
+        }
+        let session = try #require(CommandSession(of: leader.id))
+        #expect(session.processes == [leader.id])
+        let (id, ticks, boot) = (session.id, session.startTicks, session.boot)
+        let older = CommandSession(id: id, startTicks: ticks - 1, boot: boot)
         #expect(older.processes.isEmpty)
-        let rebooted = CommandSession(id: session, startTicks: leader.startTicks, boot: "other")
+        let rebooted = CommandSession(id: id, startTicks: ticks, boot: "other")
         #expect(rebooted.processes.isEmpty)
+        #expect(session.end(patience: patience))
+        #expect(session.processes.isEmpty)
+        try child.waitForEnd()
     }
 }
