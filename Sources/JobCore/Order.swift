@@ -15,6 +15,14 @@ public struct Order: Equatable, Sendable {
         /// report says `succeeded` when the attempt has committed, `brokenOff` when from now on it
         /// never can, `putBack` when that cannot be told yet.
         case bury
+
+        /// True when something of the job is run, and not only what was done is looked for.
+        public var runs: Bool {
+            switch self {
+            case .run, .split, .reduce: true
+            case .look, .bury: false
+            }
+        }
     }
 
     /// Counts the orders to one worker, from 1. What was never started can be taken back by it.

@@ -299,7 +299,7 @@ struct Assembly {
             limits: settings.limits,
             ledger: ledger,
             shelf: shelf,
-            storedFrames: StoredFrames(path: storePath, limits: settings.limits),
+            storePath: storePath,
             time: time,
             nice: settings.nice,
             kernelProcess: settings.kernelProcesses ? KernelProcess.Plan(settings) : nil,

@@ -163,7 +163,7 @@ extension StoryWorld {
     }
 
     private mutating func fate(of order: Order) -> StoryWorker.Fate {
-        let runs = order.phase != .look && order.phase != .bury
+        let runs = order.phase.runs
         if runs, ledger.killers.contains(order.job) || earlySpec(of: order.job)?.name == "killer" {
             return .dies
         }

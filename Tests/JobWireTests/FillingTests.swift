@@ -134,6 +134,16 @@ import Testing
         #expect(throws: FrameError.self) { try Work(order) }
     }
 
+    @Test(arguments: [Order.Phase.look, .bury])
+    func `whoever only looks for what was done needs no rows`(phase: Order.Phase) throws {
+        var look = order(#"{"sql":"insert into t values (?)","each":{"$frame":2}}"#, .sql)
+        look.frames = []
+        #expect(throws: FrameError.self) { try Work(look) }
+        look.phase = phase
+        guard case .sql(let work) = try Work(look) else { return }
+        #expect(work.each == nil)
+    }
+
     @Test func `nothing else is put in, and the rest stays as it was`() throws {
         let body = #"{"kernel":"echo","name":{"$result":"load"},"input":{"result":"load"}}"#
         let order = try filled(body, "1")

@@ -14,7 +14,7 @@ struct WorkerKit: Sendable {
     let limits: Limits
     let ledger: InFlightLedger
     let shelf: ReportShelf
-    let storedFrames: StoredFrames
+    let storePath: String
     let time: any TimeSource
     /// Added to the thread's nice value: the front door goes first.
     let nice: Int
@@ -37,7 +37,7 @@ final class WorkerLoop {
     let kit: WorkerKit
     let post: WorkerPost
     let databases: Databases
-    let results: ResultTaker
+    let input: StoredInput
     private let slot: Int
     private let process: KernelProcess?
     private let clock = ContinuousClock()
@@ -48,7 +48,7 @@ final class WorkerLoop {
         self.post = post
         self.slot = slot
         databases = Databases(kit.databases, kit.limits, author: kit.author)
-        results = ResultTaker(path: kit.storedFrames.path, kit.limits)
+        input = StoredInput(path: kit.storePath, kit.limits)
         process = kit.kernelProcess.map(KernelProcess.init)
     }
 
@@ -191,7 +191,7 @@ final class WorkerLoop {
     func end(of order: Order, _ run: KernelRun) throws(KernelProcess.Lost) -> RunEnd {
         let filled: Order
         do throws(Failure) {
-            filled = try results.fill(try kit.storedFrames.fill(order))
+            filled = try input.fill(order)
         } catch {
             return endWithoutInput(order, run, error)
         }

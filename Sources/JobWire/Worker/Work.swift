@@ -6,13 +6,13 @@ public enum Work: Equatable, Sendable {
     case compute(ComputeWork)
     case command(CommandWork)
 
-    /// The results that it takes must be put in by now. Who only looks for what was done needs no
-    /// values: those are left out.
+    /// All that it takes of the store must be put in by now. Who only looks for what was done needs
+    /// neither values nor rows: those are left out.
     public init(_ order: Order) throws(FrameError) {
         switch order.kind {
         case .sql:
-            let runs = order.phase != .look && order.phase != .bury
-            self = .sql(try SQLWork(order.body, frames: order.frames, withParameters: runs))
+            let runs = order.phase.runs
+            self = .sql(try SQLWork(order.body, frames: order.frames, withValues: runs))
         case .compute: self = .compute(try ComputeWork(order.body, frames: order.frames))
         case .command: self = .command(try CommandWork(order.body, frames: order.frames))
         }
@@ -58,18 +58,17 @@ public struct ComputeWork: Equatable, Sendable {
 }
 
 extension SQLWork {
-    /// Reads the body of a job of this kind. Its rows are passed over.
+    /// Reads the body of a job of this kind. Its rows are passed over, to be read one by one.
     public init(
         _ body: [UInt8],
         frames: [Spec.Frame] = [],
-        withParameters: Bool = true
+        withValues: Bool = true
     ) throws(FrameError) {
         let (object, rows) = try members(of: body)
         guard let sql = object["sql"]?.stringValue else {
             throw FrameError("the work has no sql")
         }
         self.sql = sql
-        each = try rows.map { (rows) throws(FrameError) in try EachRows(body, in: rows, frames) }
         database = object["database"]?.stringValue
         if let word = object["mode"]?.stringValue {
             guard let mode = SQLMode(rawValue: word) else { throw FrameError("no such mode") }
@@ -81,7 +80,9 @@ extension SQLWork {
             }
             self.format = format
         }
-        if withParameters { params = try StatementValues(object["params"], frames) }
+        guard withValues else { return }
+        params = try StatementValues(object["params"], frames)
+        each = try rows.map { (rows) throws(FrameError) in try EachRows(body, in: rows, frames) }
     }
 }
 

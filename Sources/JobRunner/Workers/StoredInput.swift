@@ -2,11 +2,12 @@ internal import JobCore
 internal import JobStorage
 internal import JobWire
 
-/// One worker's view of the store: the results that its jobs take from those before them.
+/// One worker's view of the store: what its jobs need that waits there and not with them, which are
+/// large binary frames and the results that they take from the jobs before them.
 ///
-/// They are read when the job runs, so that no more of them are in memory than there are workers.
-/// The store is opened when the first job takes one, and kept.
-final class ResultTaker {
+/// It is read when the job runs, so that no more of it is in memory than there are workers. The
+/// store is opened when the first job needs something of it, and kept.
+final class StoredInput {
     private let path: String
     private let limits: Limits
     private var reader: StoreReader?
@@ -16,15 +17,18 @@ final class ResultTaker {
         self.limits = limits
     }
 
-    /// The order with all results put in that its work takes. One that only looks for what was done
-    /// takes none.
+    /// The order with all that its run needs. One that only looks for what was done needs nothing.
     ///
-    /// - Throws: `no_input` when something that is taken is not there or too large, `damaged` when
-    ///   it is not as it was written.
+    /// - Throws: `no_input` when a result that is taken is not there or too large, `damaged` when
+    ///   something is not as it was written, or cannot be read.
     func fill(_ order: Order) throws(Failure) -> Order {
-        guard !order.sources.isEmpty, order.phase != .look, order.phase != .bury else {
-            return order
+        guard order.phase.runs else { return order }
+        var order = order
+        if order.framesAreStored {
+            order.frames = try frames(of: order.job)
+            order.framesAreStored = false
         }
+        guard !order.sources.isEmpty else { return order }
         var results: [GivenResult] = []
         var room = limits.inputBytes
         for source in order.sources {
@@ -34,6 +38,17 @@ final class ResultTaker {
             results.append(result)
         }
         return try order.filled(with: results, atMost: limits.inputBytes)
+    }
+
+    private func frames(of job: JobID) throws(Failure) -> [Spec.Frame] {
+        do throws(StoreError) {
+            if let frames = try open().frames(of: job) { return frames }
+        } catch {
+            if case .corrupt = error { throw .damaged }
+            // It may pass: another attempt is made.
+            throw Failure(.damaged, close(after: error), hint: error.hint)
+        }
+        throw .damaged  // Nothing is kept of it any more.
     }
 
     private func result(of source: Source) throws(Failure) -> GivenResult {
@@ -59,9 +74,8 @@ final class ResultTaker {
             return found
         } catch {
             if case .corrupt = error { throw .damagedResult.of(job) }
-            reader = nil
             // It may be readable later.
-            throw Failure(.noInput, "The result of job \(job.rawValue): \(error.summary)")
+            throw Failure(.noInput, "The result of job \(job.rawValue): \(close(after: error))")
         }
     }
 
@@ -72,6 +86,14 @@ final class ResultTaker {
         let opened = try StoreReader(path: path, limits: limits)
         reader = opened
         return opened
+    }
+
+    /// The store is opened anew next time.
+    ///
+    /// - Returns: What the error says.
+    private func close(after error: StoreError) -> String {
+        reader = nil
+        return error.summary
     }
 }
 
