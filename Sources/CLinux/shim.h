@@ -50,10 +50,10 @@ static inline int clinux_name_thread(const char *name) {
 }
 
 // Safe inside a signal handler, other than pthread_getname_np.
-static inline int clinux_thread_name_begins(const unsigned char *start) {
+static inline int clinux_thread_name_begins(const char *start) {
     char name[16] = "";
     prctl(PR_GET_NAME, name);
-    return strncmp(name, (const char *)start, strlen((const char *)start)) == 0;
+    return strncmp(name, start, strlen(start)) == 0;
 }
 
 // The kernel sends `signal` to this process when its parent is gone.

@@ -88,7 +88,7 @@ struct Assembly {
         let opened = Mailbox<StoreError?>()
         let (inbox, answers, log, alarm) = (staff.reader, inbox, log, alarm)
         let limits = settings.limits
-        startThread("reader", ended: threads.come()) {
+        startThread(.reader, ended: threads.come()) {
             do throws(StoreError) {
                 let store = try StoreReader(path: path, limits: limits)
                 opened.put(nil)
@@ -102,7 +102,7 @@ struct Assembly {
 
     private func startParser() {
         let (inbox, answers, ear) = (staff.parser, inbox, Ear(catalog))
-        startThread("parser", ended: threads.come()) {
+        startThread(.parser, ended: threads.come()) {
             while true {
                 for letter in inbox.wait() {
                     switch letter {

@@ -112,7 +112,7 @@ import ZeroMQ
             tellIntake: { _ in },
             alarms: { [] },
             clockDriftMs: others.gate,
-            startWorker: { post in startThread("worker") { worker(post) } },
+            startWorker: { post in _ = tryToStartThread("worker") { worker(post) } },
             systemd: nil
         )
     }
@@ -183,7 +183,7 @@ import ZeroMQ
     ) throws {
         let others = try Others()
         let ended = Mailbox<Bool>()
-        startThread("broker", ended: { ended.put(true) }) {
+        startThread(.broker, ended: { ended.put(true) }) {
             do {
                 try run(others) { post in
                     do { try worker(post, others) } catch { Issue.record(error) }

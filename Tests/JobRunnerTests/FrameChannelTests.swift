@@ -46,10 +46,11 @@ import Testing
         let frames = [1 << 20, 0, 5_000_000].map { count in
             (0..<count).map(UInt8.init(truncatingIfNeeded:))
         }
-        startThread("sender") {
+        let hasStarted = tryToStartThread("sender") {
             try? FrameChannel(descriptor: others).send(frames)
             close(others)
         }
+        try #require(hasStarted)
         let heard = try FrameChannel(descriptor: ours).receive(atMost: 8 << 20)
         #expect(heard == frames)
     }

@@ -110,7 +110,6 @@ import Testing
         #expect(try bench.scratch.dropped == [])
         #expect(try bench.scratch.names(in: "taken") == [])
         #expect(try bench.scratch.names(in: "done") == ["1-a.sql", "1-rows.csv", "a.sql.ids"])
-        bench.turn(after: 10_000)
         #expect(bench.loop.overview.listed.isEmpty)
     }
 

@@ -24,7 +24,7 @@ struct Doorkeeper {
         ended: @escaping @Sendable () -> Void
     ) throws(ZeroMQError) {
         let bound = Mailbox<ZeroMQError?>()
-        startThread("doorkeeper", ended: ended) {
+        startThread(.doorkeeper, ended: ended) {
             do throws(ZeroMQError) {
                 let socket = try Socket(.router, in: context)
                 try socket.bind(Gate.endpoint)

@@ -97,7 +97,7 @@ extension Runner {
         }
         let life = RunnerLife()
         let endpoints = try await life.beginning(of: {
-            guard !tryToStartThread("broker", { live(life) }) else { return }
+            guard !tryToStartThread(RunnerThread.broker.rawValue, { live(life) }) else { return }
             life.ends(.failure(SystemError(code: EAGAIN, action: "start a thread")))
         })
         do {

@@ -39,7 +39,7 @@ struct Publisher: ~Copyable {
     /// - Throws: A `RunnerError`, which names the endpoint, or a `ZeroMQError`.
     static func start(_ kit: Kit, ended: @escaping @Sendable () -> Void) throws -> [String] {
         let bound = Mailbox<Result<[String], any Error>>()
-        startThread("publisher", ended: ended) {
+        startThread(.publisher, ended: ended) {
             do {
                 var endpoints: [String] = []
                 let socket = try Self.open(kit, &endpoints)

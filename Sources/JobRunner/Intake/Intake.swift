@@ -32,7 +32,7 @@ final class Intake: Sendable {
 
     /// Takes files until it is told to stop; `ended` is called when the thread is through.
     func start(ended: @escaping @Sendable () -> Void = {}) {
-        startThread("intake", ended: ended) { [self] in
+        startThread(.intake, ended: ended) { [self] in
             do throws(SpoolError) {
                 try run()
             } catch {

@@ -281,7 +281,9 @@ extension IntakeLoop {
     }
 
     private func submit(_ file: SpoolDirectory.Taken) throws(SpoolError) {
-        switch try directory.read(file, limits: settings.limits, parse: settings.parse) {
+        let content = try directory.read(file, limits: settings.limits, parse: settings.parse)
+        for rows in directory.rowsOfTaken[file] ?? [] { overview.listed[rows] = nil }
+        switch content {
         case nil: inHand[file] = nil
         case .failure(let problem): inHand[file] = .answered(.refused(reason: problem.reason))
         case .success(let taken):

@@ -1,14 +1,20 @@
 internal import CLinux
 internal import Glibc
 
+/// The threads that make up a runner, beside its workers. They run no job: a crash of one of them
+/// is no job's fault. The system knows them by these names.
+enum RunnerThread: String, CaseIterable {
+    case broker, doorkeeper, intake, parser, publisher, reader, writer
+}
+
 /// A thread of the operating system, outside of Swift's cooperative pool, which must never block.
 /// For those that are there from the start: without them there is no runner.
 func startThread(
-    _ name: String,
+    _ thread: RunnerThread,
     ended: @escaping @Sendable () -> Void = {},
     _ body: @escaping @Sendable () -> Void
 ) {
-    let hasStarted = tryToStartThread(name, ended: ended, body)
+    let hasStarted = tryToStartThread(thread.rawValue, ended: ended, body)
     precondition(hasStarted, "a thread can be had: there are few at the start")
 }
 

@@ -11,7 +11,7 @@ nonisolated(unsafe) private var ledgerElsewhere: UnsafeMutablePointer<Int64>?
 
 /// How the names of threads begin that run no job: libzmq's and ours. A thread that a kernel starts
 /// has its worker's name, and one that gives itself another name is not believed to be innocent.
-nonisolated(unsafe) private var withoutJobs: [StaticString] = []
+nonisolated(unsafe) private var withoutJobs: [UnsafeMutablePointer<CChar>?] = []
 
 /// What a trap, a wild pointer or an abort sends.
 private let crashSignals = [SIGILL, SIGSEGV, SIGBUS, SIGFPE, SIGABRT, SIGTRAP]
@@ -27,9 +27,8 @@ func installCrashMark(
     ledger = slots
     ledgerCount = count
     ledgerElsewhere = elsewhere
-    withoutJobs = [
-        "ZMQbg/", "broker", "writer", "reader", "parser", "intake", "doorkeeper", "publisher",
-    ]
+    // Never freed: a crash may come at any time.
+    withoutJobs = (["ZMQbg/"] + RunnerThread.allCases.map(\.rawValue)).map { strdup($0) }
     var action = sigaction()
     action.__sigaction_handler.sa_handler = markCrash
     // On its own stack, for the other may be used up; once, so that the second time is final.
@@ -56,7 +55,7 @@ private func markCrash(_ signal: CInt) {
 /// The process's first thread is the broker's, or that of a program that has a runner within it.
 private func runsNoJob(_ thread: CInt) -> Bool {
     if thread == getpid() { return true }
-    for name in withoutJobs where clinux_thread_name_begins(name.utf8Start) != 0 { return true }
+    for name in withoutJobs where clinux_thread_name_begins(name) != 0 { return true }
     return false
 }
 

@@ -56,11 +56,13 @@ enum KernelServer {
     private static func serve(_ kernels: KernelRegistry, _ limits: Limits) -> Never {
         let channel = FrameChannel(descriptor: descriptor)
         let orders = Mailbox<Begun>()
-        startThread("kernel", ended: { _exit(RunnerExit.unfit) }) {
+        let end: @Sendable () -> Void = { _exit(RunnerExit.unfit) }
+        let hasStarted = tryToStartThread("kernel", ended: end) {
             while true {
                 for begun in orders.wait() { compute(begun, kernels, limits) }
             }
         }
+        guard hasStarted else { _exit(RunnerExit.unfit) }
         var current: KernelRun?
         while let frames = try? channel.receive(atMost: .max) {
             if frames == breakOff {

@@ -35,7 +35,7 @@ struct WriterStart: Sendable {
         facts: Mailbox<BrokerLetter>
     ) throws(StoreError) -> Recovery {
         let opened = Mailbox<Result<Recovery, StoreError>>()
-        startThread("writer") { [self] in
+        startThread(.writer) { [self] in
             do throws(StoreError) {
                 let store = try open()
                 let now = time.now()
