@@ -92,12 +92,6 @@ public final class AsyncJobClient: Sendable {
         return result
     }
 
-    /// The bytes of a result of any size, of which only one piece is in memory. The job must have
-    /// ended.
-    public func pieces(of id: JobID, pieceBytes: Int = 8 << 20) -> ResultPieces {
-        ResultPieces(client: self, id: id, pieceBytes: pieceBytes)
-    }
-
     /// Waits until all of these jobs have ended.
     ///
     /// - Returns: The ends, as the protocol tells them, of the jobs that have ended in time.

@@ -50,3 +50,11 @@ final class Known: Sendable {
     var value: JSON? { told.withLock { $0 } }
     func set(_ limits: JSON) { told.withLock { $0 = limits } }
 }
+
+extension AsyncJobClient {
+    /// The bytes of a result of any size, of which only one piece is in memory. The job must have
+    /// ended.
+    public func pieces(of id: JobID, pieceBytes: Int = 8 << 20) -> ResultPieces {
+        ResultPieces(client: self, id: id, pieceBytes: pieceBytes)
+    }
+}

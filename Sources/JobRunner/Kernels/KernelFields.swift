@@ -92,3 +92,21 @@ public struct KernelFields: Sendable {
         names.isEmpty ? "It takes no fields." : "It takes: \(names.joined(separator: ", "))."
     }
 }
+
+extension KernelInput {
+    /// The members of the input, which must be an object of no other members than `names`: a typo
+    /// must not become a default.
+    ///
+    /// - Throws: `.badInput`.
+    public func fields(_ names: [String]) throws(KernelError) -> KernelFields {
+        let json = try json()
+        guard try frame(json) == nil else {
+            throw .badInput(
+                field: nil,
+                message: "The input must be an object, not a binary frame.",
+                hint: call?.first.flatMap { Self.problem(of: $0)?.summary }
+            )
+        }
+        return try KernelFields(of: json, in: self, names: names)
+    }
+}

@@ -36,7 +36,7 @@ public struct KernelInput: Equatable, Sendable {
     }
 
     /// Why this is no JSON; nil when it is.
-    private static func problem(of frame: [UInt8]) -> JSONError? {
+    static func problem(of frame: [UInt8]) -> JSONError? {
         do throws(JSONError) {
             var scanner = try JSONScanner(frame)
             _ = try scanner.skipValue()
@@ -61,22 +61,6 @@ public struct KernelInput: Equatable, Sendable {
         } catch {
             throw .badInput(field: nil, message: error.summary, hint: error.hint)
         }
-    }
-
-    /// The members of the input, which must be an object of no other members than `names`: a typo
-    /// must not become a default.
-    ///
-    /// - Throws: `.badInput`.
-    public func fields(_ names: [String]) throws(KernelError) -> KernelFields {
-        let json = try json()
-        guard try frame(json) == nil else {
-            throw .badInput(
-                field: nil,
-                message: "The input must be an object, not a binary frame.",
-                hint: call?.first.flatMap { Self.problem(of: $0)?.summary }
-            )
-        }
-        return try KernelFields(of: json, in: self, names: names)
     }
 
     /// The frame that `{"$frame": n}` refers to; nil when `json` is no such reference.

@@ -83,7 +83,10 @@ final class KernelProcess {
         let (ours, others) = try FrameChannel.pair()
         defer { close(others) }
         do throws(SystemError) {
-            let words = KernelServer.arguments(plan)
+            let words = KernelServer.arguments(
+                resultBytes: plan.resultBytes,
+                memoryBytes: plan.memoryBytes
+            )
             let process = try spawnSelf(
                 words,
                 giving: [(others, as: KernelServer.descriptor)],

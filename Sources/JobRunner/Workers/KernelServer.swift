@@ -18,8 +18,9 @@ enum KernelServer {
     /// Whether this program would compute when it is started to.
     static var isReady: Bool { ready.load(ordering: .relaxed) }
 
-    static func arguments(_ plan: KernelProcess.Plan) -> [String] {
-        let numbers = [Int64(getpid()), Int64(plan.resultBytes), plan.memoryBytes].map(String.init)
+    /// How the program is started to compute for this process.
+    static func arguments(resultBytes: Int, memoryBytes: Int64) -> [String] {
+        let numbers = [Int64(getpid()), Int64(resultBytes), memoryBytes].map(String.init)
         return [CommandLine.arguments.first ?? "millrace", word] + numbers
     }
 
