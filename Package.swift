@@ -146,7 +146,8 @@ let package = Package(
                 "embedding-example", "millrace", "millrace-test-runner",
             ],
             exclude: [
-                "event_client.py", "foreign_client.py", "majordomo_client.py", "terminal_client.py",
+                "event_client.py", "external_worker.py", "foreign_client.py", "majordomo_client.py",
+                "terminal_client.py",
             ],
             swiftSettings: strict
         ),

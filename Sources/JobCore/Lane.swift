@@ -22,10 +22,18 @@ public enum Turn: Hashable, Sendable {
 public struct Turns: Hashable, Comparable, Sendable {
     public var isSuspect: Bool
     public var writes: String?
+    /// The external kernel that it runs. Such jobs wait for workers of their own.
+    public var skill: String?
 
-    public init(isSuspect: Bool = false, writes: String? = nil) {
+    public init(isSuspect: Bool = false, writes: String? = nil, skill: String? = nil) {
         self.isSuspect = isSuspect
         self.writes = writes
+        self.skill = skill
+    }
+
+    /// Of a job with so many losses. What runs elsewhere ends nobody here, and is no suspect.
+    public init(losses: Int, writes: String?, skill: String?) {
+        self.init(isSuspect: losses > 0 && skill == nil, writes: writes, skill: skill)
     }
 
     var all: [Turn] {
@@ -35,22 +43,27 @@ public struct Turns: Hashable, Comparable, Sendable {
         return turns
     }
 
-    var isEmpty: Bool { !isSuspect && writes == nil }
+    var isEmpty: Bool { !isSuspect && writes == nil && skill == nil }
 
     /// Whether several jobs that need them may run in one transaction.
     var canBeShared: Bool { writes != nil && !isSuspect }
 
-    /// Those that need nothing come first, then suspects.
+    /// Those that need nothing come first, then suspects; external kernels last.
     public static func < (a: Turns, b: Turns) -> Bool { a.order < b.order }
 
-    private var order: (Int, String) { (isEmpty ? 0 : isSuspect ? 1 : 2, writes ?? "") }
+    private var order: (Int, String) {
+        if let skill { return (3, skill) }
+        return (isEmpty ? 0 : isSuspect ? 1 : 2, writes ?? "")
+    }
 }
 
 extension JobDetails {
-    var turns: Turns { Turns(isSuspect: job.losses > 0, writes: writes) }
+    var turns: Turns { Turns(losses: job.losses, writes: writes, skill: skill) }
 }
 
 extension Waiting {
-    public var turns: Turns { Turns(isSuspect: losses > 0, writes: spec.writes) }
+    public var turns: Turns {
+        Turns(losses: losses, writes: spec.writes, skill: spec.skill)
+    }
     public var lane: Lane { Lane(spec.queue, turns) }
 }

@@ -88,6 +88,9 @@ public struct Limits: Equatable, Sendable {
     public static let pauses: ClosedRange<Int64> = 0...604_800_000
     /// Longest `wait_ms`: a minute.
     public static let waitMs: Int64 = 60_000
+    /// External workers that are attached at a time, and kernels that are left to them.
+    public static let externalWorkers = 1_000
+    public static let externalKernels = 100
     /// Events on their way to the thread that publishes them. Beyond that they are dropped.
     public static let announcements = 65_536
     /// Events that wait for one subscriber: some 5 MB. Beyond that it misses some.

@@ -28,8 +28,11 @@ public enum Account: Hashable, Sendable {
     case connection(ClientID)
 }
 
-/// What a client may do; each role may do what those before it may.
+/// What somebody may do who shows a key. Each role may do what those before it may, but for
+/// `worker`: it is no client.
 public enum Role: String, CaseIterable, Comparable, Sendable {
+    /// Run jobs of external kernels, and ask nothing.
+    case worker
     /// Look at everything.
     case read
     /// Submit jobs, and change one's own.
@@ -39,11 +42,15 @@ public enum Role: String, CaseIterable, Comparable, Sendable {
 
     public static func < (a: Role, b: Role) -> Bool { a.rank < b.rank }
 
+    /// Whether who has it may run jobs of external kernels.
+    public var mayRunJobs: Bool { self == .worker }
+
     private var rank: Int {
         switch self {
-        case .read: 0
-        case .submit: 1
-        case .admin: 2
+        case .worker: 0
+        case .read: 1
+        case .submit: 2
+        case .admin: 3
         }
     }
 }

@@ -139,6 +139,10 @@ public struct JobDetails: Equatable, Sendable {
     public var onFailure = OnFailure.fail
     /// The database that a run may change.
     public var writes: String?
+    /// The external kernel that it runs.
+    public var skill: String?
+    /// Whether no external worker for it is attached: known to the dispatcher alone.
+    public var lacksWorker = false
     /// What it needs while it runs and another run has: known to the dispatcher alone.
     public var takenTurn: Turn?
     public var priority = 0
@@ -253,6 +257,10 @@ public struct About: Equatable, Sendable {
     public var workers: Int
     public var limits: Limits
     public var kernels: [String]
+    /// Kernels whose jobs external workers run.
+    public var externalKernels: [String] = []
+    /// Where those workers come in: ZeroMQ endpoints.
+    public var workerEndpoints: [String] = []
     public var databases: [String]
     /// Names of the programs that jobs may run.
     public var commands: [String]
@@ -288,6 +296,8 @@ public struct Statistics: Equatable, Sendable {
     public var running = Percentiles()
     public var oldestWaitingMs: Int64?
     public var workers: [WorkerDetails] = []
+    /// The external workers that are attached.
+    public var externals: [ExternalDetails] = []
     public var storeBytes: Int64 = 0
     public var walBytes: Int64 = 0
     public var dropped: Int64 = 0
@@ -320,5 +330,16 @@ public struct WorkerDetails: Equatable, Sendable {
         self.worker = worker
         self.job = job
         self.runningMs = runningMs
+    }
+}
+
+/// An external worker that is attached.
+public struct ExternalDetails: Equatable, Sendable {
+    public var kernel: String
+    public var details: WorkerDetails
+
+    public init(kernel: String, _ details: WorkerDetails) {
+        self.kernel = kernel
+        self.details = details
     }
 }

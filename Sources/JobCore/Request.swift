@@ -21,6 +21,8 @@ public enum Request: Equatable, Sendable {
     case drain
     /// `mmi.service`: is there a service of this name?
     case isServed(Bool)
+    /// The same, of an external kernel: is there a worker for it?
+    case isAttached(kernel: String)
     /// A direct call of a kernel: a job whose result is the whole answer.
     case call(Submission, CallDigest)
     /// A job that is answered with an id for `titanic.reply` and `titanic.close`; its spec has the

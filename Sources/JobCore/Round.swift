@@ -26,6 +26,11 @@ public enum Event: Equatable, Sendable {
     case seen([WorkerMark])
     /// These orders were taken back before they began; none, when the range is empty.
     case recalled(WorkerID, Range<UInt64>)
+    /// An external worker, or somebody who would be one.
+    case heardExternal(ExternalWord, from: ClientID)
+    /// What was to be told at this address was not: nobody is there any more. With the address of
+    /// the order that it was.
+    case unreachable(ClientID, OrderAddress?)
     /// Somebody asks the runner to stop: first kindly, then at once.
     case stop
     case timePassed

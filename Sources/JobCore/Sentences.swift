@@ -11,6 +11,23 @@ extension Failure {
         isPermanent: true
     )
 
+    public static func timedOut(afterMs ms: Int64) -> Failure {
+        Failure(
+            .timeout,
+            "The run took longer than \(ms) ms.",
+            hint: "Give the job a longer timeout_ms, or less to do."
+        )
+    }
+
+    public static func resultTooLarge(mostBytes: Int) -> Failure {
+        Failure(
+            .resultTooLarge,
+            "The result is larger than \(mostBytes) bytes.",
+            hint: "Divide the work, or raise the limit in the settings.",
+            isPermanent: true
+        )
+    }
+
     /// Of a job that comes after one that has ended so.
     public static func dependencyFailed(_ job: JobID, _ state: JobState) -> Failure {
         let end = state == .cancelled ? "was cancelled" : "failed"

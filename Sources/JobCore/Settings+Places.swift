@@ -14,6 +14,7 @@ extension Settings {
         }
         placed.listen = listen.map(place(endpoint:))
         placed.events = events.map(place(endpoint:))
+        placed.workerListen = workerListen.map(place(endpoint:))
         placed.spoolDirectory = place(spoolDirectory)
         placed.databases = databases.mapValues { database in
             var database = database

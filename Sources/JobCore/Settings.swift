@@ -8,6 +8,10 @@ public struct Settings: Equatable, Sendable {
     public var listen = ["ipc://run/millrace.sock", "tcp://127.0.0.1:5555"]
     /// ZeroMQ endpoints at which events can be had, likewise; none turns them off.
     public var events = ["ipc://run/events.sock"]
+    /// ZeroMQ endpoints where external workers come in, likewise; none turns them off.
+    public var workerListen: [String] = []
+    /// Kernels whose jobs those workers run.
+    public var externalKernels: [String] = []
     /// Where files with jobs are dropped.
     public var spoolDirectory = "jobs"
     /// Worker threads. 1...256.
@@ -118,9 +122,15 @@ extension Settings {
         if listen.isEmpty { found.append("listen must name at least one endpoint.") }
         found += listen.compactMap { Endpoint.problem($0, of: "listen", asksForKeys: curve != nil) }
         found += events.compactMap { Endpoint.problem($0, of: "events", asksForKeys: curve != nil) }
+        found += workerListen.compactMap {
+            Endpoint.problem($0, of: "worker_listen", asksForKeys: curve != nil)
+        }
         // Binding a socket twice would succeed, and cut off whoever came first.
         found += events.filter { listen.contains($0) && !$0.hasSuffix(":*") }
             .map { "events: \($0) is one of listen; each needs an endpoint of its own." }
+        found += workerListen.filter { (listen + events).contains($0) && !$0.hasSuffix(":*") }
+            .map { "worker_listen: \($0) is one of listen or events; each needs its own." }
+        found += externalProblems
         if spoolDirectory.isEmpty { found.append("spool must name a directory.") }
 
         func check<Value: Comparable>(_ name: String, _ value: Value, _ range: ClosedRange<Value>) {
@@ -157,6 +167,25 @@ extension Settings {
         }
         if limits.specBytes > limits.messageBytes {
             found.append("limits.spec_bytes must not exceed limits.message_bytes.")
+        }
+        return found
+    }
+}
+
+extension Settings {
+    fileprivate var externalProblems: [String] {
+        var found: [String] = []
+        if workerListen.isEmpty != externalKernels.isEmpty {
+            found.append("worker_listen and external_kernels need each other.")
+        }
+        if externalKernels.count > Limits.externalKernels {
+            found.append("external_kernels may name \(Limits.externalKernels) kernels at most.")
+        }
+        for name in externalKernels where !KernelName.isFit(name) {
+            found.append(
+                "The external kernel \"\(name)\" must have 1 to 64 of the characters a to z, "
+                    + "0 to 9, _ and -."
+            )
         }
         return found
     }

@@ -27,6 +27,8 @@ public struct Spec: Equatable, Sendable {
     public var parts = 1
     /// The database that a run may change: one such run at a time.
     public var writes: String?
+    /// The external kernel that it runs: only an external worker for it may have the job.
+    public var skill: String?
     /// A random number of the job's own. Of a job that writes: drawn when it was accepted, so that
     /// its receipts are told from those of another job that had the same id. Of one that
     /// `titanic.request` makes, the only others that have one: its token.
@@ -47,7 +49,8 @@ public struct Spec: Equatable, Sendable {
     }
 
     /// Whether a run changes nothing, so that it does no harm should nobody ever hear of the job.
-    public var isPure: Bool { writes == nil && kind != .command }
+    /// Of what runs elsewhere nobody knows.
+    public var isPure: Bool { writes == nil && kind != .command && skill == nil }
 
     /// The work, in bytes, as far as it is held in memory for this job alone.
     public var workBytes: Int { frames.reduce(body.count) { $0 + $1.weight } }

@@ -110,6 +110,10 @@ struct Assembly {
                         answers.put(.heard(ear.hear(envelope), bytes: envelope.byteCount))
                     case .write(let message, let now):
                         answers.put(.written(frames(for: message, now: now), message))
+                    case .readExternal(let envelope):
+                        answers.put(.readExternal(envelope.word(), envelope))
+                    case .writeExternal(let message):
+                        answers.put(.writtenExternal(try? frames(for: message), message))
                     case .stop: return
                     }
                 }
@@ -122,28 +126,62 @@ struct Assembly {
         let secretKey = try startDoorkeeper()
         let clients = try Socket(.router, in: outside, options: clientOptions)
         let arrivals = try clients.arrivals(in: outside)
-        for endpoint in settings.listen {
-            try checkIsFree(endpoint)
-            do throws(ZeroMQError) {
-                let key = endpoint.hasPrefix("ipc://") ? nil : secretKey
-                try clients.bind(endpoint, secretKey: key)
-                endpoints.append(try clients.lastEndpoint)
-            } catch {
-                throw RunnerError.endpoint(endpoint, reason: error.reason)
-            }
-        }
+        endpoints += try bind(clients, to: settings.listen, secretKey)
         var options = SocketOptions()
         options.sendHighWaterMark = 0
         options.receiveHighWaterMark = 0
         let workers = try Socket(.router, in: inside, options: options)
         try workers.bind(Self.workersEndpoint)
         let events = try startPublisher(secretKey)
+        let externals = try openExternalDoor(secretKey)
+        let all = endpoints + events + externals.endpoints
         return Doors(
             clients: clients,
             workers: workers,
             arrivals: arrivals,
+            externals: externals,
             events: events,
-            doors: (endpoints + events).compactMap(Door.init)
+            doors: all.compactMap(Door.init)
+        )
+    }
+
+    /// - Returns: The endpoints, as clients can connect to them.
+    private func bind(
+        _ socket: borrowing Socket,
+        to endpoints: [String],
+        _ secretKey: SecretKey?
+    ) throws -> [String] {
+        var bound: [String] = []
+        for endpoint in endpoints {
+            try checkIsFree(endpoint)
+            do throws(ZeroMQError) {
+                let key = endpoint.hasPrefix("ipc://") ? nil : secretKey
+                try socket.bind(endpoint, secretKey: key)
+                bound.append(try socket.lastEndpoint)
+            } catch {
+                throw RunnerError.endpoint(endpoint, reason: error.reason)
+            }
+        }
+        return bound
+    }
+
+    private func openExternalDoor(_ secretKey: SecretKey?) throws -> ExternalDoor {
+        var options = clientOptions
+        // A larger result fails its job; beyond this libzmq hangs up, and the run is lost.
+        options.maxMessageSize = max(options.maxMessageSize ?? 0, settings.limits.resultBytes)
+        // A busy worker says nothing: that its machine is gone shows here alone.
+        options.heartbeatInterval = .milliseconds(2_500)
+        options.heartbeatTimeout = .milliseconds(7_500)
+        let socket = try Socket(.router, in: outside, options: options)
+        let arrivals = try socket.arrivals(in: outside)
+        let endpoints = try bind(socket, to: settings.workerListen, secretKey)
+        return ExternalDoor(socket, arrivals: arrivals, endpoints: endpoints, messageLimits)
+    }
+
+    private var messageLimits: MessageLimits {
+        MessageLimits(
+            frames: settings.limits.messageFrames + 2,
+            bytes: settings.limits.messageBytes + 1_024
         )
     }
 
@@ -215,20 +253,17 @@ struct Assembly {
     ) throws -> Runner.End {
         let intake = try startIntake()
         defer { intake.tell(.stop) }
-        let events = doors.events
+        let (events, workerEndpoints) = (doors.events, doors.externals.endpoints)
         var broker = Broker(
             doors,
-            Dispatcher(plan(events: events)),
+            Dispatcher(plan(events: events, workerEndpoints: workerEndpoints)),
             Broker.Desk(
                 inbox: inbox,
                 staff: staff,
                 shelf: shelf,
                 ear: Ear(catalog),
                 peers: Peers(settings.curve),
-                limits: MessageLimits(
-                    frames: settings.limits.messageFrames + 2,
-                    bytes: settings.limits.messageBytes + 1_024
-                ),
+                limits: messageLimits,
                 time: time,
                 log: log,
                 signals: signals,
@@ -262,7 +297,7 @@ struct Assembly {
     /// Asks the runner to stop, as a signal does: the second time at once. From any thread.
     var stop: @Sendable () -> Void { { [inbox] in inbox.put(.event(.stop)) } }
 
-    private func plan(events: [String]) -> Dispatcher.Plan {
+    private func plan(events: [String], workerEndpoints: [String]) -> Dispatcher.Plan {
         var about = About(
             run: recovery.run,
             workers: settings.workers,
@@ -272,6 +307,8 @@ struct Assembly {
             commands: settings.commands.names
         )
         about.events = events
+        about.externalKernels = Set(settings.externalKernels).sorted()
+        about.workerEndpoints = workerEndpoints
         var plan = Dispatcher.Plan(
             about: about,
             startedAt: time.now(),
@@ -351,29 +388,4 @@ private func blockStopSignals() -> sigset_t {
     sigaddset(&signals, SIGINT)
     pthread_sigmask(SIG_BLOCK, &signals, nil)
     return signals
-}
-
-private func checkIsFree(_ endpoint: String) throws(RunnerError) {
-    guard isTaken(endpoint) else { return }
-    throw .endpoint(endpoint, reason: "another program listens there")
-}
-
-/// Whether somebody listens on the socket of an ipc endpoint. Binding it would succeed, and cut off
-/// whoever was there before: libzmq unlinks the path first.
-private func isTaken(_ endpoint: String) -> Bool {
-    guard endpoint.hasPrefix("ipc://") else { return false }
-    var address = sockaddr_un()
-    address.sun_family = sa_family_t(AF_UNIX)
-    let path = Array(endpoint.dropFirst("ipc://".count).utf8)
-    guard path.count < MemoryLayout.size(ofValue: address.sun_path) else { return false }
-    withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path) }
-
-    let probe = socket(AF_UNIX, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0)
-    guard probe >= 0 else { return false }
-    defer { close(probe) }
-    return withUnsafePointer(to: &address) { address in
-        address.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-            connect(probe, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) == 0
-        }
-    }
 }

@@ -48,6 +48,7 @@ public struct Runner: Sendable {
         Catalog(
             limits: settings.limits,
             kernels: Set(kernels.names),
+            externalKernels: Set(settings.externalKernels),
             databases: settings.databases.mapValues { $0.allowsWriting ? .write : .read },
             commands: settings.commands
         )
@@ -129,7 +130,7 @@ public struct Runner: Sendable {
 
     /// What can be told before anything is touched.
     private func check() throws {
-        let problems = settings.problems()
+        let problems = settings.problems() + settings.problems(beside: kernels)
         guard problems.isEmpty else { throw SettingsError(problems: problems) }
         let needsProcesses = settings.kernelProcesses || !settings.commands.isEmpty
         guard KernelServer.isReady || !needsProcesses else { throw RunnerError.noProcesses }
@@ -147,6 +148,14 @@ public struct Runner: Sendable {
         let doors = try assembly.openDoors(&endpoints)
         umask(mask)
         return try assembly.run(doors, systemd) { ready(endpoints) }
+    }
+}
+
+extension Settings {
+    /// What does not go together with the kernels of a runner.
+    func problems(beside kernels: KernelRegistry) -> [String] {
+        externalKernels.filter { kernels[$0] != nil }
+            .map { "external_kernels: there is a kernel \($0) already, which needs no workers." }
     }
 }
 

@@ -65,7 +65,8 @@ enum Changes: Int, StatementList {
                    ready_at = :ready_at, waits_for = :waits_for, is_split = :is_split,
                    cancel_requested = :cancel_requested, started_at = :started_at,
                    finished_at = :finished_at, worker = :worker,
-                   turns = CASE WHEN :losses > 0 THEN 's' || ifnull(writes, '')
+                   turns = CASE WHEN turns >= 'x' THEN turns
+                                WHEN :losses > 0 THEN 's' || ifnull(writes, '')
                                 ELSE ifnull('w' || writes, '') END
              WHERE id = :id
                AND state = :expected_state AND attempt = :expected_attempt
@@ -89,7 +90,7 @@ enum Changes: Int, StatementList {
                 (:id, '\(ended ? "succeeded" : "queued")', :ready_at, :created_at, :kind, :queue,
                  :priority, :timeout_ms, :max_attempts, :first_ms, :longest_ms, :parts, :writes,
                  :salt, :sort, :name, :tags, :keep_ms, :key, :fingerprint, :parent_id, :part,
-                 :file_id, :frames, :owner, :checksum, ifnull('w' || :writes, ''),
+                 :file_id, :frames, :owner, :checksum, :turns,
                  :waits_for, :dependencies, :on_failure, \(values) :body)
             """
     }

@@ -9,13 +9,13 @@ enum Columns {
     /// What is kept of a job that waits for a worker.
     static let waiting = """
         id, attempt, ready_at, losses, is_split, dependencies, kind, queue, priority, timeout_ms,
-        max_attempts, first_ms, longest_ms, parts, writes, salt, sort, name, tags, keep_ms,
-        checksum, frames, body
+        max_attempts, first_ms, longest_ms, parts, writes, turns, salt, sort, name, tags,
+        keep_ms, checksum, frames, body
         """
 
     static let details = """
         kind, queue, parent_id, owner, \(job), priority, timeout_ms, name, key, tags, created_at,
-        started_at, finished_at, worker, writes, on_failure, dependencies
+        started_at, finished_at, worker, writes, turns, on_failure, dependencies
         """
 
     static let failure = "code, message, hint, sqlite_code, offset, is_permanent"

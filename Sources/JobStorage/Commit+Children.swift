@@ -100,6 +100,7 @@ extension Spec {
         child.priority = priority
         child.retry = retry
         child.sort = sort
+        child.skill = skill
         return child
     }
 }

@@ -130,6 +130,7 @@ extension Commit {
         try values.add(spec.frames.count)
         try values.add(owner.rawValue)
         try values.add(Checksum.of(spec, job: id))
+        try values.add(Turns(writes: spec.writes, skill: spec.skill).text)
         try values.add(waitsFor)
         try values.add(submission.after.count)
         try values.add(submission.onFailure.rawValue)

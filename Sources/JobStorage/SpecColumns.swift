@@ -98,6 +98,7 @@ extension Row {
         spec.retry = retry()
         spec.parts = int()
         spec.writes = optionalText()
+        spec.skill = Turns(text: text()).skill
         spec.salt = optionalInteger()
         spec.sort = UInt64(bitPattern: integer())
         spec.name = optionalText()
@@ -141,13 +142,20 @@ extension Row {
     }
 }
 
-/// As `jobs.turns` has them: nothing, or `s` of a suspect, else `w`, and the database.
+/// As `jobs.turns` has them: nothing, or `s` of a suspect, else `w`, and the database; or `x` and
+/// an external kernel, which no other letter follows.
 extension Turns {
-    var text: String { isSuspect ? "s" + (writes ?? "") : writes.map { "w" + $0 } ?? "" }
+    var text: String {
+        if let skill { return "x" + skill }
+        return isSuspect ? "s" + (writes ?? "") : writes.map { "w" + $0 } ?? ""
+    }
 
     init(text: String) {
-        let writes = String(text.dropFirst())
-        self.init(isSuspect: text.first == "s", writes: writes.isEmpty ? nil : writes)
+        let name = text.count > 1 ? String(text.dropFirst()) : nil
+        switch text.first {
+        case "x": self.init(skill: name)
+        case let first: self.init(isSuspect: first == "s", writes: name)
+        }
     }
 }
 

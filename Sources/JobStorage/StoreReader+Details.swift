@@ -145,6 +145,7 @@ extension StoreReader {
         details.finishedAt = row.optionalMoment()
         details.worker = row.optionalInteger().map { WorkerID(rawValue: Int(clamping: $0)) }
         details.writes = row.optionalText()
+        details.skill = Turns(text: row.text()).skill
         details.onFailure = try row.word()
         let comesAfterOthers = row.integer() > 0
         try row.check()

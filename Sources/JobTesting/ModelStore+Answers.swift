@@ -150,6 +150,7 @@ extension ModelStore {
         details.owner = entry.owner
         details.onFailure = entry.onFailure
         details.writes = entry.spec.writes
+        details.skill = entry.spec.skill
         details.priority = entry.spec.priority
         details.name = entry.spec.name
         details.key = entry.key

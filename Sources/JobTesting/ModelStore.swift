@@ -31,7 +31,7 @@ public struct ModelStore: Store {
         var links: [Link] = []
 
         var lane: Lane {
-            Lane(spec.queue, Turns(isSuspect: job.losses > 0, writes: spec.writes))
+            Lane(spec.queue, Turns(losses: job.losses, writes: spec.writes, skill: spec.skill))
         }
     }
 

@@ -11,7 +11,7 @@ internal import Testing
     /// Those that are files of jobs: the folder is a program of its own, and a CSV is read with the
     /// one that names it.
     static let examples = names(in: "jobs/examples", ending: "").filter {
-        $0.contains(".") && !$0.hasSuffix(".csv")
+        $0.contains(".") && !$0.hasSuffix(".csv") && !$0.hasSuffix(".py")
     }
 
     private static func names(in folder: String, ending: String) -> [String] {

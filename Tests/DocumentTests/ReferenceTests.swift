@@ -31,6 +31,8 @@ internal import Testing
             "| `state` | `\(defaults.stateDirectory)` |",
             "| `listen` | \(endpoints) |",
             "| `events` | `\(defaults.events[0])` |",
+            "| `worker_listen` | none |",
+            "| `external_kernels` | none | up to \(Limits.externalKernels) names",
             "| `spool` | `\(defaults.spoolDirectory)` |",
             "| `workers` | one for each core | \(bounds(Limits.workers)) |",
             "| `express` | \(defaults.express) | true or false |",

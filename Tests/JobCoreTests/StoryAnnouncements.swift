@@ -22,8 +22,11 @@ extension StoryWorld {
         case .running(let job, let attempt, _), .progress(let job, let attempt, _):
             try check(ledger.specs[job] != nil, "job \(job.rawValue) is written")
             let holders = ledger.holders[job, default: []]
+            let isOutside = externals.orders.values.contains {
+                $0.job == job && $0.attempt == attempt
+            }
             try check(
-                holders.contains { $0.run.attempt == attempt },
+                isOutside || holders.contains { $0.run.attempt == attempt },
                 "attempt \(attempt.rawValue) of job \(job.rawValue) is under way"
             )
         case .ended(let job, let state, let attempt, _):

@@ -11,6 +11,7 @@ extension StoryWorld {
         var spec = Spec(kind: .compute, body: [100 + number], timeoutMs: 800)
         spec.queue = number < 3 ? .standard : QueueName(rawValue: "a") ?? .standard
         spec.sort = UInt64(number)
+        spec.skill = number == 2 ? externals.kernels.first : nil
         spec.retry = RetryPolicy(maxAttempts: 2, firstMs: 40, longestMs: 100)
         let digest = CallDigest(high: 0, low: UInt64(number))
         return .call(Submission(spec: spec, fingerprint: UInt64(number)), digest)

@@ -40,6 +40,7 @@ extension StoryWorld {
         jobs[0].spec.kind = .sql
         jobs[0].spec.parts = 1
         jobs[0].spec.writes = nil
+        jobs[0].spec.skill = nil
         jobs[0].spec.name = nil
         jobs[0].spec.sort = 0
         try ask(.submit(jobs, isBatch: false, waitMs: 60_000), client: 0)
@@ -69,8 +70,14 @@ extension StoryWorld {
         weather = before
     }
 
-    /// Many jobs wait for a turn that is taken, and behind them some that need none.
+    /// Many jobs wait for a turn that is taken, or for external workers, and behind them some that
+    /// need none.
     private mutating func crowd(_ database: String) throws(Violation) {
+        if let kernel = externals.kernels.first {
+            var jobs = jobs(Int(Self.batch))
+            for place in jobs.indices { jobs[place].isFor(kernel) }
+            try ask(.submit(jobs, isBatch: true, waitMs: nil), client: 0)
+        }
         for writes in [database, database, database, database, nil] {
             var jobs = jobs(Int(Self.batch))
             for place in jobs.indices {
@@ -81,6 +88,7 @@ extension StoryWorld {
                 jobs[place].spec.kind = .sql
                 jobs[place].spec.parts = 1
                 jobs[place].spec.writes = writes
+                jobs[place].spec.skill = nil
             }
             try ask(.submit(jobs, isBatch: true, waitMs: nil), client: 0)
         }
@@ -93,6 +101,8 @@ extension StoryWorld {
         try answerAll()
         if !hasWriters { for _ in 0..<4 { try moveFiles() } }
         for _ in 0..<6 { try letAWorkerAct() }
+        // Meanwhile jobs for them pile up, and nobody else's wait for that.
+        if whims.lasting.isEmpty { try letAllExternalsAct() }
         try look()
         try deliverWhispers()
         try passTime(ms: 100)
@@ -101,7 +111,8 @@ extension StoryWorld {
 
     private var isQuiet: Bool {
         unwritten.isEmpty && facts.isEmpty && questions.isEmpty && answers.isEmpty
-            && whispers.isEmpty && !spool.isBusy && dispatcher.retryLoadsAt == nil
+            && whispers.isEmpty && externals.isQuiet && !spool.isBusy
+            && dispatcher.retryLoadsAt == nil
             && dispatcher.startWorkersAt == nil && !dispatcher.calls.isAnswering
             && workers.values.allSatisfy { $0.isGivenUp || $0.step != .born && !$0.isBusy }
     }
@@ -134,7 +145,8 @@ extension StoryWorld {
         return shown.compactMap(\.self).filter { details in
             let job = details.job
             return job.state == .queued && job.waitsFor == 0 && job.readyAt <= now
-                && turns(of: job.id).isEmpty && !ledger.paused.contains(details.queue)
+                && turns(of: job.id).isEmpty && ledger.specs[job.id]?.skill == nil
+                && !ledger.paused.contains(details.queue)
                 && ledger.holders[job.id, default: []].isEmpty
         }.map(\.job.id)
     }

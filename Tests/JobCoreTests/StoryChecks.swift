@@ -108,6 +108,18 @@ extension StoryWorld {
         guard let spec = earlySpec(of: job) ?? ledger.specs[job] else {
             throw Violation(sentence: "job \(job.rawValue) starts after its insert is a fact")
         }
+        try check(spec.skill == nil, "what external workers run goes to nobody else")
+        try check(
+            workers[given.worker]?.step == .working,
+            "an order goes to a worker that is there"
+        )
+        try checkMayStart(job, spec)
+        if order.phase == .reduce { try checkOutputs(order) }
+        if spec.kind == .sql { try checkFrames(order, spec) }
+        try checkPredecessors(of: order)
+    }
+
+    func checkMayStart(_ job: JobID, _ spec: Spec) throws(Violation) {
         try check(
             !(ledger.heardFinal.contains(job) && ledger.final[job] != nil),
             "job \(job.rawValue) does not start after its end"
@@ -119,16 +131,9 @@ extension StoryWorld {
             && !facts.joined().contains { if case .paused = $0 { true } else { false } }
         try check(!isPaused, "a paused queue starts nothing")
         try check(!isDraining, "a stop starts nothing")
-        try check(
-            workers[given.worker]?.step == .working,
-            "an order goes to a worker that is there"
-        )
         if let details = details(job) {
             try check(details.job.readyAt <= now, "job \(job.rawValue) does not start early")
         }
-        if order.phase == .reduce { try checkOutputs(order) }
-        if spec.kind == .sql { try checkFrames(order, spec) }
-        try checkPredecessors(of: order)
     }
 
     /// What is too large to be carried is found in the store, where it is once it is written.
@@ -171,7 +176,8 @@ extension StoryWorld {
     func turns(of job: JobID) -> Set<Turn> {
         var turns: Set<Turn> = []
         if let database = ledger.specs[job]?.writes { turns.insert(.writing(database: database)) }
-        if (details(job)?.job.losses ?? 0) > 0 { turns.insert(.suspect) }
+        let isOutside = ledger.specs[job]?.skill != nil
+        if !isOutside, (details(job)?.job.losses ?? 0) > 0 { turns.insert(.suspect) }
         return turns
     }
 

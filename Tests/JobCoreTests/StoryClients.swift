@@ -113,6 +113,10 @@ extension StoryWorld {
         for place in jobs.indices where Int.random(in: 0..<4, using: &chance) == 0 {
             linkToOthers(&jobs, place)
         }
+        for place in jobs.indices where Int.random(in: 0..<8, using: &chance) == 0 {
+            guard let kernel = externals.kernels.randomElement(using: &chance) else { break }
+            jobs[place].isFor(kernel)
+        }
         return jobs
     }
 
@@ -170,6 +174,7 @@ extension StoryWorld {
         if hasWriters { store.begin(at: now, after: now) } else { setClock() }
         spool.restart(store.endedFiles)
         (unwritten, facts, questions, answers, whispers) = ([], [], [], [], [])
+        externals.restart()
         workers = [:]
         for name in databases.keys { databases[name]?.writer = nil }
         hasExited = false
@@ -230,5 +235,17 @@ extension StoryWorld {
                 Waiting(id: job.id, next: job.attempt, readyAt: now, losses: job.losses, spec: $0)
             }
         }
+    }
+}
+
+extension Submission {
+    /// Makes it one for external workers, unless it takes results of others, which such jobs do
+    /// not.
+    mutating func isFor(_ kernel: String) {
+        guard !after.contains(where: \.givesResult) else { return }
+        spec.kind = .compute
+        spec.parts = 1
+        spec.writes = nil
+        spec.skill = kernel
     }
 }

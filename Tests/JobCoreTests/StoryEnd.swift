@@ -52,6 +52,8 @@ extension StoryWorld {
     private func checkWorkerBooks() throws(Violation) {
         try check(dispatcher.receipts.isSettled, "no run and no receipt is left unsettled")
         try check(dispatcher.crew.isIdle, "no worker is left with an order")
+        let isBusy = dispatcher.externals.members.values.contains { $0.run != nil }
+        try check(!isBusy, "no external worker is left with an order")
         let crew = dispatcher.crew
         try check(crew.members.count == crew.wanted, "no worker is missing")
         try check(crew.wanted <= mostWorkers, "there are not too many workers")

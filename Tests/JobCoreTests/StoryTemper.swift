@@ -6,7 +6,7 @@ import JobTesting
 struct StoryTemper {
     enum Act: CaseIterable {
         case ask, write, deliverFacts, read, deliverAnswer, work, look, whisper, moveFiles, passTime
-        case change, leap, disturb, last
+        case change, leap, disturb, last, external
 
         /// How often it happens in a usual world.
         var weight: Int {
@@ -15,7 +15,7 @@ struct StoryTemper {
             case .write, .work: 72
             case .deliverFacts: 56
             case .read, .deliverAnswer: 32
-            case .passTime: 24
+            case .passTime, .external: 24
             case .look: 20
             case .whisper, .moveFiles: 16
             case .change, .leap: 4
@@ -117,10 +117,11 @@ extension StoryWorld {
         if let shown = details(first.id), first.readyAt <= shown.createdAt, first.attempt > .none {
             return try recover(cleanly: true)
         }
-        // Nobody relies on being woken for the removal of old jobs.
-        var unswept = dispatcher
-        unswept.sweep.nextStep = nil
-        guard let wake = unswept.nextWake() else {
+        // Nobody relies on being woken for the removal of old jobs, or for heartbeats.
+        var calm = dispatcher
+        calm.sweep.nextStep = nil
+        calm.externals = Externals()
+        guard let wake = calm.nextWake() else {
             throw Violation(sentence: "job \(first.id.rawValue) is not waiting for ever")
         }
         // What could not be read is tried again a second later.
@@ -174,8 +175,11 @@ extension StoryWorld {
     // MARK: Bounds
 
     /// Nothing starts while too much of what was reported is not written, or nothing can be.
-    func checkUnsettled(_ orders: [Decisions.Given]) throws(Violation) {
-        guard orders.contains(where: { $0.order.phase != .bury }) else { return }
+    func checkUnsettled(_ decisions: Decisions) throws(Violation) {
+        guard
+            decisions.orders.contains(where: { $0.order.phase != .bury })
+                || decisions.externals.contains(where: { $0.address != nil })
+        else { return }
         let reports = unwritten.compactMap(\.report)
         let bytes = reports.reduce(0) { $0 + $1.ending.bytes }
         try check(bytes <= temper.unsettledBytes, "unwritten results are bounded: \(bytes) bytes")

@@ -141,6 +141,6 @@ private func short(_ text: String) -> String {
 }
 
 func words(_ lane: Lane) -> String {
-    let turns = lane.turns.all.map { " \($0)" }.joined()
+    let turns = lane.turns.all.map { " \($0)" }.joined() + (lane.turns.skill ?? "")
     return lane.queue.rawValue + turns
 }

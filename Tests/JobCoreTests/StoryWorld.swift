@@ -68,6 +68,7 @@ struct StoryWorld {
     /// The same for short jobs that start beside long ones.
     var shortTurns = StoryTurns()
     var spool = StorySpool()
+    var externals: StoryExternals
     /// Submissions to which a crash left no answer, and whose they are.
     var unanswered: [(request: Request, client: Int)] = []
     /// Fingerprints of jobs that the last run had begun and not written when it was killed.
@@ -91,6 +92,7 @@ struct StoryWorld {
         hasHeavyJobs = limits.unwrittenBytes < Limits().unwrittenBytes
         temper = StoryTemper(using: &chance)
         peers = Self.peers(using: &chance)
+        externals = StoryExternals(using: &chance)
         dispatcher = Self.dispatcher(run: 1, workerCount, limits, now, ids: 1...3)
     }
 
@@ -107,13 +109,14 @@ struct StoryWorld {
         retention: Retention? = nil,
         temper: StoryTemper? = nil
     ) -> Dispatcher {
-        let about = About(
+        var about = About(
             run: RunID(rawValue: run),
             workers: workers,
             limits: limits,
             kernels: [],
             databases: []
         )
+        about.externalKernels = ["k", "l"]
         var plan = Dispatcher.Plan(
             about: about,
             startedAt: now,
@@ -153,6 +156,7 @@ struct StoryWorld {
         case .read: read()
         case .deliverAnswer: if whims.answersStall == 0 { try deliverAnswer() }
         case .work: try letAWorkerAct()
+        case .external: try letAnExternalAct()
         case .look: try look()
         case .whisper: if whims.whispersStall == 0 { try deliverWhispers() }
         case .moveFiles: if !hasWriters { try moveFiles() }
@@ -203,6 +207,7 @@ struct StoryWorld {
         let decisions = dispatcher.decide(at: now)
         try checkAnnouncements(decisions, after: event)
         try carryOut(decisions)
+        try hearWhatWasNotSent()
         if dispatcher.stop.isDraining { stoppedAt = stoppedAt ?? now }
         if wasDraining, event == .stop { try checkHurry() }
         if event == .timePassed, let wake = dispatcher.nextWake() {
@@ -226,9 +231,10 @@ struct StoryWorld {
         for case .abandon(let worker) in decisions.signals { ledger.gone(worker) }
         if !hasWriters { try checkTurns(decisions.orders) }
         try checkBounds(decisions)
-        try checkUnsettled(decisions.orders)
+        try checkUnsettled(decisions)
         try checkGroups(decisions.orders)
         for given in decisions.orders { try give(given) }
+        for message in decisions.externals { try tell(message) }
         for signal in decisions.signals { try carryOut(signal) }
     }
 

@@ -47,6 +47,27 @@ import Testing
     }
 
     @Test(arguments: Kind.allCases)
+    func `what external workers run stands apart, also after a loss`(kind: Kind) throws {
+        let store = try StoreUnderTest(kind)
+        var spec = makeSpec(#"{"kernel":"shout"}"#)
+        spec.kind = .compute
+        spec.skill = "shout"
+        let jobs = try store.insert(makeJob(spec), makeJob(spec), makeJob())
+        let first = Attempt(rawValue: 1)
+        let facts = try store.commit(.lose(jobs[1], first, worker, reason: "It went."))
+        let lane = Lane(.standard, Turns(skill: "shout"))
+        let loaded = try store.load(.standard, lane.turns)
+        #expect(loaded.jobs.map(\.id) == Array(jobs.prefix(2)))
+        #expect(loaded.jobs.map(\.lane) == [lane, lane] && loaded.jobs[1].losses == 1)
+        #expect(facts == [.queued(loaded.jobs[1])])
+        #expect(try store.load().jobs.map(\.id) == [jobs[2]])
+        guard case .surveyed(let survey) = try store.ask(.survey(now: store.now)) else { return }
+        #expect(Set(survey.ready) == [Lane(.standard), lane])
+        #expect(try store.details(jobs[1]).skill == "shout")
+        #expect(try store.details(jobs[2]).skill == nil)
+    }
+
+    @Test(arguments: Kind.allCases)
     func `a load is bounded in bytes too`(kind: Kind) throws {
         let store = try StoreUnderTest(kind)
         var spec = makeSpec()

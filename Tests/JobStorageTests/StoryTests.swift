@@ -178,6 +178,7 @@ private struct Story {
         spec.tags = pick([], ["a", "b\n"])
         spec.keepMs = pick(nil, nil, nil, 0, 5_000)
         spec.salt = pick(nil, nil, Self.token)
+        if spec.writes == nil, spec.parts == 1 { spec.skill = pick(nil, nil, "shout") }
         if pick(true, false, false) { spec.frames = [Spec.Frame(number: 2, bytes: [1, 2])] }
         return makeJob(
             spec,

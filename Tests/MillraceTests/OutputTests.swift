@@ -234,6 +234,10 @@ import Testing
             "ended_per_second": 1234.5, "waiting_ms": ["p50": 0.123, "p99": 12],
             "running_ms": ["p50": nil, "p99": nil], "oldest_waiting_ms": 61_000,
             "workers": [["worker": 1, "job": 42, "running_ms": 1_500], ["worker": 2]],
+            "external_workers": [
+                ["kernel": "shout", "worker": 5], ["kernel": "resize", "worker": 3],
+                ["kernel": "resize", "worker": 4, "job": 43, "running_ms": 2_500],
+            ],
             "store_bytes": 4_096, "wal_bytes": 0, "dropped": 0, "express": 1,
             "alarms": ["The disk is full."],
         ]
@@ -246,6 +250,8 @@ import Testing
         #expect(!lines.contains { $0.hasPrefix("running time") })
         #expect(lines.contains("oldest waiting  1 min 1 s"))
         #expect(lines.contains("workers         1 of 2 busy: job 42 for 1.5 s"))
+        let external = "resize: 1 of 2 busy: job 43 for 2.5 s; shout: 0 of 1 busy"
+        #expect(lines.contains("external        \(external)"))
         #expect(lines.contains("express         1 job"))
         #expect(lines.last == "ALARM           The disk is full.")
         #expect(StatisticsPage.lines(nil, now: now, color: true).count == 2)

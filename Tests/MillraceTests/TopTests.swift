@@ -52,6 +52,15 @@ import Testing
         )
     }
 
+    @Test func `the head tells of external workers, when there are some`() throws {
+        var snapshot = snapshot
+        snapshot.statistics = ["external_workers": [["kernel": "shout", "worker": 3]]]
+        var model = TopModel()
+        model.show(snapshot)
+        let lines = try #require(TopPage(model)).lines(color: false)
+        #expect(lines.contains("external  shout: 0 of 1 busy"))
+    }
+
     private func model(choosing steps: Int = 0) -> TopModel {
         var model = TopModel()
         model.show(snapshot)

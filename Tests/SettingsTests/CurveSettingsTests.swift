@@ -85,7 +85,7 @@ import ZeroMQ
         #expect(
             found == [
                 "FILE, line 3: there is no setting \"curve.client\".",
-                "FILE, line 5: curve.clients.a: the role must be read, submit, admin.",
+                "FILE, line 5: curve.clients.a: the role must be worker, read, submit, admin.",
                 "FILE, line 6: curve.clients.b: the key is not 40 characters of Z85.",
                 "FILE, line 7: curve.clients.c must have a key and a role.",
                 "FILE, line 8: curve.clients.d has no setting \"colour\".",

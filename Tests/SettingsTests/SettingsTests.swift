@@ -65,7 +65,8 @@ import Testing
         let lines = yaml.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
         let names =
             [
-                "state", "listen", "events", "spool", "workers", "express", "nice", "drain_ms",
+                "state", "listen", "events", "worker_listen", "external_kernels", "spool",
+                "workers", "express", "nice", "drain_ms",
                 "stuck_ms",
                 "keep_succeeded_ms", "keep_failed_ms", "databases", "curve",
                 "kernel_processes", "kernel_memory_bytes", "commands", "command_memory_bytes",
@@ -231,6 +232,32 @@ import Testing
         var settings = Settings(cores: 1)
         settings.listen = [endpoint]
         #expect(settings.problems().isEmpty)
+    }
+
+    @Test func `external workers have a door and kernels, and neither without the other`() throws {
+        let yaml =
+            "worker_listen: ['ipc://w.sock', 'tcp://127.0.0.1:5556']\nexternal_kernels: [a-1]"
+        var settings = try Settings(reading: sources(file: yaml))
+        #expect(settings.workerListen == ["ipc://\(Self.state)/w.sock", "tcp://127.0.0.1:5556"])
+        #expect(settings.externalKernels == ["a-1"])
+        let given = ["MILLRACE_EXTERNAL_KERNELS": "b,c"]
+        #expect(try Settings(reading: sources(given, file: yaml)).externalKernels == ["b", "c"])
+        #expect(
+            try problems(inFile: "external_kernels: [a]")
+                == ["worker_listen and external_kernels need each other."]
+        )
+        #expect(
+            problems(try sources(["MILLRACE_EXTERNAL_KERNELS": "sum"], file: yaml))
+                == ["external_kernels: there is a kernel sum already, which needs no workers."]
+        )
+        settings.externalKernels = (1...Limits.externalKernels).map { "k\($0)" }
+        #expect(settings.problems().isEmpty)
+        settings.externalKernels.append("A.b")
+        #expect(settings.problems().count == 2)
+        settings.externalKernels = ["a"]
+        settings.workerListen = ["tcp://0.0.0.0:5556", settings.listen[0]]
+        let found = settings.problems()
+        #expect(found.count == 2 && found[0].hasPrefix("worker_listen: tcp://0.0.0.0:5556 is open"))
     }
 
     @Test func `events have endpoints of their own, by the same rules, or none`() throws {

@@ -114,10 +114,15 @@ struct Crew {
     }
 
     mutating func newWorker() -> WorkerID {
-        let worker = WorkerID(rawValue: nextWorker)
-        nextWorker += 1
+        let worker = newNumber()
         expected.insert(worker)
         return worker
+    }
+
+    /// Of a worker here, or of an external one.
+    mutating func newNumber() -> WorkerID {
+        defer { nextWorker += 1 }
+        return WorkerID(rawValue: nextWorker)
     }
 
     mutating func join(_ worker: WorkerID) {

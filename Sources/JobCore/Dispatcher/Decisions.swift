@@ -9,6 +9,8 @@ public struct Decisions: Equatable, Sendable {
     public var messages: [Message] = []
     /// For workers. Those of one worker stand together.
     public var orders: [Given] = []
+    /// For external workers.
+    public var externals: [ExternalMessage] = []
     public var signals: [Signal] = []
     /// For the spool.
     public var notices: [FileNotice] = []

@@ -178,6 +178,7 @@ extension Dispatcher {
     /// here alone.
     private func overlaid(_ details: JobDetails) -> JobDetails {
         guard !details.job.state.isFinal else { return details }
+        if details.skill != nil { return overlaidOutside(details) }
         let isQueued = details.job.state == .queued
         var details = details
         guard let attempt = active[details.job.id] else {
@@ -296,7 +297,10 @@ extension Dispatcher {
             let sinceMs = running == nil ? nil : member.mark.map { now.ms(since: $0.startedAt) }
             return WorkerDetails(worker: worker, job: running?.job.id, runningMs: sinceMs)
         }
-        let begun = crew.members.values.count { $0.running?.isBurial == false && !$0.isRecorded }
+        found.externals = externalDetails(at: now)
+        let begun =
+            crew.members.values.count { $0.running?.isBurial == false && !$0.isRecorded }
+            + externals.unrecorded
         let volatile = min(Int64(begun), found.counts.queued)  // Parts run, but are not counted.
         found.counts.running += volatile
         found.counts.queued -= volatile

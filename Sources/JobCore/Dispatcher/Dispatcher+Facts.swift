@@ -138,6 +138,7 @@ extension Dispatcher {
             breakOff(job, attempt)
             stopping[job] = false
         }
+        endExternalRun(of: job)
         settled(job)
         receipts.ended(ended.end)
         for wait in waits.ended(ended.end) { answer(wait, with: ended) }

@@ -31,6 +31,7 @@ extension Dispatcher {
         case .ping: say(.pong, to: caller)
         case .about: say(.about(plan.about), to: caller)
         case .isServed(let served): say(.served(served), to: caller)
+        case .isAttached(let kernel): say(.served(externals.serves(kernel)), to: caller)
         case .submit(let jobs, let isBatch, let waitMs):
             submit(.submission(caller, jobs, isBatch: isBatch, waitMs: waitMs), at: now)
         case .show(let ids, let isBatch): ask(.show(ids), for: .show(caller, isBatch: isBatch))

@@ -78,7 +78,7 @@ extension Dispatcher {
 
     /// True while what workers report would only pile up: until some of it is written, which a fact
     /// tells. A store that refuses changes of clients alone holds up nobody.
-    private var storeLags: Bool {
+    var storeLags: Bool {
         unsettled.bytes > plan.unsettledBytes || (unwritable != nil && !unsettled.isEmpty)
     }
 

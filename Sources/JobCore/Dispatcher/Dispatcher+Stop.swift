@@ -48,6 +48,7 @@ extension Dispatcher {
         expireWaits(at: now)
         sweepIfDue(at: now)
         startWorkersIfDue(at: now)
+        lookAtExternals(at: now)
         guard let due = stop.nextStep, due <= now else { return }
         switch stop.step {
         case .draining: breakOffAll(at: now)
@@ -59,6 +60,7 @@ extension Dispatcher {
     private mutating func breakOffAll(at now: Timestamp) {
         stop.step = .breakingOff
         stop.nextStep = now.adding(ms: plan.stuckMs)
+        putBackExternalRuns(at: now)
         for (worker, member) in crew.inOrder {
             for order in member.orders {
                 let (id, attempt) = (order.job.id, order.job.next)

@@ -65,6 +65,7 @@ public struct Dispatcher: Sendable {
     var ids: IDSupply
     var lanes: Lanes
     var crew: Crew
+    var externals = Externals()
     var waits = Waits()
     var calls = Calls()
     var quotas: Quotas
@@ -165,6 +166,8 @@ public struct Dispatcher: Sendable {
         case .died(let worker): workerDied(worker, at: now)
         case .seen(let marks): for mark in marks { hear(mark, at: now) }
         case .recalled(let worker, let orders): takeBack(from: worker, orders, at: now)
+        case .heardExternal(let word, let peer): hear(word, from: peer, at: now)
+        case .unreachable(let peer, let order): unreachable(peer, order, at: now)
         case .stop: stopRequested(at: now)
         case .timePassed: timePassed(at: now)
         }
@@ -176,6 +179,7 @@ public struct Dispatcher: Sendable {
         bury(at: now)
         answerCalls()
         startJobs()
+        startExternalJobs(at: now)
         startExpressWorker()
         loadJobs(at: now)
         if let reservation = ids.reservation() { decisions.changes.append(reservation) }
@@ -190,6 +194,7 @@ public struct Dispatcher: Sendable {
         [
             waits.nextDeadline, isSurveying ? nil : nextReadyAt, retryLoadsAt, stop.nextStep,
             nextBurial, sweep.nextStep, startWorkersAt, early?.writtenAt,
+            externals.nextLook,
             calls.isAnswering ? plan.startedAt : nil,
         ]
         .compactMap(\.self).min()
@@ -199,7 +204,7 @@ public struct Dispatcher: Sendable {
     public var watchEveryMs: Int64? {
         if crew.isIdle { return nil }
         if lanes.isSearching { return 1 }
-        let isAwaited = crew.hasCreditGiven || (!lanes.isEmpty && crew.mayNeedExpress)
+        let isAwaited = crew.hasCreditGiven || (lanes.hasJobsHere && crew.mayNeedExpress)
         return isAwaited ? Crew.recallAfterMs : 2 * Crew.recordAfterMs
     }
 

@@ -1,4 +1,4 @@
-// How many ready jobs the lanes keep in memory.
+// How many ready jobs the lanes keep in memory, and what they weigh.
 
 extension Lanes {
     /// How much is kept in memory. Only tests have others.
@@ -21,4 +21,14 @@ extension Lanes {
         /// Loads under way at a time.
         var loads = 16
     }
+}
+
+extension Waiting {
+    /// True before the last run of a divided job until its children's results were gathered.
+    var lacksOutputs: Bool { isSplit && outputs.isEmpty }
+}
+
+extension Spec {
+    /// What it takes in memory, in bytes, roughly.
+    var weight: Int { workBytes + 400 }
 }

@@ -35,10 +35,13 @@ struct Lanes {
     /// The lanes that would be filled, were there room.
     private var wanting: [Turns: Rotation<Lane>] = [:]
     private(set) var present: [JobID: Present] = [:]
+    /// Those of them that external workers run.
+    private var presentOutside = 0
     private var shares: [Turns: Share] = [:]
     /// The turns that somebody has, and how many jobs share each.
     private var taken: [Turn: Int] = [:]
-    /// Queues that may have jobs that need these turns and may share them.
+    /// Queues that may have jobs that need these turns: that may share them, or that external
+    /// workers run.
     private var sharers: [Turns: Rotation<QueueName>] = [:]
     private var paused: Set<QueueName> = []
     /// Loads under way, with the number of the moment at which each was asked for.
@@ -57,6 +60,8 @@ struct Lanes {
     func contains(_ job: JobID) -> Bool { present[job] != nil }
 
     var isEmpty: Bool { present.isEmpty }
+    /// Whether there are jobs for the workers here.
+    var hasJobsHere: Bool { present.count > presentOutside }
 
     // MARK: Room
 
@@ -77,6 +82,7 @@ struct Lanes {
         present[job] = entry
         shares[entry.lane.turns, default: Share()].jobs += 1
         shares[entry.lane.turns, default: Share()].bytes += entry.weight
+        if entry.lane.turns.skill != nil { presentOutside += 1 }
     }
 
     @discardableResult
@@ -85,6 +91,7 @@ struct Lanes {
         let turns = entry.lane.turns
         shares[turns]?.jobs -= 1
         shares[turns]?.bytes -= entry.weight
+        if turns.skill != nil { presentOutside -= 1 }
         return entry
     }
 
@@ -99,8 +106,9 @@ struct Lanes {
         note(Present(place: job.place, lane: lane, weight: job.spec.weight), as: job.id)
         open(lane)
         queues[lane.queue]?.windows[lane.turns]?.jobs.add(job)
-        if lane.turns.canBeShared { mayShare(lane) }
-        if self[lane]?.isBlocked == false { mayStart(lane.queue) }
+        let isForAll = lane.turns.skill == nil
+        if lane.turns.canBeShared || !isForAll { mayShare(lane) }
+        if isForAll, self[lane]?.isBlocked == false { mayStart(lane.queue) }
     }
 
     private mutating func mayShare(_ lane: Lane) {
@@ -196,6 +204,21 @@ struct Lanes {
             isSearching = job == nil && looks == 0
             if job != nil || isSearching { return job }
         }
+        return nil
+    }
+
+    func hasJobs(for kernel: String) -> Bool { shares[Turns(skill: kernel)]?.jobs ?? 0 > 0 }
+
+    /// The next job of this external kernel; queues take turns.
+    mutating func take(for kernel: String) -> Waiting? {
+        let turns = Turns(skill: kernel)
+        while let queue = sharers[turns]?.next() {
+            guard let job = queues[queue]?.takeOutside(turns) else { continue }
+            sharers[turns]?.add(queue)
+            starts(job)
+            return job
+        }
+        sharers[turns] = nil
         return nil
     }
 
@@ -374,14 +397,4 @@ extension Lanes {
         taken.isEmpty && blocked.isEmpty && loading.isEmpty && failed.isEmpty
             && shares.values.allSatisfy { $0.jobs == 0 && $0.bytes == 0 }
     }
-}
-
-extension Waiting {
-    /// True before the last run of a divided job until its children's results were gathered.
-    var lacksOutputs: Bool { isSplit && outputs.isEmpty }
-}
-
-extension Spec {
-    /// What it takes in memory, in bytes, roughly.
-    var weight: Int { workBytes + 400 }
 }

@@ -25,17 +25,21 @@ struct QueueLane {
     var windows: [Turns: Window] = [:]
     private var starts = 0
     private var shortStarts = 0
+    private var outsideStarts = 0
 
-    /// The windows whose jobs may be able to start.
-    var unblocked: [Turns] { windows.filter { !$1.jobs.isEmpty && !$1.isBlocked }.map(\.key) }
+    /// The windows whose jobs may be able to start here.
+    var unblocked: [Turns] {
+        windows.filter { !$1.jobs.isEmpty && !$1.isBlocked && $0.skill == nil }.map(\.key)
+    }
 
     private var isAged: Bool { starts % Self.agingEvery == Self.agingEvery - 1 }
 
-    /// Takes the job whose turn it is, of those in windows that are not blocked.
+    /// Takes the job whose turn it is, of those in windows that are not blocked and not for
+    /// external workers.
     mutating func take() -> Waiting? {
         let isAged = isAged
         var chosen: Waiting?
-        for window in windows.values where !window.isBlocked {
+        for (turns, window) in windows where !window.isBlocked && turns.skill == nil {
             let job = isAged ? window.jobs.longestReady : window.jobs.best
             chosen = .first(of: chosen, job, isAged: isAged)
         }
@@ -58,7 +62,8 @@ struct QueueLane {
     mutating func takeShort(_ isLong: (UInt64) -> Bool, _ looks: inout Int) -> Waiting? {
         let isAged = shortStarts % Self.agingEvery == Self.agingEvery - 1
         var chosen: Waiting?
-        for turns in windows.keys where windows[turns]?.isBlocked == false && !turns.isSuspect {
+        for turns in windows.keys
+        where windows[turns]?.isBlocked == false && !turns.isSuspect && turns.skill == nil {
             windows[turns]?.jobs.setAside(isLong, atMost: &looks)
             guard looks > 0 else { return nil }
             let job = windows[turns]?.jobs.short(isAged: isAged, isLong)
@@ -68,6 +73,17 @@ struct QueueLane {
         windows[chosen.turns]?.jobs.remove(chosen.place)
         shortStarts += 1
         return chosen
+    }
+
+    /// Takes the job whose turn it is, of those of one external kernel.
+    mutating func takeOutside(_ turns: Turns) -> Waiting? {
+        let isAged = outsideStarts % Self.agingEvery == Self.agingEvery - 1
+        guard let jobs = windows[turns]?.jobs,
+            let job = isAged ? jobs.longestReady : jobs.best
+        else { return nil }
+        windows[turns]?.jobs.remove(job.place)
+        outsideStarts += 1
+        return job
     }
 }
 

@@ -11,6 +11,9 @@ enum BrokerLetter: Sendable {
     case heard(Heard, bytes: Int)
     /// The frames of a long reply, written by another thread.
     case written([[UInt8]], Message)
+    /// A message of an external worker, or one for it, read or written by another thread.
+    case readExternal(ExternalWord, ExternalEnvelope)
+    case writtenExternal([[UInt8]]?, ExternalMessage)
     /// Somebody has come in where events can be had.
     case subscriberCame
 }
@@ -19,6 +22,8 @@ enum BrokerLetter: Sendable {
 enum ParserLetter: Sendable {
     case read(Envelope)
     case write(Message, at: Timestamp)
+    case readExternal(ExternalEnvelope)
+    case writeExternal(ExternalMessage)
     /// The thread is to end.
     case stop
 }
@@ -47,9 +52,9 @@ struct Broker: ~Copyable {
     /// Bytes of large messages that wait for being read.
     private static let unreadBytes = 64 << 20
 
-    private var doors: Doors
-    private let desk: Desk
-    private var dispatcher: Dispatcher
+    var doors: Doors
+    let desk: Desk
+    var dispatcher: Dispatcher
     private var posts: [WorkerID: WorkerPost] = [:]
     private var outbox = Outbox()
     private var flood = Flood()
@@ -94,6 +99,8 @@ struct Broker: ~Copyable {
         let clientsReady = poll.add(doors.clients)
         let workersReady = poll.add(doors.workers)
         let arrivalsReady = poll.add(doors.arrivals)
+        let externalsReady = poll.add(doors.externals.socket)
+        let externalArrivalsReady = poll.add(doors.externals.arrivals)
         let inboxReady = poll.add(fileDescriptor: desk.inbox.descriptor)
         let signalsReady = desk.signals.map { poll.add(fileDescriptor: $0) }
 
@@ -112,8 +119,11 @@ struct Broker: ~Copyable {
             if poll.isReady(inboxReady) { try hearThreads(at: now) }
             hearParsed(at: now)
             if poll.isReady(clientsReady) { try hearClients(at: now) }
+            if poll.isReady(externalsReady) { try hearExternals(at: now) }
             if let signalsReady, poll.isReady(signalsReady) { hearSignals(at: now) }
-            if poll.isReady(arrivalsReady) { try doors.look(at: now) }
+            if poll.isReady(arrivalsReady) || poll.isReady(externalArrivalsReady) {
+                try doors.look(at: now)
+            }
             try look(at: now)
         }
     }
@@ -246,6 +256,10 @@ extension Broker {
             switch letter {
             case .heard(let heard, let bytes): parsed.append((heard, bytes))
             case .written(let frames, let message): send(frames, of: message, at: now)
+            case .readExternal(let word, let envelope):
+                doors.externals.wasRead(envelope)
+                dispatcher.hear(.heardExternal(word, from: envelope.peer), at: now)
+            case .writtenExternal(let frames, let message): try tell(frames, message)
             case .subscriberCame: try doors.look(at: now)
             case .event(.died(let worker)):
                 // All that it said and did before comes first. There is an end to it, for nobody
@@ -310,6 +324,7 @@ extension Broker {
         try give(decisions.orders)
         let now = desk.time.now()
         for message in decisions.messages { send(message, at: now) }
+        for message in decisions.externals { try tell(message) }
         for signal in decisions.signals { carryOut(signal) }
         for notice in decisions.notices { desk.tellIntake(notice) }
         if !decisions.announcements.isEmpty {

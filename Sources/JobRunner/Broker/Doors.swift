@@ -17,6 +17,7 @@ struct Doors: ~Copyable {
     let clients: Socket
     let workers: Socket
     let arrivals: Socket
+    var externals: ExternalDoor
     /// Where events can be had: those are sockets of the publisher's.
     let events: [String]
     private var doors: [Door]
@@ -29,12 +30,14 @@ struct Doors: ~Copyable {
         clients: consuming Socket,
         workers: consuming Socket,
         arrivals: consuming Socket,
+        externals: consuming ExternalDoor,
         events: [String] = [],
         doors: [Door]
     ) {
         self.clients = clients
         self.workers = workers
         self.arrivals = arrivals
+        self.externals = externals
         self.events = events
         self.doors = doors
     }
@@ -47,15 +50,12 @@ struct Doors: ~Copyable {
         return "New clients are not let in: there are hardly any descriptors left."
     }
 
-    /// To be called when something can be read from `arrivals`, when a subscriber has come, and at
-    /// `nextTry`.
+    /// To be called when something can be read from `arrivals` or those of external workers, when a
+    /// subscriber has come, and at `nextTry`.
     mutating func look(at now: Timestamp) throws(ZeroMQError) {
         // While libzmq spins it tells of each try: there is no end to what it says.
-        for _ in 0..<Self.arrivalsARound {
-            guard case .message = try arrivals.receive(limits: .unlimited, waiting: false) else {
-                break
-            }
-        }
+        try Self.hear(arrivals)
+        try Self.hear(externals.arrivals)
         let isDue = nextTry.map { $0 <= now } ?? true
         let used = descriptorsInUse
         close(spare)
@@ -68,6 +68,14 @@ struct Doors: ~Copyable {
             }
         }
         if isDue { nextTry = doors.contains(where: \.isShut) ? now.adding(ms: Self.shutMs) : nil }
+    }
+
+    private static func hear(_ arrivals: borrowing Socket) throws(ZeroMQError) {
+        for _ in 0..<arrivalsARound {
+            guard case .message = try arrivals.receive(limits: .unlimited, waiting: false) else {
+                return
+            }
+        }
     }
 
     /// All doors as they were, for libzmq to close them.

@@ -24,9 +24,7 @@ public struct KernelRegistry: Sendable {
     /// - Throws: When the name breaks the rules or is taken; the registry is then unchanged.
     public mutating func register(_ kernel: some Kernel) throws(RegistrationError) {
         let name = kernel.name
-        guard (1...64).contains(name.utf8.count), name.utf8.allSatisfy(isNameByte) else {
-            throw .badName(name)
-        }
+        guard KernelName.isFit(name) else { throw .badName(name) }
         guard kernels[name] == nil else { throw .nameTaken(name) }
         kernels[name] = kernel
     }
@@ -53,14 +51,5 @@ extension KernelRegistry.RegistrationError: Explained {
         case .badName: "Use 1 to 64 of the characters a to z, 0 to 9, _ and -."
         case .nameTaken: "Give the kernel another name."
         }
-    }
-}
-
-private func isNameByte(_ byte: UInt8) -> Bool {
-    switch byte {
-    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
-        UInt8(ascii: "_"), UInt8(ascii: "-"):
-        true
-    default: false
     }
 }

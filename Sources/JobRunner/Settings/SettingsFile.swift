@@ -38,7 +38,8 @@ struct SettingsFile {
     private mutating func read(_ key: Node, _ value: Node) {
         let name = key.string ?? ""
         switch name {
-        case "listen", "events": lists[name] = list(value, of: name)
+        case "listen", "events", "worker_listen", "external_kernels":
+            lists[name] = list(value, of: name)
         case "limits":
             each(of: value, name) { file, key, value in
                 let name = "limits.\(key.string ?? "")"

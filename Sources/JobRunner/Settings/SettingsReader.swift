@@ -11,7 +11,8 @@ extension Settings {
     public init(reading sources: SettingsSources) throws(SettingsError) {
         var reader = SettingsReader(sources)
         let settings = reader.settings()
-        let problems = reader.problems + settings.problems()
+        let problems =
+            reader.problems + settings.problems() + settings.problems(beside: .standard)
         guard problems.isEmpty else { throw SettingsError(problems: problems) }
         self = settings
     }
@@ -46,6 +47,8 @@ private struct SettingsReader {
         settings.stateDirectory = text("state") ?? settings.stateDirectory
         settings.listen = list("listen") ?? settings.listen
         settings.events = list("events") ?? settings.events
+        settings.workerListen = list("worker_listen") ?? settings.workerListen
+        settings.externalKernels = list("external_kernels") ?? settings.externalKernels
         settings.spoolDirectory = text("spool") ?? settings.spoolDirectory
         if text("workers") != "auto" {
             settings.workers = Int(clamping: integer("workers") ?? Int64(settings.workers))

@@ -97,15 +97,6 @@ extension Failure {
         isPermanent: true
     )
 
-    static func resultTooLarge(mostBytes: Int) -> Failure {
-        Failure(
-            .resultTooLarge,
-            "The result is larger than \(mostBytes) bytes.",
-            hint: "Divide the work, or raise the limit in the settings.",
-            isPermanent: true
-        )
-    }
-
     /// For work that does not hold what the front door lets in.
     static func unreadable(_ error: any Error) -> Failure {
         Failure(.kernelError, "The work cannot be read: \(error).", isPermanent: true)

@@ -315,13 +315,7 @@ final class WorkerLoop {
         case .cancelled: return .brokenOff
         case .stopping: return .putBack
         case nil where isOver:
-            return .failed(
-                Failure(
-                    .timeout,
-                    "The run took longer than \(begun.order.timeoutMs) ms.",
-                    hint: "Give the job a longer timeout_ms, or less to do."
-                )
-            )
+            return .failed(.timedOut(afterMs: begun.order.timeoutMs))
         case nil where begun.run.isCancelled: return .putBack
         case nil: return .failed(failure.shortened)
         }

@@ -6,9 +6,11 @@ struct CallReader {
     let kernel: String
     /// One at least: no frame at all is taken for an empty one.
     let frames: [[UInt8]]
+    private let isExternal: Bool
 
-    init(kernel: String, frames: [[UInt8]]) {
+    init(kernel: String, frames: [[UInt8]], _ catalog: Catalog) {
         self.kernel = kernel
+        isExternal = catalog.externalKernels.contains(kernel)
         self.frames = frames.isEmpty ? [[]] : frames
     }
 
@@ -21,6 +23,7 @@ struct CallReader {
         var spec = Spec(kind: .compute, body: writer.finish(), timeoutMs: limits.timeoutMs)
         spec.frames = frames.enumerated().map { Spec.Frame(number: $0 + 1, bytes: $1) }
         spec.sort = Spec.sort(ofKernel: kernel)
+        spec.skill = isExternal ? kernel : nil
         return Submission(spec: spec, fingerprint: fingerprint)
     }
 

@@ -32,7 +32,7 @@ struct RequestReader {
             )
             return (request, found.request)
         case .isServed:
-            return (.isServed(try isServed(String(decoding: body, as: UTF8.self))), nil)
+            return (try isServed(String(decoding: body, as: UTF8.self)), nil)
         case .titanicRequest: return (.titanicRequest(try titanicJob()), nil)
         case .titanicReply: return (.titanicReply(try titanicReplyID()), nil)
         case .titanicClose:
@@ -98,17 +98,20 @@ struct RequestReader {
 
     // MARK: Majordomo and Titanic
 
-    private func isServed(_ name: String) throws(Refusal) -> Bool {
-        if Service(rawValue: name) != nil || catalog.kernels.contains(name) { return true }
+    private func isServed(_ name: String) throws(Refusal) -> Request {
+        if catalog.externalKernels.contains(name) { return .isAttached(kernel: name) }
+        if Service(rawValue: name) != nil || catalog.kernels.contains(name) {
+            return .isServed(true)
+        }
         if AnswerForm(of: Array(name.utf8)) == .management { throw .unbuilt(name) }
-        return false
+        return .isServed(false)
     }
 
     /// A service that is none of the protocol's may be the name of a kernel.
     private func call() throws(Refusal) -> Request {
         guard catalog.kernels.contains(service) else { throw unserved }
         guard role >= .submit else { throw .forbidden(service, role, needs: .submit) }
-        let reader = CallReader(kernel: service, frames: [body] + frames)
+        let reader = CallReader(kernel: service, frames: [body] + frames, catalog)
         return .call(reader.submission(catalog.limits), reader.digest)
     }
 
@@ -124,7 +127,8 @@ struct RequestReader {
                 hint: hint(for: kernel, among: catalog.kernels)
             )
         }
-        var job = CallReader(kernel: kernel, frames: frames).submission(catalog.limits)
+        let reader = CallReader(kernel: kernel, frames: frames, catalog)
+        var job = reader.submission(catalog.limits)
         job.spec.salt = .random(in: .min ... .max)
         return job
     }

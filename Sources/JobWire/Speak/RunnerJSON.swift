@@ -9,9 +9,11 @@ extension JSONWriter {
         member("workers", Int64(about.workers))
         object("limits") { $0.members(of: about.limits) }
         strings("kernels", about.kernels)
+        strings("external_kernels", about.externalKernels)
         strings("databases", about.databases)
         strings("commands", about.commands)
         strings("events", about.events)
+        strings("worker_listen", about.workerEndpoints)
     }
 
     private mutating func members(of limits: Limits) {
@@ -34,9 +36,11 @@ extension JSONWriter {
         object("running_ms") { $0.members(of: statistics.running) }
         member("oldest_waiting_ms", ifAny: statistics.oldestWaitingMs)
         objects("workers", statistics.workers) { writer, worker in
-            writer.member("worker", Int64(worker.worker.rawValue))
-            writer.member("job", ifAny: worker.job?.rawValue)
-            writer.member("running_ms", ifAny: worker.runningMs)
+            writer.members(of: worker)
+        }
+        objects("external_workers", statistics.externals) { writer, external in
+            writer.member("kernel", .string(external.kernel))
+            writer.members(of: external.details)
         }
         member("store_bytes", statistics.storeBytes)
         member("wal_bytes", statistics.walBytes)
@@ -44,6 +48,12 @@ extension JSONWriter {
         member("express", statistics.expressStarts)
         object("events") { $0.members(of: statistics.announcements) }
         strings("alarms", statistics.alarms)
+    }
+
+    fileprivate mutating func members(of worker: WorkerDetails) {
+        member("worker", Int64(worker.worker.rawValue))
+        member("job", ifAny: worker.job?.rawValue)
+        member("running_ms", ifAny: worker.runningMs)
     }
 
     private mutating func members(of counts: AnnouncementCounts) {

@@ -51,7 +51,8 @@ extension JobDetails {
     private static let toldJobs = 4
 
     private var whyReady: String {
-        switch takenTurn {
+        if lacksWorker, let skill { return "No worker for the kernel \(skill) is attached." }
+        return switch takenTurn {
         case .writing(let database): "It waits for its turn to write to the database \(database)."
         case .suspect: "A run of it was lost. It waits for its turn: such jobs run one at a time."
         case nil: "It waits for a free worker."

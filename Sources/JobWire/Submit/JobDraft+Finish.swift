@@ -28,6 +28,7 @@ extension JobDraft {
         spec.retry = retry
         spec.parts = parts
         spec.writes = mode == .write ? database : nil
+        spec.skill = try skill(catalog)
         spec.sort = sort(kind)
         spec.name = name
         spec.tags = tags
@@ -157,6 +158,24 @@ extension JobDraft {
         }
         writer.endObject()
         return writer.finish()
+    }
+
+    /// The external kernel of the job; nil for every other one.
+    private func skill(_ catalog: Catalog) throws(Refusal) -> String? {
+        guard let kernel, catalog.externalKernels.contains(kernel) else { return nil }
+        if parts > 1 {
+            throw .conflict(
+                "parts",
+                "Jobs of \(kernel) have no parts: external workers do not divide them."
+            )
+        }
+        if let (_, field) = references.first {
+            throw .conflict(
+                field,
+                "Jobs of \(kernel) take no results of other jobs: an external worker runs them."
+            )
+        }
+        return kernel
     }
 
     private func commandBody(_ catalog: Catalog) throws(Refusal) -> [UInt8] {

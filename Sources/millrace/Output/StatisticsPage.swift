@@ -18,6 +18,7 @@ enum StatisticsPage {
         add("running time", percentiles(statistics["running_ms"]))
         add("oldest waiting", statistics["oldest_waiting_ms"]?.integerValue.map(Words.duration))
         add("workers", workers(statistics["workers"]?.arrayValue ?? []))
+        add("external", external(statistics["external_workers"]?.arrayValue ?? []))
         add("store", statistics["store_bytes"]?.integerValue.map(Words.bytes))
         add("write-ahead log", statistics["wal_bytes"]?.integerValue.map(Words.bytes))
         add("dropped", statistics["dropped"]?.integerValue.map { Words.count($0, "message") })
@@ -55,6 +56,14 @@ enum StatisticsPage {
         }
         let all = "\(busy.count) of \(workers.count) busy"
         return busy.isEmpty ? all : "\(all): \(busy.joined(separator: ", "))"
+    }
+
+    /// `resize: 1 of 2 busy: job 7 for 3 s; shout: 0 of 1 busy`
+    static func external(_ workers: [JSON]) -> String {
+        let byKernel = Dictionary(grouping: workers) { $0["kernel"]?.stringValue ?? "" }
+        return byKernel.sorted { $0.key < $1.key }
+            .map { "\(printable($0.key)): \(self.workers($0.value))" }
+            .joined(separator: "; ")
     }
 
     /// Two digits behind the point below ten, none above.

@@ -11,8 +11,8 @@ struct TopLook {
 
     func snapshot(at now: Timestamp) throws(ClientError) -> TopSnapshot {
         let statistics = try client.statistics()
-        let jobs = (statistics["workers"]?.arrayValue ?? [])
-            .compactMap { $0["job"]?.integerValue.map(JobID.init(rawValue:)) }
+        let workers = ["workers", "external_workers"].flatMap { statistics[$0]?.arrayValue ?? [] }
+        let jobs = workers.compactMap { $0["job"]?.integerValue.map(JobID.init(rawValue:)) }
         let running = jobs.isEmpty ? [] : try client.show(jobs)
         let failed = try client.list(JobFilter(state: .failed), limit: Self.failedJobs)
         return TopSnapshot(

@@ -66,6 +66,8 @@ struct TopPage {
         add("waiting", StatisticsPage.percentiles(statistics["waiting_ms"]))
         add("running", StatisticsPage.percentiles(statistics["running_ms"]))
         add("oldest", statistics["oldest_waiting_ms"]?.integerValue.map(oldest))
+        let external = statistics["external_workers"]?.arrayValue ?? []
+        add("external", StatisticsPage.external(external))
         let alarms = statistics["alarms"]?.arrayValue?.compactMap(\.stringValue) ?? []
         return lines + alarms.map { Line(text: "ALARM     \(printable($0))", style: .bad) }
     }
