@@ -65,7 +65,7 @@ extension StoryWorld {
         case .queued(let job):
             if ledger.final[job.id] == nil { try checkQueued(job) } else { try reopened(job.id) }
             try checkReleased(job)
-        case .blocked(let job): try reopened(job)
+        case .blocked(let job, _, _): try reopened(job)
         case .paused(let isPaused, let queues, _):
             if isPaused { ledger.paused.formUnion(queues) } else { ledger.paused.subtract(queues) }
         case .reserved(let id): reservedUpTo = max(reservedUpTo, id)
