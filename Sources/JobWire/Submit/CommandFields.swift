@@ -56,9 +56,9 @@ func problem(ofInput value: JSON) -> Refusal? {
 private func isNoNameByte(_ byte: UInt8) -> Bool { byte == 0 || byte == UInt8(ascii: "=") }
 
 /// Variables by which the C library, a shell or an interpreter runs or loads what they say or name:
-/// see ld.so(8), iconv(3), bash(1), and what sudo(8) takes out of an environment. The settings allow
-/// programs, and not whatever somebody makes of them; a script above all, which is allowed because
-/// it does one thing.
+/// see ld.so(8), iconv(3), bash(1), and what sudo(8) takes out of an environment. The settings
+/// allow programs, and not whatever somebody makes of them; a script above all, which is allowed
+/// because it does one thing.
 private func bringsCode(_ name: String) -> Bool {
     codeVariables.contains(name) || codePrefixes.contains(where: name.hasPrefix)
 }
