@@ -77,6 +77,8 @@ public struct Limits: Equatable, Sendable {
     public static let parts = 1...1_024
     /// Jobs that one job comes after.
     public static let dependencies = 1_000
+    /// The same of all jobs of one submission together: their links are written in one commit.
+    public static let dependenciesTogether = 100_000
     /// Steps of a path into a result: as deep as JSON may be.
     public static let pathSteps = 64
     public static let workers = 1...256

@@ -160,8 +160,8 @@ public enum Fact: Equatable, Sendable {
     case queued(Waiting)
     /// The job was divided: its children wait for workers from now on.
     case split(JobID, children: [Waiting])
-    /// An ended job waits again: for jobs that it comes after.
-    case blocked(JobID)
+    /// An ended job waits again: for jobs that it comes after. The attempt is its last one.
+    case blocked(JobID, Attempt, QueueName)
     /// A run that writes was asked to stop; its report decides.
     case cancelRequested(JobID, Attempt)
     /// The report came too late: that attempt is not the running one any more.

@@ -177,7 +177,7 @@ extension Commit {
             try changes.with(.setOpen, isOpen, id.rawValue, Int64(link.place)).run()
         }
         try conclude(before.job, after)
-        if others > 0 { facts.append(.blocked(id)) }
+        if others > 0 { facts.append(.blocked(id, after.job.attempt, after.queue)) }
         if marks.hasDependencies { reopened.append(id) }
         if let stopper = links.first(where: \.stops) { try stop(after, by: stopper) }
         return true

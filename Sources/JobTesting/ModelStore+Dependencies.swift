@@ -122,7 +122,7 @@ extension ModelStore {
         for (place, state) in states.enumerated() { again.links[place].isOpen = !state.isFinal }
         conclude(again)
         if let file = entry.file { files[file]?.isClosed = false }
-        if others > 0 { facts.append(.blocked(id)) }
+        if others > 0 { facts.append(.blocked(id, again.job.attempt, again.spec.queue)) }
         reopened.append(id)
         if let stopper { stop(again, by: stopper) }
         return true

@@ -116,6 +116,30 @@ import Testing
         )
     }
 
+    @Test func `a job that waits for others is announced when it is new and when it waits again`()
+        throws
+    {
+        var stage = listening
+        var job = makeSubmission()
+        job.after = [Predecessor(.job(JobID(rawValue: 7)))]
+        let asked = stage.ask(.submit([job], isBatch: false, waitMs: nil))
+        guard case .insert(let insertion)? = asked.changes.first else { throw Missing() }
+        let written = stage.hear(.wrote([stage.inserted(insertion)]))
+        #expect(written.announcements == [queued(1, readyAt: nil)])
+        #expect(
+            stage.hear(.wrote([.queued(waiting(1, readyAt: 5))])).announcements
+                == [queued(1, readyAt: Timestamp(rawValue: 5))]
+        )
+        let failure = Failure.dependencyFailed(JobID(rawValue: 7), .failed)
+        let end = JobEnd(id: one, state: .failed, attempt: first, failure: failure)
+        stage.hear(.wrote([.ended(Ended(end: end))]))
+        // Whoever believed it to have ended learns that it has not.
+        #expect(
+            stage.hear(.wrote([.blocked(one, first, .standard)])).announcements
+                == [queued(1, attempt: 1, readyAt: nil)]
+        )
+    }
+
     @Test func `a divided job and its parts are announced`() throws {
         var stage = listening
         let order = try #require(stage.submit(makeSpec(parts: 2)).orders.first?.order)

@@ -72,7 +72,7 @@ struct DispatcherDependencyTests {
         )
         #expect(written.messages.map(\.reply) == [.result(JobResult(end: end))])
         // A client has it wait again, and it may start.
-        #expect(stage.hear(.wrote([.blocked(job)])).orders.isEmpty)
+        #expect(stage.hear(.wrote([.blocked(job, .none, .standard)])).orders.isEmpty)
         #expect(stage.hear(.wrote([.queued(waiting(job.rawValue))])).orders.count == 1)
     }
 }

@@ -103,7 +103,7 @@ struct StoryLedger {
             heardAccepted.formUnion(accepted.map(\.id))
         case .ended(let ended): heardFinal.insert(ended.end.id)
         case .queued(let job): heardFinal.remove(job.id)
-        case .blocked(let job): heardFinal.remove(job)
+        case .blocked(let job, _, _): heardFinal.remove(job)
         case .changed(let ticket, let count, _):
             heardTickets.insert(ticket)
             heardCounts[ticket] = count

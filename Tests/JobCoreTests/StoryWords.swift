@@ -77,7 +77,7 @@ func words(_ fact: Fact) -> String {
         "queued \(job.id.rawValue), next \(job.next.rawValue)\(job.isSplit ? ", to reduce" : "")"
     case .split(let job, let children):
         "split \(job.rawValue) into \(children.map(\.id.rawValue))"
-    case .blocked(let job): "blocked \(job.rawValue)"
+    case .blocked(let job, _, _): "blocked \(job.rawValue)"
     case .cancelRequested(let job, let attempt):
         "cancel requested \(job.rawValue)/\(attempt.rawValue)"
     case .cameLate(let job, let attempt): "came late \(job.rawValue)/\(attempt.rawValue)"

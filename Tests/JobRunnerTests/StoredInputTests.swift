@@ -12,7 +12,8 @@ import Testing
         var order = writeOrder(phase: phase)
         order.framesAreStored = true
         order.sources = [Source(JobID(rawValue: 3))]
-        return try StoredInput(path: directory.path + "/none.db", Limits()).fill(order)
+        let input = StoredInput(path: directory.path + "/none.db", Limits())
+        return try input.fill(order, KernelRun())
     }
 
     @Test func `who only looks for what was done needs nothing of the store`() throws {

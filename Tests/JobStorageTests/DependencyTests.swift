@@ -275,7 +275,7 @@ import Testing
         #expect(try store.state(last) == .failed)
 
         let facts = try store.commit(.retry([jobs[0]], store.ticket()))
-        let blocked = facts.compactMap { if case .blocked(let id) = $0 { id } else { nil } }
+        let blocked = facts.compactMap { if case .blocked(let id, _, _) = $0 { id } else { nil } }
         // The second of them comes after another job that has failed.
         #expect(blocked == [others[0], last])
         #expect(queued(in: facts) == [jobs[0]])
@@ -298,7 +298,7 @@ import Testing
         let ticket = store.ticket()
         let facts = try store.commit(.retry([other, job], ticket))
         #expect(facts.contains(.changed(ticket, count: 2, unfit: nil)))
-        #expect(facts.last == .blocked(other))
+        #expect(facts.last == .blocked(other, .none, .standard))
         #expect(try store.details(other).job.waitsFor == 1)
         #expect(queued(in: try succeed(store, job, 2)) == [other])
     }
@@ -325,7 +325,7 @@ import Testing
         _ = try store.commit(.cancel([Target(other)], store.ticket()))
         #expect(try store.state(other) == .cancelled)
         let facts = try store.commit(.retry([other], store.ticket()))
-        #expect(facts.first == .blocked(other))
+        #expect(facts.first == .blocked(other, .none, .standard))
         #expect(queued(in: try succeed(store, job)) == [other])
     }
 

@@ -80,6 +80,19 @@ struct CommandSubmissionTests {
         #expect(outcome("job.submit", "{\(fields)}") == expected)
     }
 
+    /// An allowed script is a fence only if nobody can make its shell or interpreter run more.
+    @Test(arguments: [
+        "LD_AUDIT", "GLIBC_TUNABLES", "BASH_ENV", "ENV", "SHELLOPTS", "BASHOPTS", "PS4", "IFS",
+        "BASH_FUNC_ls%%", "PERL5OPT", "PERL5LIB", "PERL5DB", "PYTHONPATH", "PYTHONSTARTUP",
+        "PYTHONHOME", "PYTHONWARNINGS", "RUBYOPT", "RUBYLIB", "NODE_OPTIONS", "NODE_PATH",
+        "LUA_INIT", "LUA_INIT_5_4", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "PHPRC", "ZDOTDIR",
+    ])
+    func `no variable is given by which a program would load other code`(name: String) {
+        let job = #"{"command":["gzip"],"env":{"A":"","\#(name)":"x"}}"#
+        #expect(outcome("job.submit", job) == "403 denied env.\(name)")
+        #expect(outcome("job.submit", job.replacing(name, with: "MY_\(name)")) == "ok")
+    }
+
     @Test func `who may not run a program is told which there are`() throws {
         let near = refusal("job.submit", #"{"command":["gzp"]}"#)
         #expect(near?.message == #"Jobs may not run "gzp"."#)

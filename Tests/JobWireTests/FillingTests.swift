@@ -161,6 +161,14 @@ import Testing
         #expect(throws: Failure.tooMuchInput(limit: 1_000)) { try filled(deep, "1") }
     }
 
+    @Test(arguments: ["", "1 2", #"1}"#, #"null,"parts":9"#, "[1", "{}}"])
+    func `what calls itself JSON and is none is not put in`(result: String) {
+        let taken = failure(#"{"$result":"load"}"#, result)
+        #expect(taken?.code == .noInput && taken?.isPermanent == true)
+        let message = taken?.message ?? ""
+        #expect(message.hasPrefix(#"The result of "load": "#), "\(message)")
+    }
+
     @Test func `a result that was not given is a failure`() {
         let order = order(#"{"kernel":"echo","input":{"$result":5}}"#)
         #expect(throws: Failure.self) { try order.filled(with: [], atMost: 10) }

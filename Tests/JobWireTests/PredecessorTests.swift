@@ -106,6 +106,17 @@ import Testing
         #expect(Limits.dependencies == 1_000)
     }
 
+    @Test func `a submission has a bounded number of predecessors in all its jobs`() {
+        let most = (1...Limits.dependencies).map(String.init).joined(separator: ",")
+        let full = Limits.dependenciesTogether / Limits.dependencies
+        let jobs = [String](repeating: job(#""after":[\#(most)]"#), count: full)
+        #expect(outcome(jobs.joined(separator: ",")) == "ok")
+        let one = job(#""after":[1]"#)
+        let tooMany = (jobs + [job(""), one, one]).joined(separator: ",")
+        #expect(outcome(tooMany) == "422 out_of_bounds jobs[\(full + 1)].after")
+        #expect(Limits.dependenciesTogether == 100_000)
+    }
+
     // MARK: Results
 
     @Test func `whose results are taken is found in the work`() throws {

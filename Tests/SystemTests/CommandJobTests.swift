@@ -41,6 +41,34 @@ import Testing
         #expect(try stage.client.result(deaf).text == "done\n")
     }
 
+    /// The settings' page says that a script is the way to allow less than a shell.
+    @Test func `an allowed script runs nothing but itself`() throws {
+        let stage = try CommandStage()
+        let script = stage.runner.directory.path + "/fixed"
+        try "#!/bin/bash\necho fixed\n".write(toFile: script, atomically: true, encoding: .utf8)
+        try #require(chmod(script, 0o755) == 0)
+        stage.runner.process.signal(SIGTERM)
+        try stage.runner.process.waitForEnd()
+        var options = stage.runner.options
+        options.settings["COMMANDS"] = "fixed=\(script)"
+        try stage.runner.restart(options)
+        let client = try Conversation(stage.runner.ipc)
+        #expect(try client.result(client.submit(#"{"command":["fixed"]}"#)).text == "fixed\n")
+        for (name, value) in [
+            ("BASH_ENV", "$(echo more >\(stage.note))"),
+            ("SHELLOPTS", "xtrace"), ("PS4", "$(echo more >\(stage.note))"),
+            ("BASH_FUNC_echo%%", "() { builtin echo more >\(stage.note); }"),
+        ] {
+            let said = try client.ask(
+                "job.submit",
+                #"{"command":["fixed"],"env":{"\#(name)":"\#(value)"}}"#
+            )
+            #expect(said.code == "403" && said.errorCode == "denied", "\(said.head)")
+            if said.code == "200" { _ = try client.result(said.id) }
+        }
+        #expect(!FileManager.default.fileExists(atPath: stage.note))
+    }
+
     @Test func `a program is named as in the settings, or by that path`() throws {
         let id = try stage.client.submit(#"{"command":["/bin/sh","-c","echo \"$0\""]}"#)
         #expect(try stage.client.result(id).text == "/bin/sh\n")

@@ -31,7 +31,9 @@ extension Dispatcher {
             )
         case .paused(let isPaused, let queues, _):
             for queue in queues { decisions.announcements.append(.paused(isPaused, queue)) }
-        case .blocked: break  // It is told when the job waits for nobody any more.
+        case .blocked(let job, let attempt, let queue):
+            // It had ended, for whoever listens. It is told again when it waits for nobody.
+            announce(queued: job, attempt, queue, readyAt: nil)
         case .cancelRequested, .cameLate, .changed, .reserved, .fileEnded, .settled, .refused,
             .unwritable:
             break

@@ -17,11 +17,12 @@ final class StoredInput {
         self.limits = limits
     }
 
-    /// The order with all that its run needs. One that only looks for what was done needs nothing.
+    /// The order with all that its run needs, unless that is called off meanwhile. One that only
+    /// looks for what was done needs nothing.
     ///
     /// - Throws: `no_input` when a result that is taken is not there or too large, `damaged` when
     ///   something is not as it was written, or cannot be read.
-    func fill(_ order: Order) throws(Failure) -> Order {
+    func fill(_ order: Order, _ run: KernelRun) throws(Failure) -> Order {
         guard order.phase.runs else { return order }
         var order = order
         if order.framesAreStored {
@@ -37,7 +38,7 @@ final class StoredInput {
             guard room >= 0 else { throw .tooMuchInput(limit: limits.inputBytes) }
             results.append(result)
         }
-        return try order.filled(with: results, atMost: limits.inputBytes)
+        return try order.filled(with: results, atMost: limits.inputBytes) { run.isCancelled }
     }
 
     private func frames(of job: JobID) throws(Failure) -> [Spec.Frame] {

@@ -191,7 +191,7 @@ final class WorkerLoop {
     func end(of order: Order, _ run: KernelRun) throws(KernelProcess.Lost) -> RunEnd {
         let filled: Order
         do throws(Failure) {
-            filled = try input.fill(order)
+            filled = try input.fill(order, run)
         } catch {
             return endWithoutInput(order, run, error)
         }

@@ -29,7 +29,7 @@ func commandEnvironment(_ value: JSON) throws(Refusal) -> JSONObject {
                 hint: "It must not be empty, and have neither = nor a zero byte."
             )
         }
-        guard !isOfLoader(member.key) else {
+        guard !bringsCode(member.key) else {
             throw Refusal(
                 403,
                 "denied",
@@ -55,11 +55,30 @@ func problem(ofInput value: JSON) -> Refusal? {
 
 private func isNoNameByte(_ byte: UInt8) -> Bool { byte == 0 || byte == UInt8(ascii: "=") }
 
-/// Variables by which the C library loads what they name into a program, see ld.so(8) and iconv(3).
-/// The settings allow programs, and not whatever somebody makes of them.
-private func isOfLoader(_ name: String) -> Bool {
-    name.hasPrefix("LD_") || name == "GCONV_PATH" || name == "GLIBC_TUNABLES"
+/// Variables by which the C library, a shell or an interpreter runs or loads what they say or name:
+/// see ld.so(8), iconv(3), bash(1), and what sudo(8) takes out of an environment. The settings
+/// allow programs, and not whatever somebody makes of them; a script above all, which is allowed
+/// because it does one thing.
+private func bringsCode(_ name: String) -> Bool {
+    codeVariables.contains(name) || codePrefixes.contains(where: name.hasPrefix)
 }
+
+private let codePrefixes = ["LD_", "BASH_FUNC_", "LUA_"]
+
+private let codeVariables: Set<String> = [
+    // The C library.
+    "GCONV_PATH", "GLIBC_TUNABLES", "LOCPATH", "NLSPATH", "HOSTALIASES", "LOCALDOMAIN",
+    "RES_OPTIONS", "TERMCAP", "TERMINFO", "TERMINFO_DIRS", "TERMPATH",
+    // Shells.
+    "BASH_ENV", "BASHOPTS", "CDPATH", "ENV", "FPATH", "GLOBIGNORE", "IFS", "NULLCMD", "PS4",
+    "READNULLCMD", "SHELLOPTS", "TMPPREFIX", "ZDOTDIR",
+    // Interpreters.
+    "AWKLIBPATH", "AWKPATH", "CLASSPATH", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS",
+    "_JAVA_OPTIONS", "NODE_OPTIONS", "NODE_PATH", "PERL5DB", "PERL5LIB", "PERL5OPT",
+    "PERLIO_DEBUG", "PERLLIB", "PHPRC", "PHP_INI_SCAN_DIR", "PYTHONBREAKPOINT", "PYTHONHOME",
+    "PYTHONINSPECT", "PYTHONPATH", "PYTHONPLATLIBDIR", "PYTHONSTARTUP", "PYTHONUSERBASE",
+    "PYTHONWARNINGS", "RUBYLIB", "RUBYOPT",
+]
 
 extension JSON {
     /// What can be a word of a command, or with `besides` bytes before it a variable.

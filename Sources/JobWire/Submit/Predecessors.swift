@@ -11,10 +11,14 @@ public struct UnfitJob: Error, Equatable {
 extension [Submission] {
     /// The jobs of one submission, each with the places of those that it comes after by name.
     ///
-    /// - Throws: The first job that comes after a name which nobody has or several have, or the
-    ///   first of those that wait for each other in a circle.
+    /// - Throws: The job with which there are too many that come after others, the first one that
+    ///   comes after a name which nobody has or several have, or the first of those that wait for
+    ///   each other in a circle.
     public func linked() throws(UnfitJob) -> [Submission] {
         guard contains(where: { !$0.after.isEmpty }) else { return self }
+        if let place = placeOfTooMany {
+            throw UnfitJob(place: place, refusal: .tooManyPredecessors)
+        }
         let names = NameBook(self)
         var linked = self
         for place in indices {
@@ -31,6 +35,15 @@ extension [Submission] {
             throw UnfitJob(place: circle[0], refusal: .circle(circle.map { self[$0].spec.name }))
         }
         return linked
+    }
+
+    /// The first job with which all together come after more than may be; nil when none is.
+    private var placeOfTooMany: Int? {
+        var count = 0
+        return firstIndex { job in
+            count += job.after.count
+            return count > Limits.dependenciesTogether
+        }
     }
 
     /// The places of jobs of which each comes after the next one, and the last after the first; nil
@@ -121,6 +134,15 @@ extension Refusal {
             field: "after"
         )
     }
+
+    fileprivate static let tooManyPredecessors = Refusal(
+        422,
+        "out_of_bounds",
+        "The jobs of one submission come after at most \(Limits.dependenciesTogether) others, all "
+            + "together.",
+        hint: "Put a job between the many before and the many after, or submit fewer at a time.",
+        field: "after"
+    )
 
     /// Of a job whose work takes a result of one that it does not come after.
     static func notAfter(_ label: ResultReference.Label, _ field: String) -> Refusal {

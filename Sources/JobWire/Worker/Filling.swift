@@ -22,14 +22,18 @@ extension Order {
     /// - Parameters:
     ///   - results: Of all the jobs whose results the work takes.
     ///   - limit: How many bytes may be put in, all together.
+    ///   - isCalledOff: Asked before each value: one that is large takes as long as it takes to
+    ///     walk over it, and a job may take some ten thousand of them.
     /// - Returns: What can be read as `Work`, unless a value does not fit where it is taken.
-    /// - Throws: `no_input`, permanently: a result has not what is taken, or there is too much.
+    /// - Throws: `no_input`, permanently: a result has not what is taken, or there is too much. Not
+    ///   permanently when it was called off.
     public func filled(
         with results: [GivenResult],
-        atMost limit: Int
+        atMost limit: Int,
+        unless isCalledOff: () -> Bool = { false }
     ) throws(Failure) -> Order {
         var filling = try Filling(self, results, limit: limit)
-        return try filling.filled()
+        return try filling.filled(unless: isCalledOff)
     }
 }
 
@@ -57,6 +61,8 @@ private struct Filling {
     private var given = 0
     /// The frames that results became, by the places of these.
     private var frames: [Int: [UInt8]] = [:]
+    /// Likewise, the arrays that lines became.
+    private var arrays: [Int: [UInt8]] = [:]
 
     init(_ order: Order, _ results: [GivenResult], limit: Int) throws(Failure) {
         self.order = order
@@ -69,10 +75,11 @@ private struct Filling {
         }
     }
 
-    mutating func filled() throws(Failure) -> Order {
+    mutating func filled(unless isCalledOff: () -> Bool) throws(Failure) -> Order {
         var body: [UInt8] = []
         var end = 0
         for place in references {
+            if isCalledOff() { throw Failure(.noInput, "The run was broken off.") }
             body += order.body[end..<place.range.lowerBound]
             body += try value(of: place.reference)
             end = place.range.upperBound
@@ -100,7 +107,10 @@ private struct Filling {
         let result = results[place]
         switch result.format {
         case .json: return try part(of: result.bytes, reference)
-        case .jsonl: return try part(of: elements(of: result.bytes), reference)
+        case .jsonl:
+            let array = arrays[place] ?? elements(of: result.bytes)
+            arrays[place] = array
+            return try part(of: array, reference)
         case .csv:
             try checkIsWhole(reference, "CSV")
             return try text(result.bytes, reference)
@@ -125,7 +135,6 @@ private struct Filling {
         of bytes: [UInt8],
         _ reference: ResultReference
     ) throws(Failure) -> [UInt8] {
-        guard !reference.path.isEmpty else { return bytes }
         let found: Range<Int>?
         do throws(JSONError) {
             found = try place(of: reference.path, in: bytes)
@@ -241,9 +250,15 @@ private struct ReferenceScan {
 /// Bounds of what the program itself has made: the size is bounded by who reads it.
 private let ownJSON = JSONLimits(depth: 512, values: .max, numberBytes: .max)
 
-/// Where a path leads to in a JSON text; nil when there is nothing.
+/// Where a path leads to in a JSON text; nil when there is nothing. Of the whole it is made sure
+/// that it is one value: a kernel's word for it is not enough to put it into the work of a job.
 private func place(of path: [String], in bytes: [UInt8]) throws(JSONError) -> Range<Int>? {
     var scanner = try JSONScanner(bytes, limits: ownJSON)
+    if path.isEmpty {
+        let whole = try scanner.skipValue()
+        try scanner.finish()
+        return whole
+    }
     for step in path {
         guard try scanner.enter(step) else { return nil }
     }
