@@ -157,6 +157,18 @@ import Testing
         #expect(JobWireTests.outcome("job.submit", job) == expected)
     }
 
+    /// The rows of `each` are read one by one when the job runs, and are as they were sent.
+    @Test(arguments: [
+        (#"[[1],[{"$result":"a"}]]"#, "422 invalid_value jobs[1].each[1][0]"),
+        (#"[{"x":{"$result":"a","path":"0"}}]"#, "422 invalid_value jobs[1].each[0].x"),
+        (#"{"$result":"a"}"#, "422 wrong_type jobs[1].each"),
+    ])
+    func `no result is taken into each`(each: String, expected: String) {
+        let first = #"{"name":"a","sql":"select 1"}"#
+        let taking = #"{"sql":"select :x","after":["a"],"each":\#(each)}"#
+        #expect(outcome("\(first),\(taking)") == expected)
+    }
+
     @Test func `a path is as long as JSON is deep`() {
         func outcome(_ steps: Int) -> String {
             let path = Array(repeating: "a", count: steps).joined(separator: ".")
