@@ -166,6 +166,9 @@ struct Assembly {
     }
 
     private func openExternalDoor(_ secretKey: SecretKey?) throws -> ExternalDoor {
+        guard !settings.workerListen.isEmpty else {
+            return ExternalDoor(nil, endpoints: [], messageLimits)
+        }
         var options = clientOptions
         // A larger result fails its job; beyond this libzmq hangs up, and the run is lost.
         options.maxMessageSize = max(options.maxMessageSize ?? 0, settings.limits.resultBytes)
@@ -175,7 +178,8 @@ struct Assembly {
         let socket = try Socket(.router, in: outside, options: options)
         let arrivals = try socket.arrivals(in: outside)
         let endpoints = try bind(socket, to: settings.workerListen, secretKey)
-        return ExternalDoor(socket, arrivals: arrivals, endpoints: endpoints, messageLimits)
+        let sockets = ExternalDoor.Sockets(socket, arrivals: arrivals)
+        return ExternalDoor(sockets, endpoints: endpoints, messageLimits)
     }
 
     private var messageLimits: MessageLimits {

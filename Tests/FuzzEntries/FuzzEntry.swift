@@ -13,6 +13,8 @@ public enum FuzzEntry: String, CaseIterable, Sendable {
     case jobfile
     case csv
     case settings
+    /// Frames of an external worker's message, 0xFF between them, the command first.
+    case workers
 
     public func read(_ bytes: [UInt8]) {
         switch self {
@@ -21,6 +23,7 @@ public enum FuzzEntry: String, CaseIterable, Sendable {
         case .jobfile: readJobFile(bytes)
         case .csv: readCSV(bytes)
         case .settings: readSettings(bytes)
+        case .workers: readWorkers(bytes)
         }
     }
 
@@ -46,6 +49,25 @@ public enum FuzzEntry: String, CaseIterable, Sendable {
             precondition(text == Array(said.utf8), "an id is written as it is read")
         case .refused(let message): checkAnswer(message.reply, to: message.to)
         case .request, .dropped: break
+        }
+    }
+
+    private func readWorkers(_ bytes: [UInt8]) {
+        let pieces = bytes.split(separator: 0xFF, omittingEmptySubsequences: false).map(Array.init)
+        _ = ExternalEnvelope([[1, 2]] + pieces)?.word()
+        let frames = [[1, 2], [], Array("MDPW01".utf8)] + pieces
+        guard let envelope = ExternalEnvelope(frames) else { return }
+        _ = envelope.wordTooLarge(most: 1)
+        switch envelope.word() {
+        case .reply(let address, _), .failure(let address, _):
+            let message = ExternalMessage(
+                to: envelope.peer,
+                .request(address, body: Array(#"{"kernel":"a"}"#.utf8), frames: [])
+            )
+            let said = (try? JobWire.frames(for: message))?[4]
+            precondition(said == pieces[1], "an address is written as it is read")
+        case .ready(let kernel): precondition(KernelName.isFit(kernel), "names keep their rules")
+        case .heartbeat, .disconnect, .unreadable: break
         }
     }
 

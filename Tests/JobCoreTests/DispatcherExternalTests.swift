@@ -94,6 +94,14 @@ import Testing
         #expect(stage.hear(ready(one)).externals.isEmpty)
     }
 
+    @Test func `who comes and goes all day leaves nothing behind`() {
+        var stage = Stage()
+        stage.hear(ready(two))
+        for _ in 0..<1_000 { stage.hear(ready(one), .heardExternal(.disconnect, from: one)) }
+        #expect(stage.dispatcher.externals.members.count == 1)
+        #expect(stage.dispatcher.externals.isSound)
+    }
+
     @Test func `whether a kernel has a worker is told`() {
         var stage = Stage()
         func isServed() -> [Reply] {

@@ -54,6 +54,7 @@ extension StoryWorld {
         try check(dispatcher.crew.isIdle, "no worker is left with an order")
         let isBusy = dispatcher.externals.members.values.contains { $0.run != nil }
         try check(!isBusy, "no external worker is left with an order")
+        try check(dispatcher.externals.isSound, "what is known of external workers fits together")
         let crew = dispatcher.crew
         try check(crew.members.count == crew.wanted, "no worker is missing")
         try check(crew.wanted <= mostWorkers, "there are not too many workers")

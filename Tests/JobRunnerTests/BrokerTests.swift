@@ -64,19 +64,12 @@ import ZeroMQ
         let arrivals = try clients.arrivals(in: others.context)
         let workers = try Socket(.router, in: others.context, options: options)
         try workers.bind("inproc://workers")
-        let externals = try Socket(.router, in: others.context, options: options)
-        let externalArrivals = try externals.arrivals(in: others.context)
         var broker = Broker(
             Doors(
                 clients: clients,
                 workers: workers,
                 arrivals: arrivals,
-                externals: ExternalDoor(
-                    externals,
-                    arrivals: externalArrivals,
-                    endpoints: [],
-                    .unlimited
-                ),
+                externals: ExternalDoor(nil, endpoints: [], .unlimited),
                 doors: []
             ),
             Dispatcher(plan),

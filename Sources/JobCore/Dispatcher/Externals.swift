@@ -9,6 +9,8 @@ struct Externals {
     /// An idle worker that is not heard of for so long, in ms, is taken to be gone: three of its
     /// heartbeats did not come.
     static let silenceMs = 3 * beatMs
+    /// Workers that are gone and may be remembered.
+    static let goneWorkers = 64
 
     struct Run {
         let job: Waiting
@@ -89,6 +91,8 @@ struct Externals {
         if !serves(member.kernel) {
             counts[member.kernel] = nil
             idle[member.kernel] = nil
+        } else if idle[member.kernel]?.count ?? 0 > members.count + Self.goneWorkers {
+            idle[member.kernel]?.keep { members[$0] != nil }
         }
         if members.isEmpty { (nextBeat, nextLook) = (nil, nil) }
         return member
@@ -137,6 +141,14 @@ struct Externals {
         holders[run.job.id] = nil
         staysIdle(worker)
         return run
+    }
+
+    /// True when all that is kept of them fits together.
+    var isSound: Bool {
+        let busy = members.filter { $0.value.run != nil }
+        return holders.count == busy.count && workers.count == members.count
+            && counts.values.reduce(0, +) == members.count
+            && idle.values.allSatisfy { $0.count <= members.count + Self.goneWorkers }
     }
 
     mutating func recorded(_ worker: WorkerID) { members[worker]?.run?.isRecorded = true }

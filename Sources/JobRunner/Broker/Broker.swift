@@ -99,8 +99,9 @@ struct Broker: ~Copyable {
         let clientsReady = poll.add(doors.clients)
         let workersReady = poll.add(doors.workers)
         let arrivalsReady = poll.add(doors.arrivals)
-        let externalsReady = poll.add(doors.externals.socket)
-        let externalArrivalsReady = poll.add(doors.externals.arrivals)
+        let externalsReady = doors.externals.sockets.map {
+            (words: poll.add($0.door), arrivals: poll.add($0.arrivals))
+        }
         let inboxReady = poll.add(fileDescriptor: desk.inbox.descriptor)
         let signalsReady = desk.signals.map { poll.add(fileDescriptor: $0) }
 
@@ -119,11 +120,12 @@ struct Broker: ~Copyable {
             if poll.isReady(inboxReady) { try hearThreads(at: now) }
             hearParsed(at: now)
             if poll.isReady(clientsReady) { try hearClients(at: now) }
-            if poll.isReady(externalsReady) { try hearExternals(at: now) }
-            if let signalsReady, poll.isReady(signalsReady) { hearSignals(at: now) }
-            if poll.isReady(arrivalsReady) || poll.isReady(externalArrivalsReady) {
-                try doors.look(at: now)
+            if let ready = externalsReady {
+                if poll.isReady(ready.words) { try hearExternals(at: now) }
+                if poll.isReady(ready.arrivals) { try doors.look(at: now) }
             }
+            if let signalsReady, poll.isReady(signalsReady) { hearSignals(at: now) }
+            if poll.isReady(arrivalsReady) { try doors.look(at: now) }
             try look(at: now)
         }
     }

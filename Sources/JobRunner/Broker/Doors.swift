@@ -55,7 +55,7 @@ struct Doors: ~Copyable {
     mutating func look(at now: Timestamp) throws(ZeroMQError) {
         // While libzmq spins it tells of each try: there is no end to what it says.
         try Self.hear(arrivals)
-        try Self.hear(externals.arrivals)
+        if let sockets = externals.sockets { try Self.hear(sockets.arrivals) }
         let isDue = nextTry.map { $0 <= now } ?? true
         let used = descriptorsInUse
         close(spare)

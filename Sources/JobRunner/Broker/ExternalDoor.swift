@@ -2,7 +2,8 @@ internal import JobCore
 internal import JobWire
 internal import ZeroMQ
 
-/// Where external workers come in. Without endpoints nobody does.
+/// Where external workers come in. Without endpoints nobody does, and there are no sockets: each is
+/// a descriptor.
 struct ExternalDoor: ~Copyable {
     /// Messages in one round, and bytes after which it ends.
     static let messagesARound = 64
@@ -10,8 +11,18 @@ struct ExternalDoor: ~Copyable {
     /// Bytes of large messages that wait for being read. Who sends more has to begin anew.
     private static let unreadBytes = 64 << 20
 
-    let socket: Socket
-    let arrivals: Socket
+    /// Belong to the broker's thread, as every socket does to one.
+    final class Sockets {
+        let door: Socket
+        let arrivals: Socket
+
+        init(_ door: consuming Socket, arrivals: consuming Socket) {
+            self.door = door
+            self.arrivals = arrivals
+        }
+    }
+
+    let sockets: Sockets?
     let endpoints: [String]
     private let limits: MessageLimits
     /// Messages that the parser has, by their senders. What those say next goes the same way, for a
@@ -19,14 +30,8 @@ struct ExternalDoor: ~Copyable {
     private var unread: [ClientID: Int] = [:]
     private var unreadBytes = 0
 
-    init(
-        _ socket: consuming Socket,
-        arrivals: consuming Socket,
-        endpoints: [String],
-        _ limits: MessageLimits
-    ) {
-        self.socket = socket
-        self.arrivals = arrivals
+    init(_ sockets: Sockets?, endpoints: [String], _ limits: MessageLimits) {
+        self.sockets = sockets
         self.endpoints = endpoints
         self.limits = limits
     }
@@ -42,15 +47,16 @@ struct ExternalDoor: ~Copyable {
     }
 
     mutating func hear(_ peers: Peers, _ bytes: inout Int) throws(ZeroMQError) -> Heard {
+        guard let sockets else { return .nothing }
         let frames: [[UInt8]]
         var isWhole = true
-        switch try socket.receive(limits: limits, waiting: false) {
+        switch try sockets.door.receive(limits: limits, waiting: false) {
         case .nothing: return .nothing
         case .message(let whole): frames = whole
         case .tooLarge(let part): (frames, isWhole) = (part, false)
         }
         guard let envelope = ExternalEnvelope(frames) else { return .dropped }
-        guard mayRunJobs(peers.peer(named: socket.sender)) else {
+        guard mayRunJobs(peers.peer(named: sockets.door.sender)) else {
             _ = try tell(ExternalMessage(to: envelope.peer, .disconnect))
             return .dropped
         }
@@ -88,7 +94,8 @@ struct ExternalDoor: ~Copyable {
 
     /// The same, with the frames written by another thread.
     func tell(_ frames: [[UInt8]], _ message: ExternalMessage) throws(ZeroMQError) -> Bool {
-        switch try socket.send(frames, waiting: false) {
+        guard let sockets else { return false }
+        return switch try sockets.door.send(frames, waiting: false) {
         case .sent: true
         // Who is busy need not read.
         case .full: message.address == nil
