@@ -41,6 +41,23 @@ import Testing
         #expect(try stage.client.result(deaf).text == "done\n")
     }
 
+    @Test func `a runner with less memory than a command may have runs it with that`() throws {
+        let stage = try CommandStage()
+        stage.runner.process.signal(SIGTERM)
+        try stage.runner.process.waitForEnd()
+        var options = stage.runner.options
+        options.settings["COMMAND_MEMORY_BYTES"] = "\(1 << 40)"
+        // Without the right to raise a limit, as a service has it.
+        options.wrapper = [
+            "/usr/bin/setpriv", "--bounding-set=-all", "--inh-caps=-all",
+            "/usr/bin/prlimit", "--as=\(64 << 30)",
+        ]
+        try stage.runner.restart(options)
+        let client = try Conversation(stage.runner.ipc)
+        let id = try client.submit(#"{"command":["sh","-c","ulimit -v"]}"#)
+        #expect(try client.result(id).text == "\(64 << 20)\n")
+    }
+
     /// The settings' page says that a script is the way to allow less than a shell.
     @Test func `an allowed script runs nothing but itself`() throws {
         let stage = try CommandStage()

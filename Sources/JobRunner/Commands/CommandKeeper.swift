@@ -101,9 +101,13 @@ enum CommandKeeper {
         sigemptyset(&none)
         pthread_sigmask(SIG_SETMASK, &none, nil)
         // From here on this process, too, can hardly get any memory.
-        let most = rlim_t(clamping: launch.memoryBytes)
-        var limit = rlimit(rlim_cur: most, rlim_max: most)
-        return setrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &limit) == 0
+        let memory = __rlimit_resource_t(RLIMIT_AS.rawValue)
+        var limit = rlimit()
+        guard getrlimit(memory, &limit) == 0 else { return false }
+        // Who is not root may not raise what whoever started the runner has set.
+        let most = min(rlim_t(clamping: launch.memoryBytes), limit.rlim_max)
+        limit = rlimit(rlim_cur: most, rlim_max: most)
+        return setrlimit(memory, &limit) == 0
     }
 
     // MARK: Its end

@@ -56,9 +56,11 @@ struct CommandRoom {
         for room in names(in: rooms).map({ CommandRoom(path: rooms + "/" + $0) }) {
             let session = room.noted
             let isOver = session?.end(after: keepersPause, patience: patience) ?? true
-            if !isOver {
+            guard isOver else {
+                // Its note stays, too, by which the next start finds it again.
                 let place: Logger.Metadata = ["directory": "\(room.path)"]
                 log.error("A command of an earlier run does not end.", metadata: place)
+                continue
             }
             room.removeOrTell(log)
         }
