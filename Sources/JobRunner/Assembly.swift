@@ -319,6 +319,7 @@ struct Assembly {
         )
         plan.calledOff = recovery.calledOff
         plan.suspects = recovery.suspects
+        plan.stages = recovery.stages
         plan.hasCrashed = recovery.hasCrashed
         plan.retention = settings.retention
         plan.hasExpress = settings.express
@@ -373,6 +374,7 @@ struct Assembly {
             )
         )
         for file in ledger.endedFiles() { intake.tell(.ended(file)) }
+        for takenAs in ledger.loadingFiles() { intake.tell(.begun(takenAs: takenAs)) }
         intake.start(ended: threads.come())
         return intake
     }
