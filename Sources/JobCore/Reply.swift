@@ -304,6 +304,8 @@ public struct Statistics: Equatable, Sendable {
     /// Jobs that started beside as many long ones as there are workers.
     public var expressStarts: Int64 = 0
     public var announcements = AnnouncementCounts()
+    /// The file of the spool whose jobs are being stored piece by piece.
+    public var staging: FileProgress?
     /// What somebody should look at, one sentence each.
     public var alarms: [String] = []
 

@@ -13,6 +13,10 @@ public enum Event: Equatable, Sendable {
     case asked(Request, by: Caller)
     /// A file of the spool was taken and read.
     case filed(TakenFile)
+    /// A file that holds more jobs than one submission is being read; its pieces come in order.
+    case filePiece(FilePiece)
+    /// Nothing more comes of that file, by the name it has in `taken/`, and nothing of it may stay.
+    case pieceDropped(String)
     /// The results of a file's jobs lie beside it.
     case fileClosed(FileID)
     case wrote([Fact])
@@ -83,6 +87,12 @@ public enum Change: Equatable, Sendable {
     /// Reserve ids up to and including this one.
     case reserve(upTo: Int64)
     case closeFile(FileID)
+    /// Write a piece of a file, unseen; with the last piece all of its jobs are seen.
+    case stage(Staging)
+    /// Make the next jobs ready of a file that was written in pieces.
+    case release(FileID)
+    /// Remove the next jobs of a file that was not written to its end, by its name in `taken/`.
+    case unstage(String)
     /// Remove those of the jobs whose time is still up when this is written, with all they own.
     case expire([JobID], Retention, Ticket)
 }
@@ -173,6 +183,12 @@ public enum Fact: Equatable, Sendable {
     case reserved(upTo: Int64)
     /// All jobs of the file have ended.
     case fileEnded(FileID)
+    /// The jobs of a piece are written; of the last one, all jobs of the file are seen.
+    case staged(Ticket, [Accepted], FileID, isAll: Bool)
+    /// Some jobs of the file are ready now, or all of them.
+    case released(FileID, isAll: Bool)
+    /// Some of what was staged of the file is gone, or all of it.
+    case unstaged(String, isAll: Bool)
     /// So many reports more are dealt with, in the order in which they were handed over, whatever
     /// has come of their jobs.
     case settled(reports: Int)

@@ -131,6 +131,45 @@ extension Refusal {
         )
     }
 
+    /// Some jobs of a file are written, none is seen, and one of them has this key.
+    public static func keyBeingStored(_ key: String) -> Refusal {
+        var refusal = Refusal(
+            503,
+            "busy",
+            "The key \(key) is that of a job in a file that is being stored.",
+            hint: "Send the same again when the file is stored; sys.stats tells how far it is."
+        )
+        refusal.retryAfterMs = 1_000
+        return refusal
+    }
+
+    /// A file that comes again while its first coming is still being removed.
+    public static let fileBeingRemoved: Refusal = {
+        var refusal = Refusal(
+            503,
+            "busy",
+            "What an earlier try has stored of the file is being removed.",
+            hint: "It is tried again by itself."
+        )
+        refusal.retryAfterMs = 1_000
+        return refusal
+    }()
+
+    /// What is in `taken/` belongs to the runner.
+    public static let fileChanged = Refusal(
+        409,
+        "file_changed",
+        "The file was changed while its jobs were being stored.",
+        hint: "Drop it again, and leave alone what lies in taken/."
+    )
+
+    public static let pieceOutOfStep = Refusal(
+        409,
+        "file_changed",
+        "What was stored of the file is not what comes before.",
+        hint: "Drop it again."
+    )
+
     private static func keyField(_ place: Int?) -> String {
         place.map { "jobs[\($0)].key" } ?? "key"
     }

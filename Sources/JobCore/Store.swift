@@ -34,6 +34,17 @@ public struct Recovery: Equatable, Sendable {
     public var suspects: Set<UInt64> = []
     /// True when a run has crashed the program.
     public var hasCrashed = false
+    /// Files that were written in pieces, and what is still to be done about them.
+    public var stages = Stages()
+
+    public struct Stages: Equatable, Sendable {
+        /// Not all of their jobs are ready.
+        public var releasing: [FileID] = []
+        /// Not all of their jobs are removed; by their names in `taken/`.
+        public var removing: [String] = []
+
+        public init() {}
+    }
 
     public init(
         run: RunID,

@@ -323,6 +323,7 @@ struct Assembly {
         )
         plan.calledOff = recovery.calledOff
         plan.suspects = recovery.suspects
+        plan.stages = recovery.stages
         plan.hasCrashed = recovery.hasCrashed
         plan.retention = settings.retention
         plan.hasExpress = settings.express
@@ -377,6 +378,7 @@ struct Assembly {
             )
         )
         for file in ledger.endedFiles() { intake.tell(.ended(file)) }
+        for takenAs in ledger.loadingFiles() { intake.tell(.begun(takenAs: takenAs)) }
         intake.start(ended: threads.come())
         return intake
     }

@@ -11,6 +11,9 @@ enum Changes: Int, StatementList {
     case ending, fileIsClosed, deleteFile
     case deleteJob, deleteInputs, deleteResult, deleteResultParts, deleteAttempts
     case fileByName, insertFile, countFile, closeFile
+    case insertStage, saveStage, saveReleased, deleteStage, stage, stages, stageNames
+    case countStaged, stagedQueues, deleteStagedQueues
+    case releaseJobs, deleteStagedJobs, deleteStagedInputs
     case countQueue, insertQueue, pauseQueue, pauseAll, saveMarks
     case marks, openJobs, newestRun, newestJob, insertRun, stopRun, runningJobs, deleteIdleQueues
     case queueNames, readyAgain, renewIdentity, identity
@@ -28,6 +31,10 @@ enum Changes: Int, StatementList {
             dependencyText
         case .ending: "SELECT finished_at, keep_ms FROM jobs WHERE id = :id"
         case .fileByName, .insertFile, .countFile, .closeFile, .fileIsClosed, .deleteFile: fileText
+        case .insertStage, .saveStage, .saveReleased, .deleteStage, .stage, .stages, .stageNames,
+            .countStaged, .stagedQueues, .deleteStagedQueues, .releaseJobs, .deleteStagedJobs,
+            .deleteStagedInputs:
+            stageText
         case .countQueue, .insertQueue, .pauseQueue, .pauseAll, .saveMarks: tallyText
         case .marks, .openJobs, .newestRun, .newestJob, .insertRun, .stopRun, .runningJobs,
             .deleteIdleQueues, .queueNames, .readyAgain, .renewIdentity, .identity:
@@ -189,7 +196,8 @@ enum Changes: Int, StatementList {
 
     private var fileText: String {
         switch self {
-        case .fileByName: "SELECT id, first_id FROM spool_files WHERE taken_as = :taken_as"
+        case .fileByName:
+            "SELECT \(Columns.stage) FROM spool_files WHERE taken_as = :taken_as"
         case .insertFile:
             """
             INSERT INTO spool_files
@@ -254,7 +262,11 @@ enum Changes: Int, StatementList {
         switch self {
         case .marks: "SELECT highest_id, reserved_up_to, open_parts FROM marks"
         case .openJobs: "SELECT total(queued + running) FROM queues"
-        case .queueNames: "SELECT name FROM queues"
+        case .queueNames:
+            """
+            SELECT name FROM queues
+             UNION ALL SELECT queue FROM staged_queues WHERE file_id > 0
+            """
         case .newestRun: "SELECT id, stopped_at, started_at FROM runs ORDER BY id DESC LIMIT 1"
         case .newestJob:
             """

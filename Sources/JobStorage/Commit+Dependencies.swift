@@ -113,7 +113,8 @@ extension Commit {
     }
 
     private func state(of id: JobID) throws(SQLiteError) -> JobState? {
-        try changes.with(.state, id.rawValue).first { JobState(rawValue: $0.text(0)) } ?? nil
+        if marks.isStaged(id) { return nil }
+        return try changes.with(.state, id.rawValue).first { JobState(rawValue: $0.text(0)) } ?? nil
     }
 
     // MARK: Ends

@@ -7,6 +7,10 @@ extension Commit {
         precondition(insertion.ids.count == insertion.jobs.count, "each job has an id")
 
         if let file = insertion.file, let (known, firstID) = try fileTaken(as: file.takenAs) {
+            guard marks.stages[known] == nil else {
+                facts.append(.refused(insertion.ticket, .fileChanged))
+                return
+            }
             let accepted = try acceptedBefore(insertion, from: firstID)
             facts.append(.inserted(insertion.ticket, accepted, known))
             openOfFiles[known, default: 0] += 0  // Says once more when all have ended.
@@ -16,7 +20,7 @@ extension Commit {
         case .failure(let refusal): facts.append(.refused(insertion.ticket, refusal))
         case .success(let known):
             let created = insertion.jobs.count - known.count
-            guard marks.openJobs + Int64(created) <= limits.waitingJobs else {
+            guard marks.takenJobs + Int64(created) <= limits.waitingJobs else {
                 let refusal = Refusal.queueFull(limit: limits.waitingJobs)
                 facts.append(.refused(insertion.ticket, refusal))
                 return
@@ -38,7 +42,7 @@ extension Commit {
     }
 
     /// - Returns: False when there would be too many. The standard queue is always to be had.
-    private mutating func makeQueues(
+    mutating func makeQueues(
         of insertion: Insertion,
         known: [Int: Accepted]
     ) throws(SQLiteError) -> Bool {
@@ -146,9 +150,11 @@ extension Commit {
 
     // MARK: - Keys
 
-    /// The jobs that were submitted before, by their place; or why all are refused.
-    private func knownJobs(
-        of insertion: Insertion
+    /// The jobs that were submitted before, by their place; or why all are refused. `stage` is what
+    /// was written before of their file.
+    func knownJobs(
+        of insertion: Insertion,
+        stage: Stage? = nil
     ) throws(SQLiteError) -> Result<[Int: Accepted], Refusal> {
         let jobs = insertion.jobs
         var known: [Int: Accepted] = [:]
@@ -165,6 +171,10 @@ extension Commit {
             guard let key = job.key,
                 let (accepted, fingerprint) = try holder(of: key, insertion.owner)
             else { continue }
+            if marks.isStaged(accepted.id) {
+                let isOwn = stage?.contains(accepted.id) ?? false
+                return .failure(isOwn ? .duplicateKey(key, at: place) : .keyBeingStored(key))
+            }
             guard fingerprint == job.fingerprint else {
                 let place = jobs.count > 1 ? place : nil
                 return .failure(.keyConflict(key, with: accepted.id, at: place))
@@ -200,13 +210,15 @@ extension Commit {
 
     /// What the first taking of the file was told. A job that is gone has ended, and how is not
     /// known any more: it says cancelled, since there is no result.
-    private func acceptedBefore(
+    func acceptedBefore(
         _ insertion: Insertion,
         from firstID: Int64
     ) throws(SQLiteError) -> [Accepted] {
         var accepted: [Accepted] = []
         for (place, job) in insertion.jobs.enumerated() {
-            if let key = job.key, let (holder, _) = try holder(of: key, insertion.owner) {
+            if let key = job.key, let (holder, _) = try holder(of: key, insertion.owner),
+                !marks.isStaged(holder.id)
+            {
                 accepted.append(holder)
             } else {
                 let id = JobID(rawValue: firstID + Int64(place))

@@ -36,6 +36,7 @@ extension Commit {
         )
         recovery.newestTime = newestTime
         recovery.suspects = suspects
+        recovery.stages = try stagesLeft()
         recovery.hasCrashed = blamed.contains { $0.blame == .crashed }
         return recovery
     }
@@ -48,6 +49,19 @@ extension Commit {
             throw SQLiteError.damage("the store has no identity")
         }
         return id
+    }
+
+    /// What is half done of the files that are written in pieces. Of one whose pieces did not all
+    /// come the spool knows whether they will.
+    private func stagesLeft() throws(SQLiteError) -> Recovery.Stages {
+        var left = Recovery.Stages()
+        for stage in try changes[.stages].all(Stage.init) where stage.phase == .opening {
+            left.releasing.append(stage.file)
+        }
+        let statement = changes[.stageNames]
+        try statement.bind(text: Stage.Phase.removing.rawValue, at: 1)
+        left.removing = try statement.all { $0.text(0) }
+        return left
     }
 
     /// - Returns: The fingerprints of jobs that have no row to blame.

@@ -124,7 +124,7 @@ extension Commit {
     }
 
     func isIssued(_ id: JobID) -> Bool {
-        id.rawValue >= 1 && id.rawValue <= marks.highestID
+        id.rawValue >= 1 && id.rawValue <= marks.highestID && !marks.isStaged(id)
     }
 
     mutating func setPaused(

@@ -75,7 +75,8 @@ extension Commit {
             case .insert(let insertion):
                 // Nor has it for what comes after it; and what comes after others has not run.
                 for job in insertion.related { ends[job] = nil }
-            case .settle, .start, .split, .spoilWhole, .setPaused, .reserve, .closeFile:
+            case .settle, .start, .split, .spoilWhole, .setPaused, .reserve, .closeFile,
+                .stage, .release, .unstage:
                 break
             }
         }

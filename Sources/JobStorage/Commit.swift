@@ -76,6 +76,9 @@ struct Commit {
         case .closeFile(let file):
             try changes.with(.closeFile, file.rawValue).run()
             leftFiles.insert(file)
+        case .stage(let staging): try stage(staging)
+        case .release(let file): try release(file)
+        case .unstage(let takenAs): try unstage(takenAs)
         case .expire(let jobs, let retention, let ticket): try expire(jobs, retention, ticket)
         }
     }
@@ -98,7 +101,9 @@ struct Commit {
     }
 
     /// Nil for a row that makes no sense: nothing can be said of the job, and the others go on.
+    /// Likewise for a job that nobody sees yet.
     func fetch(_ id: JobID) throws(SQLiteError) -> Stored? {
+        if marks.isStaged(id) { return nil }
         do {
             return try stored(id)
         } catch {

@@ -137,6 +137,15 @@ struct Marks: Equatable {
     var queues: Set<QueueName>
     /// False when no job that is kept comes after others: then nobody need be told of an end.
     var hasDependencies: Bool
+    /// Files whose jobs nobody sees.
+    var stages: [FileID: Stage]
+
+    /// Jobs that have not ended, those that nobody sees among them.
+    var takenJobs: Int64 { stages.values.reduce(openJobs) { $0 + $1.open } }
+
+    func isStaged(_ id: JobID) -> Bool {
+        !stages.isEmpty && stages.values.contains { $0.contains(id) }
+    }
 
     /// Numbers that can have come about by counting.
     static let possible: ClosedRange<Int64> = 0...(1 << 53)
@@ -149,6 +158,10 @@ struct Marks: Equatable {
         else { throw .damage("the ids that are taken are not known") }
         (highestID, reservedUpTo, openParts) = ids
         queues = try Self.queues(by: changes)
+        stages = [:]
+        for stage in try changes[.stages].all(Stage.init) where stage.isUnseen {
+            stages[stage.file] = stage
+        }
         hasDependencies = try changes[.newestDependency].first { !$0.isNull(0) } ?? false
     }
 

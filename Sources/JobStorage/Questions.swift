@@ -7,7 +7,7 @@ enum Questions: Int, StatementList {
     case resultHead, resultBody, resultParts, partResults
     case listAll, listRare, selectAll, selectRare
     case queue, queues, counts, pageCount, pageSize
-    case endedFiles, file, fileJobs
+    case endedFiles, file, fileJobs, stages, loadingFiles
     case endings, resultBytes
 
     var sql: String {
@@ -24,7 +24,7 @@ enum Questions: Int, StatementList {
         case .resultHead, .resultBody, .resultParts, .partResults: resultText
         case .listAll, .listRare, .selectAll, .selectRare: listText
         case .queue, .queues, .counts, .pageCount, .pageSize: totalText
-        case .endedFiles, .file, .fileJobs: fileText
+        case .endedFiles, .file, .fileJobs, .stages, .loadingFiles: fileText
         case .endings:
             """
             SELECT id, state, finished_at, keep_ms, parent_id, is_split, parts FROM jobs
@@ -182,15 +182,23 @@ enum Questions: Int, StatementList {
         case .endedFiles:
             """
             SELECT id FROM spool_files
-             WHERE is_closed = 0 AND open_jobs = 0 AND id > 0
+             WHERE is_closed = 0 AND open_jobs = 0 AND phase <> 'loading' AND phase <> 'removing'
+               AND id > 0
              ORDER BY id
+            """
+        case .stages:
+            "SELECT \(Columns.stage) FROM spool_files WHERE phase <> 'loaded' AND id > 0"
+        case .loadingFiles:
+            """
+            SELECT taken_as FROM spool_files
+             WHERE phase <> 'loaded' AND id > 0 AND phase = 'loading'
             """
         case .file: "SELECT name, taken_as, first_id, jobs FROM spool_files WHERE id = :id"
         default:
             """
             SELECT id, name FROM jobs
              WHERE id BETWEEN :first AND :last AND file_id = :file_id
-             ORDER BY id
+             ORDER BY id LIMIT :limit
             """
         }
     }

@@ -7,7 +7,7 @@ enum Schema {
     /// "MILL" in ASCII, by which a store is told from any other database.
     static let applicationID: Int64 = 0x4D49_4C4C
 
-    static let steps = [first, second, third, fourth, fifth]
+    static let steps = [first, second, third, fourth, fifth, sixth]
 
     private static let first = """
         CREATE TABLE jobs (
@@ -241,5 +241,49 @@ enum Schema {
         ) STRICT, WITHOUT ROWID;
 
         CREATE INDEX dependencies_after ON dependencies (after_id);  -- and the job that waits
+        """
+
+    /// Files that are written in pieces, and whose jobs nobody sees before the last one.
+    private static let sixth = """
+        ALTER TABLE spool_files ADD COLUMN phase TEXT NOT NULL DEFAULT 'loaded'
+            CHECK (phase = 'loaded' OR phase = 'loading' OR phase = 'opening'
+                OR phase = 'removing');
+        ALTER TABLE spool_files ADD COLUMN staged INTEGER NOT NULL DEFAULT 0;    -- jobs written
+        ALTER TABLE spool_files ADD COLUMN released INTEGER NOT NULL DEFAULT 0;  -- jobs ready
+        CREATE INDEX spool_files_staged ON spool_files (id) WHERE phase <> 'loaded';
+        DROP INDEX spool_files_ended;
+        CREATE INDEX spool_files_ended ON spool_files (id)
+            WHERE is_closed = 0 AND open_jobs = 0 AND phase <> 'loading' AND phase <> 'removing';
+
+        CREATE TABLE staged_queues (                -- jobs that nobody sees, as queues counts them
+            file_id INTEGER NOT NULL,
+            queue   TEXT    NOT NULL,
+            jobs    INTEGER NOT NULL CHECK (jobs >= 0),
+            PRIMARY KEY (file_id, queue)
+        ) STRICT, WITHOUT ROWID;
+
+        DROP VIEW job_overview;
+        CREATE VIEW job_overview AS                 -- for people
+        SELECT jobs.id,
+               CASE WHEN state <> 'queued' THEN state
+                    WHEN waits_for > 0 THEN 'blocked'
+                    WHEN ready_at <= (julianday('now') - 2440587.5) * 86400000 THEN state
+                    WHEN failures > 0 THEN 'retrying'
+                    ELSE 'scheduled'
+               END AS state,
+               kind, queue, priority, name, key, jobs.attempt,
+               strftime('%Y-%m-%dT%H:%M:%fZ', created_at / 1000.0, 'unixepoch') AS created_at,
+               strftime('%Y-%m-%dT%H:%M:%fZ', ready_at / 1000.0, 'unixepoch') AS ready_at,
+               strftime('%Y-%m-%dT%H:%M:%fZ', started_at / 1000.0, 'unixepoch') AS started_at,
+               strftime('%Y-%m-%dT%H:%M:%fZ', finished_at / 1000.0, 'unixepoch') AS finished_at,
+               results.total_bytes AS result_bytes, failures.code AS error,
+               failures.message AS message, parent_id, jobs.body
+          FROM jobs
+          LEFT JOIN results ON results.job_id = jobs.id
+          LEFT JOIN failures ON failures.job_id = jobs.id
+         WHERE NOT EXISTS (
+               SELECT 1 FROM spool_files
+                WHERE spool_files.id = jobs.file_id
+                  AND (phase = 'loading' OR phase = 'removing'));
         """
 }

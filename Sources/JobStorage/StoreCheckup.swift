@@ -34,9 +34,12 @@ public struct StoreCheckup {
                 try StoreFile.faults(in: connection, reach: whole ? .whole : .quick)
             }
         ]
-        let (strays, newCounters) = isOlder ? ([], []) : (Self.strayDependencies, Self.newCounters)
+        let strays = isOlder ? [] : Self.strayDependencies
         found.append(look(at: "rows", by: Self.strays + strays))
-        let counters = [Self.counters, Self.openOfFiles] + newCounters
+        let counters =
+            isOlder
+            ? [Self.counters(where: "parent_id IS NULL"), Self.openOfFiles]
+            : [Self.counters(where: Self.isSeen), Self.openOfFiles] + Self.newCounters
         found.append(look(at: "counters", by: counters))
         if whole { found.append(isOlder ? Self.noSums : look(at: "sums", sums)) }
         return found
@@ -114,7 +117,14 @@ public struct StoreCheckup {
             """,
         ]
 
-    private static let counters = """
+    /// Jobs of a file that is not written to its end do not count.
+    private static let isSeen = """
+        parent_id IS NULL AND ifnull(file_id IN (
+            SELECT id FROM spool_files WHERE phase = 'loading' OR phase = 'removing'), 0) = 0
+        """
+
+    private static func counters(where counts: String) -> String {
+        """
         WITH kept (name, state, jobs) AS (
             SELECT name, 'queued', queued FROM queues
              UNION ALL SELECT name, 'running', running FROM queues
@@ -122,7 +132,7 @@ public struct StoreCheckup {
              UNION ALL SELECT name, 'failed', failed FROM queues
              UNION ALL SELECT name, 'cancelled', cancelled FROM queues
         ), counted (name, state, jobs) AS (
-            SELECT queue, state, count(*) FROM jobs WHERE parent_id IS NULL GROUP BY queue, state
+            SELECT queue, state, count(*) FROM jobs WHERE \(counts) GROUP BY queue, state
         ), both (name, state, kept, counted) AS (
             SELECT kept.name, kept.state, kept.jobs, ifnull(counted.jobs, 0)
               FROM kept LEFT JOIN counted USING (name, state)
@@ -135,6 +145,7 @@ public struct StoreCheckup {
           FROM both
          WHERE kept <> counted
         """
+    }
 
     private static let openParts = """
         SELECT found || ' parts have not ended, and their counter says ' || open_parts
@@ -152,10 +163,13 @@ public struct StoreCheckup {
                || waits_for
           FROM (SELECT id, waits_for,
                        (SELECT count(*) FROM dependencies
-                         WHERE job_id = jobs.id AND is_open = 1) AS found
+                         WHERE job_id = jobs.id AND is_open = 1) AS found,
+                       (SELECT count(*) FROM spool_files
+                         WHERE spool_files.id = jobs.file_id AND phase <> 'loaded'
+                           AND jobs.id >= first_id + released) AS of_file
                   FROM jobs
                  WHERE state = 'queued' AND is_split = 0)
-         WHERE waits_for <> found
+         WHERE waits_for <> found AND NOT (waits_for = 1 AND of_file = 1)
         """
 
     private static let strayDependencies = [

@@ -20,7 +20,7 @@ extension StoreReader {
                 statement throws(SQLiteError) in
                 try details(in: statement)
             }
-            if let found {
+            if let found, !isUnseen(id) {
                 var details = try completed(found.details, paused: paused)
                 if found.comesAfterOthers { details.after = try predecessors(of: id) }
                 room -= details.bytes
@@ -60,6 +60,13 @@ extension StoreReader {
         var seen = 0
         var room = limits.replyBytes
         while try statement.step() {
+            if let stage = stage(around: JobID(rawValue: statement.integer(Self.idColumn))),
+                stage.isUnseen
+            {
+                statement.reset()
+                try statement.bind(integer: stage.first, at: 1)
+                continue
+            }
             guard seen < Self.listRows, found.count < limit else {
                 return .listed(found, next: next)
             }
@@ -96,6 +103,11 @@ extension StoreReader {
             guard try statement.step() else { return .selected(found, next: nil) }
             seen += 1
             let id = JobID(rawValue: statement.integer(Self.idColumn))
+            if let stage = stage(around: id), stage.isUnseen {
+                statement.reset()
+                try statement.bind(integer: stage.first + stage.total - 1, at: 1)
+                continue
+            }
             last = id
             if matches(filter, statement) { found.append(id) }
         }
@@ -123,7 +135,7 @@ extension StoreReader {
         let queue = try row.word(QueueName.self)
         _ = row.optionalInteger()
         let owner = Owner(rawValue: row.text())
-        let job = try row.job()
+        let job = released(try row.job())
         let priority = row.int()
         let timeoutMs = row.integer()
         let name = row.optionalText()
@@ -150,6 +162,16 @@ extension StoreReader {
         let comesAfterOthers = row.integer() > 0
         try row.check()
         return (details, comesAfterOthers)
+    }
+
+    /// A job that waits for nothing but the other jobs of its file is shown as it will be.
+    private func released(_ job: Job) -> Job {
+        guard job.state == .queued, job.waitsFor == 1, job.attempt == .none, !job.isSplit,
+            let stage = stage(around: job.id), job.id.rawValue >= stage.first + stage.released
+        else { return job }
+        var standing = job.standing
+        standing.waitsFor = 0
+        return Job(id: job.id, standing: standing, writes: job.writes, retry: job.retry)
     }
 
     /// With what lies in other tables.

@@ -8,6 +8,8 @@ extension StoreReader {
         public var name: String
         public var takenAs: String
         public var jobs: [Job]
+        /// The job that the next part of a long report begins with; nil when there is none.
+        public var next: JobID?
 
         public struct Job: Equatable, Sendable {
             public var result: JobResult
@@ -23,18 +25,29 @@ extension StoreReader {
         }
     }
 
+    /// Files that are not written to their end, by their names in `taken/`.
+    public func loadingFiles() throws(StoreError) -> [String] {
+        try reading { () throws(SQLiteError) in
+            try questions[.loadingFiles].all { $0.text(0) }
+        }
+    }
+
     /// Results of one file that are held in memory together, in bytes: as many as the settings
     /// allow a single result at first.
-    static let reportBytes = 64 << 20
+    public static let reportBytes = 64 << 20
+    /// Jobs in one part of a report.
+    static let reportJobs = 10_000
 
     /// Nil when the ledger does not know the file. Results larger than `limits.replyBytes`, and
     /// those that would make more than `reportBytes` together with the ones before them, have a
     /// head and no bytes.
-    public func report(on file: FileID) throws(StoreError) -> FileReport? {
-        try report(on: file, holding: Self.reportBytes)
-    }
-
-    func report(on file: FileID, holding mostBytes: Int) throws(StoreError) -> FileReport? {
+    ///
+    /// A report on very many jobs comes in parts: `from` is the first job of the one wanted.
+    public func report(
+        on file: FileID,
+        from start: JobID? = nil,
+        holding mostBytes: Int = reportBytes
+    ) throws(StoreError) -> FileReport? {
         try reading { () throws(SQLiteError) in
             let row = try questions.with(.file, file.rawValue).first {
                 (
@@ -44,17 +57,22 @@ extension StoreReader {
             }
             guard let row else { return nil }
             let last = row.first &+ row.count &- 1  // Neither, in a damaged file, finds nothing.
-            let found = try questions.with(.fileJobs, row.first, last, file.rawValue).all {
+            let first = start?.rawValue ?? row.first
+            let limit = Int64(Self.reportJobs) + 1
+            let statement = try questions.with(.fileJobs, first, last, file.rawValue, limit)
+            let found = try statement.all {
                 (id: JobID(rawValue: $0.integer(0)), name: $0.isNull(1) ? nil : $0.text(1))
             }
             var jobs: [FileReport.Job] = []
             var room = mostBytes
-            for job in found {
+            for job in found.prefix(Self.reportJobs) {
                 guard let result = try result(job.id, within: room) else { continue }
                 room -= result.bytes.count
                 jobs.append(.init(result: result, name: job.name))
             }
-            return FileReport(name: row.name, takenAs: row.takenAs, jobs: jobs)
+            var report = FileReport(name: row.name, takenAs: row.takenAs, jobs: jobs)
+            if found.count > Self.reportJobs { report.next = found.last?.id }
+            return report
         }
     }
 

@@ -10,6 +10,8 @@ public final class StoreReader {
     let questions: Prepared<Questions>
     let limits: Limits
     let path: String
+    /// Files of which not all jobs are seen and ready, as of the reading under way.
+    private(set) var stages: [Stage] = []
 
     /// Opens a store that is there already, read-only.
     public convenience init(path: String, limits: Limits = Limits()) throws(StoreError) {
@@ -37,6 +39,7 @@ public final class StoreReader {
         do throws(SQLiteError) {
             try questions[.begin].run()
             defer { try? questions[.end].run() }  // Nothing was written that could be lost.
+            stages = try questions[.stages].all(Stage.init)
             return try body()
         } catch {
             throw StoreError(error, path: path)
@@ -68,6 +71,13 @@ public final class StoreReader {
         }
     }
 
+    // MARK: - Files that are written in pieces
+
+    /// A job of a file that is not written to its end.
+    func isUnseen(_ id: JobID) -> Bool { stage(around: id)?.isUnseen ?? false }
+
+    func stage(around id: JobID) -> Stage? { stages.first { $0.contains(id) } }
+
     // MARK: - Ids
 
     func highestID() throws(SQLiteError) -> Int64 {
@@ -76,6 +86,7 @@ public final class StoreReader {
 
     /// How a job stands, and why it ended so; nil when it is not kept.
     func end(of id: JobID) throws(SQLiteError) -> JobEnd? {
+        if isUnseen(id) { return nil }
         let standing = try questions.with(.standing, id.rawValue).first {
             statement throws(SQLiteError) in
             var row = Row(of: statement)
@@ -112,7 +123,7 @@ public final class StoreReader {
 
     private func owners(of ids: [JobID]) throws(SQLiteError) -> Answer {
         var owners: [Owner?] = []
-        for id in ids { owners.append(try owner(of: id)) }
+        for id in ids { owners.append(isUnseen(id) ? nil : try owner(of: id)) }
         return .owners(owners, isIssued: try areIssued(ids))
     }
 
@@ -126,13 +137,14 @@ public final class StoreReader {
     }
 
     private func titanicOwner(of id: TitanicID) throws(SQLiteError) -> Owner? {
-        try questions.with(.titanicOwner, id.job.rawValue, id.token).first {
+        if isUnseen(id.job) { return nil }
+        return try questions.with(.titanicOwner, id.job.rawValue, id.token).first {
             Owner(rawValue: $0.text(0))
         }
     }
 
     func areIssued(_ ids: [JobID]) throws(SQLiteError) -> [Bool] {
         let highest = try highestID()
-        return ids.map { $0.rawValue >= 1 && $0.rawValue <= highest }
+        return ids.map { $0.rawValue >= 1 && $0.rawValue <= highest && !isUnseen($0) }
     }
 }

@@ -103,7 +103,9 @@ extension ModelStore {
 
     // MARK: - Single jobs
 
-    func isIssued(_ id: JobID) -> Bool { id.rawValue >= 1 && id.rawValue <= highestID }
+    func isIssued(_ id: JobID) -> Bool {
+        id.rawValue >= 1 && id.rawValue <= highestID && !isStaged(id)
+    }
 
     private func titanic(_ id: TitanicID) -> Entry? {
         entries[id.job].flatMap { $0.spec.titanicToken == id.token ? $0 : nil }
@@ -140,7 +142,7 @@ extension ModelStore {
 
     private func details(of entry: Entry) -> JobDetails {
         var details = JobDetails(
-            job: entry.job,
+            job: shown(entry),
             kind: entry.spec.kind,
             queue: entry.spec.queue,
             timeoutMs: entry.spec.timeoutMs,

@@ -47,6 +47,11 @@ public struct ModelStore: Store {
         let takenAs: String
         let firstID: Int64
         var isClosed = false
+        var digest = ""
+        /// Jobs of one that was written in pieces.
+        var total = 0
+        /// Jobs of such a one that are ready, the first ones; nil when all are.
+        var released: Int?
     }
 
     /// Jobs that one step of the removal of old ones looks at.
@@ -55,6 +60,7 @@ public struct ModelStore: Store {
     let limits: Limits
     var entries: [JobID: Entry] = [:]
     var files: [FileID: File] = [:]
+    var stages: [FileID: Stage] = [:]
     var queueNames: Set<QueueName> = []
     var pausedQueues: Set<QueueName> = []
     var highestID: Int64 = 0
@@ -119,6 +125,9 @@ public struct ModelStore: Store {
             facts.append(.reserved(upTo: reservedUpTo))
         case .closeFile(let file):
             if hasEnded(file) { files[file]?.isClosed = true }
+        case .stage(let staging): stage(staging)
+        case .release(let file): release(file)
+        case .unstage(let takenAs): unstage(takenAs)
         case .expire(let jobs, let retention, let ticket): expire(jobs, retention, ticket)
         }
     }
@@ -126,6 +135,9 @@ public struct ModelStore: Store {
     // MARK: - Insertions
 
     private mutating func insert(_ insertion: Insertion) {
+        if let row = insertion.file, stages.values.contains(where: { $0.takenAs == row.takenAs }) {
+            return facts.append(.refused(insertion.ticket, .fileChanged))
+        }
         if let row = insertion.file,
             let (known, file) = files.first(where: { $0.value.takenAs == row.takenAs })
         {
@@ -189,7 +201,8 @@ public struct ModelStore: Store {
         highestID = max(highestID, id.rawValue)
     }
 
-    private func refusal(of insertion: Insertion) -> Refusal? {
+    /// `stage` is that of the file that the jobs are a piece of.
+    func refusal(of insertion: Insertion, stage own: FileID? = nil) -> Refusal? {
         let jobs = insertion.jobs
         var keys: Set<[UInt8]> = []
         for (place, job) in jobs.enumerated() {
@@ -199,6 +212,10 @@ public struct ModelStore: Store {
         }
         var created = 0
         for (place, job) in jobs.enumerated() {
+            if let key = job.key, let stage = stage(ofKey: key, insertion.owner) {
+                let isOwn = own.flatMap { stages[$0]?.takenAs } == stage.takenAs
+                return isOwn ? .duplicateKey(key, at: place) : .keyBeingStored(key)
+            }
             guard let key = job.key, let (holder, entry) = holder(of: key, insertion.owner) else {
                 created += 1
                 continue
@@ -207,7 +224,7 @@ public struct ModelStore: Store {
                 return .keyConflict(key, with: holder, at: jobs.count > 1 ? place : nil)
             }
         }
-        let open = counts(of: nil).open + Int64(created)
+        let open = counts(of: nil).open + stagedJobs + Int64(created)
         if open > limits.waitingJobs { return .queueFull(limit: limits.waitingJobs) }
         return tooManyQueues(insertion)
     }
@@ -216,20 +233,22 @@ public struct ModelStore: Store {
         let jobs = insertion.jobs.filter {
             $0.key.map { holder(of: $0, insertion.owner) } ?? nil == nil
         }
-        let new = Set(jobs.map(\.spec.queue)).subtracting(queueNames)
-        let idle = queueNames.filter { queue in
-            !pausedQueues.contains(queue) && !entries.values.contains { $0.spec.queue == queue }
+        let names = queueNames.union(stagedQueues)
+        let new = Set(jobs.map(\.spec.queue)).subtracting(names)
+        let idle = names.filter { queue in
+            !pausedQueues.contains(queue) && !stagedQueues.contains(queue)
+                && !entries.values.contains { $0.spec.queue == queue }
         }
-        let isTooMuch = queueNames.count - idle.count + new.count > limits.queues
+        let isTooMuch = names.count - idle.count + new.count > limits.queues
         return isTooMuch && !new.isSubset(of: [.standard])
             ? .tooManyQueues(limit: limits.queues) : nil
     }
 
-    private func holder(of key: String, _ owner: Owner) -> (JobID, Entry)? {
+    func holder(of key: String, _ owner: Owner) -> (JobID, Entry)? {
         entries.first { $0.value.key == key && $0.value.owner == owner }.map { ($0.key, $0.value) }
     }
 
-    private func acceptedBefore(_ insertion: Insertion, from firstID: Int64) -> [Accepted] {
+    func acceptedBefore(_ insertion: Insertion, from firstID: Int64) -> [Accepted] {
         insertion.jobs.enumerated().map { place, job in
             if let key = job.key, let (holder, entry) = holder(of: key, insertion.owner) {
                 return Accepted(id: holder, state: entry.job.state, created: false)
@@ -242,9 +261,10 @@ public struct ModelStore: Store {
 
     private mutating func insertFile(of insertion: Insertion) -> FileID? {
         guard let row = insertion.file else { return nil }
-        let above = (files.keys.map(\.rawValue).max() ?? 0) + 1
-        let id = FileID(rawValue: max(insertion.ids.lowerBound, above))
+        let id = nextFile(insertion.ids.lowerBound)
         files[id] = File(takenAs: row.takenAs, firstID: insertion.ids.lowerBound)
+        files[id]?.digest = row.digest
+        files[id]?.total = insertion.jobs.count
         touchedFiles.insert(id)
         return id
     }

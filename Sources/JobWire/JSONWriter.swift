@@ -25,6 +25,12 @@ public struct JSONWriter: Sendable {
         return bytes
     }
 
+    /// What was written since the last time: for a text that shall not be in memory as a whole.
+    public mutating func drain() -> [UInt8] {
+        defer { bytes.removeAll(keepingCapacity: true) }
+        return bytes
+    }
+
     public mutating func beginObject() { begin(UInt8(ascii: "{")) }
     public mutating func endObject() { end(UInt8(ascii: "}")) }
     public mutating func beginArray() { begin(UInt8(ascii: "[")) }

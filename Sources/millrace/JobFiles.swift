@@ -49,9 +49,59 @@ enum JobFiles {
     /// - Returns: How many jobs it holds.
     static func check(file path: String, by catalog: Catalog, _ limits: Limits) throws -> Int {
         let reader = JobReader(catalog)
-        return try submissions(inFile: path, limits) { (job, frames) throws(Refusal) in
+        let parse: JobFile.JobParser = { (job, frames) throws(Refusal) in
             try reader.job(job, frames: frames)
-        }.count
+        }
+        if JobFile(fileName: path) == .jsonl {
+            let bytes = try read(path, atMost: JobFile.bytesMax)
+            if bytes.count > JobFile.bytesMax || JobFile.needsPieces(bytes, limits) {
+                return try checkLines(inFile: path, limits, parse: parse)
+            }
+        }
+        return try submissions(inFile: path, limits, parse: parse).count
+    }
+
+    /// Reads a file that holds more jobs than one submission piece by piece, as the spool does.
+    /// Keys that stand in two pieces are found by the store.
+    private static func checkLines(
+        inFile path: String,
+        _ limits: Limits,
+        parse: @escaping JobFile.JobParser
+    ) throws -> Int {
+        let file = try open(path)
+        defer { close(file) }
+        let directory = directory(of: path)
+        var stream = LineStream(
+            limits: limits,
+            rows: { name throws(RowsProblem) in
+                try rows(inFile: directory + name, name, atMost: limits.eachBytes)
+            },
+            parse: parse
+        )
+        var count = 0
+        do {
+            while !stream.isDone {
+                if let jobs = try stream.next() {
+                    count += jobs.count
+                } else {
+                    stream.add(try read(path, file, atMost: LineStream.sliceBytes))
+                }
+            }
+        } catch let problem as JobFileProblem {
+            throw JobFileError(summary: "\(path): \(problem.summary)", hint: problem.hint)
+        }
+        guard count <= limits.waitingJobs else {
+            throw JobFileError(
+                summary: "\(path): The file holds \(count) jobs; at most \(limits.waitingJobs) "
+                    + "may wait.",
+                hint: "Split it into several files, or raise waiting_jobs in the settings."
+            )
+        }
+        return count
+    }
+
+    private static func directory(of path: String) -> String {
+        path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
     }
 
     private static func submissions(
@@ -66,7 +116,7 @@ enum JobFiles {
             )
         }
         let bytes = try read(path, atMost: JobFile.bytesMax)
-        let directory = path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
+        let directory = directory(of: path)
         do throws(JobFileProblem) {
             return try format.submissions(
                 in: bytes,
@@ -96,24 +146,40 @@ enum JobFiles {
 
     /// A little more than `most` is read, so that too much is noticed.
     private static func read(_ path: String, atMost most: Int) throws(JobFileError) -> [UInt8] {
-        let file = open(path, O_RDONLY | O_CLOEXEC)
+        let file = try open(path)
+        defer { close(file) }
+        var bytes: [UInt8] = []
+        while bytes.count <= most {
+            let piece = try read(path, file, atMost: 1 << 16)
+            if piece.isEmpty { break }
+            bytes += piece
+        }
+        return bytes
+    }
+
+    private static func open(_ path: String) throws(JobFileError) -> CInt {
+        let file = Glibc.open(path, O_RDONLY | O_CLOEXEC)
         guard file >= 0 else {
             let reason = String(cString: strerror(errno))
             throw JobFileError(summary: "\(path) cannot be opened: \(reason).", hint: nil)
         }
-        defer { close(file) }
-        var bytes: [UInt8] = []
-        var piece = [UInt8](repeating: 0, count: 1 << 16)
-        while bytes.count <= most {
-            let count = Glibc.read(file, &piece, piece.count)
-            guard count >= 0 else {
-                let reason = String(cString: strerror(errno))
-                throw JobFileError(summary: "\(path) cannot be read: \(reason).", hint: nil)
-            }
-            if count == 0 { break }
-            bytes += piece[..<count]
+        return file
+    }
+
+    /// What comes next of an open file; nothing at its end.
+    private static func read(
+        _ path: String,
+        _ file: CInt,
+        atMost most: Int
+    ) throws(JobFileError) -> [UInt8] {
+        var piece = [UInt8](repeating: 0, count: most)
+        let count = Glibc.read(file, &piece, most)
+        guard count >= 0 else {
+            let reason = String(cString: strerror(errno))
+            throw JobFileError(summary: "\(path) cannot be read: \(reason).", hint: nil)
         }
-        return bytes
+        piece.removeLast(most - count)
+        return piece
     }
 }
 

@@ -69,7 +69,13 @@ extension StoryWorld {
         case .paused(let isPaused, let queues, _):
             if isPaused { ledger.paused.formUnion(queues) } else { ledger.paused.subtract(queues) }
         case .reserved(let id): reservedUpTo = max(reservedUpTo, id)
-        case .cancelRequested, .cameLate, .changed, .settled, .refused, .unwritable: break
+        case .cancelRequested, .cameLate, .changed, .settled, .refused, .unwritable, .released,
+            .unstaged:
+            break
+        case .staged(let ticket, let accepted, let file, let isAll):
+            for case .stage(let staging) in changes where staging.ticket == ticket {
+                try staged(staging, accepted, file, isAll: isAll)
+            }
         case .fileEnded(let file): try fileEnded(file)
         }
     }
@@ -86,7 +92,7 @@ extension StoryWorld {
         ledger.kin.awaited[job] = Set(open)
     }
 
-    private mutating func created(_ id: JobID, _ spec: Spec, of owner: Owner) throws(Violation) {
+    mutating func created(_ id: JobID, _ spec: Spec, of owner: Owner) throws(Violation) {
         try check(ledger.specs[id] == nil, "id \(id.rawValue) is never used twice")
         ledger.specs[id] = spec
         ledger.owners[id] = owner

@@ -172,7 +172,7 @@ extension StoryWorld {
         counts.innocent = []
         stoppedAt = nil
         if hasWriters { store.begin(at: now, after: now) } else { setClock() }
-        spool.restart(store.endedFiles)
+        spool.restart(store.endedFiles, begun: store.begunFiles)
         (unwritten, facts, questions, answers, whispers) = ([], [], [], [], [])
         externals.restart()
         workers = [:]
@@ -192,6 +192,7 @@ extension StoryWorld {
             now,
             ids: ids,
             calledOff,
+            store.stagesLeft,
             suspects,
             retention: retention,
             temper: temper

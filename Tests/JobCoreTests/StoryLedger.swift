@@ -113,7 +113,11 @@ struct StoryLedger {
         case .paused(let isPaused, let queues, let ticket):
             heardTickets.insert(ticket)
             if isPaused { heardPaused.formUnion(queues) } else { heardPaused.subtract(queues) }
-        case .split, .cancelRequested, .cameLate, .reserved, .fileEnded, .settled, .unwritable:
+        case .staged(let ticket, let accepted, _, _):
+            heardTickets.insert(ticket)
+            heardAccepted.formUnion(accepted.map(\.id))
+        case .split, .cancelRequested, .cameLate, .reserved, .fileEnded, .settled, .unwritable,
+            .released, .unstaged:
             break
         }
     }

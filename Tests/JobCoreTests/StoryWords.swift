@@ -60,6 +60,10 @@ func words(_ change: Change) -> String {
     case .setPaused(let isPaused, let queue, _):
         "\(isPaused ? "pause" : "resume") \(queue?.rawValue ?? "all")"
     case .reserve(let id): "reserve \(id)"
+    case .stage(let staging):
+        "stage \(staging.piece.row.takenAs) from \(staging.piece.place) of \(staging.piece.total)"
+    case .release(let file): "release file \(file.rawValue)"
+    case .unstage(let takenAs): "unstage \(takenAs)"
     case .closeFile(let file): "close file \(file.rawValue)"
     case .spoil(let jobs): "spoil \(jobs.map(\.rawValue))"
     case .spoilWhole(let job, let part): "spoil \(job.rawValue) by part \(part)"
@@ -72,6 +76,10 @@ func words(_ fact: Fact) -> String {
     case .inserted(_, let accepted, _):
         "inserted "
             + accepted.map { "\($0.id.rawValue)\($0.created ? "" : "!")" }.joined(separator: " ")
+    case .staged(_, let accepted, let file, let isAll):
+        "staged \(accepted.map(\.id.rawValue)) of file \(file.rawValue)\(isAll ? ", all" : "")"
+    case .released(let file, let isAll): "released file \(file.rawValue)\(isAll ? ", all" : "")"
+    case .unstaged(let takenAs, let isAll): "unstaged \(takenAs)\(isAll ? ", all" : "")"
     case .ended(let ended): "ended \(ended.end.id.rawValue) \(ended.end.state)"
     case .queued(let job):
         "queued \(job.id.rawValue), next \(job.next.rawValue)\(job.isSplit ? ", to reduce" : "")"
@@ -109,6 +117,8 @@ func words(_ notice: FileNotice) -> String {
     switch notice {
     case .accepted(let takenAs, _, let ids): "accepted \(takenAs) as \(ids.map(\.rawValue))"
     case .refused(let takenAs, let refusal): "refused \(takenAs) \(refusal.code)"
+    case .staged(let takenAs, let ids, let isAll):
+        "staged \(takenAs) as \(ids.map(\.rawValue))\(isAll ? ", all" : "")"
     case .ended(let file): "ended \(file.rawValue)"
     }
 }

@@ -105,6 +105,7 @@ struct StoryWorld {
         _ now: Timestamp,
         ids: ClosedRange<Int64>,
         _ calledOff: [Waiting] = [],
+        _ stages: Recovery.Stages = Recovery.Stages(),
         _ suspects: Set<UInt64> = [],
         retention: Retention? = nil,
         temper: StoryTemper? = nil
@@ -126,6 +127,7 @@ struct StoryWorld {
             seed: UInt64(bitPattern: run)
         )
         plan.calledOff = calledOff
+        plan.stages = stages
         plan.suspects = suspects
         plan.retention = retention
         if let temper {
@@ -368,10 +370,13 @@ extension Change {
     var ticket: Ticket? {
         switch self {
         case .insert(let insertion): insertion.ticket
+        case .stage(let staging): staging.ticket
         case .cancel(_, let ticket), .retry(_, let ticket), .delete(_, let ticket),
             .close(_, let ticket), .setPaused(_, _, let ticket), .expire(_, _, let ticket):
             ticket
-        case .start, .settle, .split, .lose, .spoil, .spoilWhole, .reserve, .closeFile: nil
+        case .start, .settle, .split, .lose, .spoil, .spoilWhole, .reserve, .closeFile, .release,
+            .unstage:
+            nil
         }
     }
 }

@@ -6,11 +6,15 @@ import Synchronization
 /// A loop over a real directory, without a thread, a watch or a clock.
 final class IntakeBench {
     let scratch: Scratch
-    let ledger = Ledger()
+    let ledger: Ledger
     let loop: IntakeLoop
     var now: Int64 = 0
 
-    init(afterCall: @escaping Folder.CallHook = { _ in }) throws {
+    init(
+        submissionJobs: Int = Limits().submissionJobs,
+        afterCall: @escaping Folder.CallHook = { _ in }
+    ) throws {
+        ledger = Ledger(submissionJobs: submissionJobs)
         scratch = try Scratch(inMemory: true)
         let settings = ledger.settings(scratch.path)
         let directory = try SpoolDirectory(
@@ -28,7 +32,8 @@ final class IntakeBench {
             loop.turn(now: now)
             let notices = ledger.takeNotices()
             for notice in notices { loop.hear(notice, now: now) }
-            if notices.isEmpty { return }
+            let isBusy = loop.canStage || !loop.drafts.isEmpty
+            if notices.isEmpty, !isBusy || loop.deadline(now: now) > now { return }
         } while true
     }
 

@@ -15,7 +15,7 @@ import Testing
         while true {
             calls += 1
             let scratch = try prepared()
-            let ledger = Ledger()
+            let ledger = Ledger(submissionJobs: 2)
             ledger.state.withLock { $0.isDeaf = !commits }
             let crashed = live(in: scratch, ledger, run: 1, crashAfter: calls)
             ledger.restart()
@@ -38,6 +38,8 @@ import Testing
         try scratch.write("-- nonsense: 1\nselect 1", "bad.sql")
         try scratch.write("select 1", "one.sql")
         try scratch.write("{}\n{}\n", "two.jsonl")
+        try scratch.write("{\"n\":1}\n{\"n\":2}\n\n{\"n\":3}\n{\"n\":4}\n{\"n\":5}", "five.jsonl")
+        try scratch.write("{}\n{}\n[]\n{}", "wrong.jsonl")
         try scratch.write("n\n1\n", "rows.csv")
         try scratch.write("-- each: rows.csv\nselect :n", "each.sql")
         return scratch
@@ -64,7 +66,7 @@ import Testing
             }
             let settings = ledger.settings(scratch.path, run: run)
             let loop = IntakeLoop(directory: directory, settings: settings)
-            for turn in Int64(0)..<6 where !crashed {
+            for turn in Int64(0)..<30 where !crashed {
                 loop.turn(now: turn * settings.stillnessMs)
                 for notice in ledger.takeNotices() { loop.hear(notice, now: 0) }
             }
@@ -80,7 +82,18 @@ import Testing
         let state = ledger.state.withLock { $0 }
         let each = Array(#"{"each":{"$frame":2},"sql":"select :n"}"#.utf8)
         #expect(state.bodies["each.sql"] == [each], story)
-        #expect(state.names.values.sorted() == ["each.sql", "one.sql", "two.jsonl"], story)
+        let names = ["each.sql", "five.jsonl", "one.sql", "two.jsonl"]
+        #expect(state.names.values.sorted() == names, story)
+        let five = (1...5).map { Array("{\"n\":\($0)}".utf8) }
+        #expect(state.bodies["five.jsonl"] == five, story)
+        #expect(scratch.text("results/five.jsonl.json")?.count(of: "succeeded") == 5, story)
+        #expect(state.stages.isEmpty, story)
+        let wrong = scratch.text("refused/wrong.jsonl.reason.txt")
+        #expect(wrong?.hasPrefix("Line 3, column 1: ") == true, story)
+        for folder in ["done", "results"] {
+            let hidden = try scratch.names(in: folder).filter { $0.hasPrefix(".") }
+            #expect(hidden.isEmpty, story)
+        }
         // A crash between the two moves leaves the number of its claim for that of its job.
         let rows = try scratch.names(in: "done").filter { $0.hasSuffix("-rows.csv") }
         #expect(rows.map { scratch.text("done/\($0)") } == ["n\n1\n"], story)
@@ -95,10 +108,16 @@ import Testing
         #expect(scratch.text("results/one.sql.csv") != nil, story)
         #expect(scratch.text("refused/bad.sql")?.hasPrefix("-- nonsense") == true, story)
         #expect(scratch.text("refused/bad.sql.reason.txt")?.hasPrefix("Line 1") == true, story)
-        let older = try scratch.names(in: "refused").filter { $0.hasPrefix("older-") }
+        let older = try scratch.names(in: "refused").filter {
+            $0.hasPrefix("older-") && $0.contains("-bad.sql")
+        }
         #expect(
             older.map { scratch.text("refused/\($0)") } == ["earlier", "earlier reason"],
             story
         )
     }
+}
+
+extension String {
+    fileprivate func count(of word: String) -> Int { ranges(of: word).count }
 }

@@ -180,9 +180,11 @@ import Testing
         mkfifo(path + "/pipe.sql", 0o600)
         mkdir(path + "/directory.sql", 0o700)
         try bench.scratch.write("", "empty.sql")
-        let big = try #require(FileHandle(forWritingAtPath: emptyFile(path + "/big.jsonl")))
-        try big.truncate(atOffset: UInt64(JobFile.bytesMax + 1))
-        try big.close()
+        for name in ["big.json", "big.jsonl"] {
+            let big = try #require(FileHandle(forWritingAtPath: emptyFile(path + "/" + name)))
+            try big.truncate(atOffset: UInt64(JobFile.bytesMax + 1))
+            try big.close()
+        }
 
         bench.turn()
         bench.turn(after: 1_000)
@@ -192,7 +194,9 @@ import Testing
             let reason = bench.scratch.text("refused/\(name).reason.txt")
             #expect(reason?.contains("no regular file") == true, "\(name)")
         }
-        #expect(bench.scratch.text("refused/big.jsonl.reason.txt")?.contains("16777217") == true)
+        #expect(bench.scratch.text("refused/big.json.reason.txt")?.contains("16777217") == true)
+        let line = bench.scratch.text("refused/big.jsonl.reason.txt")
+        #expect(line?.contains("The line has more than 16777216 bytes.") == true)
         #expect(bench.scratch.text("refused/empty.sql.reason.txt")?.contains("no SQL") == true)
         #expect(try outside.names() == ["secret.sql"])
         #expect(outside.text("secret.sql") == "secret")

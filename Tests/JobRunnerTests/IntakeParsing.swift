@@ -15,5 +15,7 @@ let parseLoosely: JobFile.JobParser = { (bytes, frames) throws(Refusal) in
     if key == "refuse" { throw Refusal(422, "invalid", "a refused key", field: "key") }
     var spec = Spec(kind: .sql, body: bytes, timeoutMs: 1_000)
     spec.frames = frames.enumerated().map { Spec.Frame(number: $0 + 2, bytes: $1) }
-    return Submission(spec: spec, key: key, fingerprint: 0)
+    var submission = Submission(spec: spec, key: key, fingerprint: 0)
+    if object["after"] != nil { submission.after = [Predecessor(.job(JobID(rawValue: 1)))] }
+    return submission
 }

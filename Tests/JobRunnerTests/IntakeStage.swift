@@ -58,6 +58,10 @@ final class Ledger: Sendable {
         /// What the jobs of a file do, by its name, as they were first committed.
         var bodies: [String: [[UInt8]]] = [:]
         var closed: Set<FileID> = []
+        /// Files in pieces that are not whole, by the names that they were taken under.
+        var stages: [String: Stage] = [:]
+        /// Their pieces that were dropped.
+        var dropped: [String] = []
         var log: [String] = []
         /// Answers that wait to be heard.
         var notices: [IntakeNotice] = []
@@ -67,17 +71,35 @@ final class Ledger: Sendable {
         var isDeaf = false
     }
 
+    struct Stage {
+        let row: TakenFile.Row
+        let first: Int64
+        var bodies: [[UInt8]] = []
+    }
+
+    /// Jobs in one part of the results.
+    static let partJobs = 3
+
+    let limits: Limits
     let state = Mutex(State())
     private let changed = DispatchSemaphore(value: 0)
     private let answered: Mutex<(@Sendable (IntakeNotice) -> Void)?> = Mutex(nil)
+
+    /// A file of lines with more jobs than that comes in pieces of so many.
+    init(submissionJobs: Int = Limits().submissionJobs) {
+        var limits = Limits()
+        limits.submissionJobs = submissionJobs
+        self.limits = limits
+    }
 
     func settings(_ path: String, run: Int64 = 1) -> IntakeSettings {
         IntakeSettings(
             path: path,
             run: RunID(rawValue: run),
+            limits: limits,
             parse: parseLoosely,
             say: { [self] in hear($0) },
-            results: { [self] in results(of: $0) },
+            results: { [self] in results(of: $0, $1) },
             log: { [self] line in
                 state.withLock { $0.log.append(line) }
                 changed.signal()
@@ -113,6 +135,7 @@ final class Ledger: Sendable {
             state.notices = state.names.keys.filter { !state.closed.contains($0) }.map {
                 .ended($0)
             }
+            state.notices += state.stages.keys.map { .begun(takenAs: $0) }
         }
     }
 
@@ -120,6 +143,11 @@ final class Ledger: Sendable {
         let notices = state.withLock { state -> [IntakeNotice] in
             switch event {
             case .filed(let file): return state.commit(file)
+            case .filePiece(let piece): return state.commit(piece)
+            case .pieceDropped(let takenAs):
+                state.stages[takenAs] = nil
+                state.dropped.append(takenAs)
+                return []
             case .fileClosed(let file):
                 state.closed.insert(file)
                 return []
@@ -134,14 +162,16 @@ final class Ledger: Sendable {
         changed.signal()
     }
 
-    private func results(of file: FileID) -> FileResults? {
+    private func results(of file: FileID, _ page: FileResults.Page) -> FileResults? {
         state.withLock { state in
             guard let name = state.names[file],
                 let (takenAs, ids) = state.ids.first(where: {
                     $0.value.first?.rawValue == file.rawValue
                 })
             else { return nil }
-            let jobs = ids.map { id in
+            let start = ids.firstIndex { $0 == page.from } ?? 0
+            let part = ids[start...].prefix(Self.partJobs)
+            let jobs = part.map { id in
                 let end = JobEnd(
                     id: id,
                     state: .succeeded,
@@ -152,7 +182,10 @@ final class Ledger: Sendable {
                 let head = ResultHead(format: .csv, totalBytes: Int64(bytes.count), rows: 1)
                 return FileResults.Job(JobResult(end: end, head: head, bytes: bytes))
             }
-            return FileResults(name: name, takenAs: takenAs, jobs: jobs)
+            var results = FileResults(name: name, takenAs: takenAs, jobs: jobs)
+            if part.endIndex < ids.count { results.next = ids[part.endIndex] }
+            results.isPart = page.from != nil || results.next != nil
+            return results
         }
     }
 }
@@ -173,5 +206,32 @@ extension Ledger.State {
         names[id] = file.row.name
         bodies[file.row.name, default: []] += file.jobs.map(\.spec.body)
         return [.accepted(takenAs: takenAs, ids: fresh), .ended(id)]
+    }
+
+    fileprivate mutating func commit(_ piece: FilePiece) -> [IntakeNotice] {
+        if isDeaf { return [] }
+        let takenAs = piece.row.takenAs
+        filings[takenAs, default: 0] += 1
+        if !refusals.isEmpty {
+            return [.refused(takenAs: takenAs, refusals.removeFirst())]
+        }
+        let known = ids[takenAs]
+        let first = known?.first?.rawValue ?? Int64(1_000 * (names.count + stages.count + 1))
+        var stage = stages[takenAs] ?? Ledger.Stage(row: piece.row, first: first)
+        if known == nil, piece.place == stage.bodies.count {
+            stage.bodies += piece.jobs.map(\.spec.body)
+            stages[takenAs] = stage
+        }
+        let places = Int64(piece.place)..<Int64(piece.end)
+        let told = places.map { JobID(rawValue: stage.first + $0) }
+        guard piece.isLast else { return [.staged(takenAs: takenAs, ids: told, isAll: false)] }
+        let file = FileID(rawValue: stage.first)
+        if known == nil {
+            ids[takenAs] = (0..<Int64(piece.total)).map { JobID(rawValue: stage.first + $0) }
+            names[file] = piece.row.name
+            bodies[piece.row.name, default: []] += stage.bodies
+            stages[takenAs] = nil
+        }
+        return [.staged(takenAs: takenAs, ids: told, isAll: true), .ended(file)]
     }
 }

@@ -45,13 +45,13 @@ import Testing
         _ = try JobStore(path: directory.store)
         let file = try Connection(path: directory.store, mode: .readOnly)
         #expect(try file.row("PRAGMA journal_mode") == [.text("wal")])
-        #expect(try file.row("PRAGMA user_version") == [.integer(5)])
+        #expect(try file.row("PRAGMA user_version") == [.integer(6)])
     }
 
     @Test func `a newer store is refused, and left as it is`() throws {
         _ = try JobStore(path: directory.store)
         try change("PRAGMA user_version = 99")
-        let error = StoreError.schemaTooNew(path: directory.store, found: 99, known: 5)
+        let error = StoreError.schemaTooNew(path: directory.store, found: 99, known: 6)
         #expect(throws: error) { try JobStore(path: directory.store) }
         #expect(throws: error) { try StoreReader(path: directory.store) }
         #expect(!error.heals)
@@ -215,7 +215,7 @@ import Testing
         "UPDATE queues SET is_paused = 2",
         "INSERT INTO marks VALUES (2, 0, 0, 0)",
         "INSERT INTO results VALUES (1, 1, 'json', NULL, 7, 0, x'00', NULL)",
-        "INSERT INTO spool_files VALUES (1, 'a', 'a', 1, 'a', 0, 1, 1, 2, 0)",
+        "INSERT INTO spool_files VALUES (1, 'a', 'a', 1, 'a', 0, 1, 1, 2, 0, 'loaded', 0, 0)",
     ])
     func `the schema refuses what cannot be`(sql: String) throws {
         let store = try JobStore(path: directory.store)

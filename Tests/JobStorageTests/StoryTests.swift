@@ -39,6 +39,15 @@ private struct Story {
     private var nextID: Int64 = 1
     private var nextTicket: UInt64 = 1
     private var nextFile = 1
+    /// A file that is written in pieces, and how many of its jobs are.
+    private var large = Large()
+
+    private struct Large {
+        var number = 0
+        var total = 0
+        var place = 0
+        var ids: ClosedRange<Int64> = 1...1
+    }
 
     private let retention: Retention
     private static let token: Int64 = -7
@@ -95,6 +104,7 @@ private struct Story {
         }
         let attempt = Attempt(rawValue: current.rawValue + pick(0, 1, 1, 1, 1, 2))
         switch Int.random(in: 0..<20, using: &random) {
+        case 0..<5 where pick(true, false, false): return nextOfLarge()
         case 0..<5: return .insert(insertion())
         case 5: return .start(id, current.next, worker, at: now)
         case 6..<10:
@@ -127,6 +137,32 @@ private struct Story {
                 .expire(some, retention, ticket())
             )
         }
+    }
+
+    /// The next piece of the large file, or one that was told before; or a step behind that.
+    private mutating func nextOfLarge() -> Change {
+        let takenAs = "9-\(large.number)"
+        guard large.place < large.total else {
+            let file = FileID(rawValue: large.ids.lowerBound)
+            if pick(true, true, false) { beginLarge() }
+            return pick(.release(file), .release(file), .unstage(takenAs))
+        }
+        if pick(false, false, false, false, false, false, true) {
+            large.place = large.total
+            return .unstage(takenAs)
+        }
+        let place = pick(large.place, large.place, large.place, 0)
+        let count = min(pick(1, 1, 2), large.total - place)
+        let row = TakenFile.Row(name: "l.jsonl", takenAs: takenAs, bytes: 9, digest: "00")
+        let jobs = (0..<count).map { _ in submission() }
+        let piece = FilePiece(row: row, total: large.total, place: place, jobs: jobs)
+        large.place = max(large.place, piece.end)
+        return .stage(Staging(piece: piece, ids: large.ids, ticket: ticket()))
+    }
+
+    private mutating func beginLarge() {
+        large = Large(number: large.number + 1, total: pick(1, 3, 5))
+        large.ids = ids(large.total)
     }
 
     private mutating func ending() -> Report.Ending {

@@ -309,6 +309,7 @@ struct ReplyTests {
         statistics.expressStarts = 4
         statistics.announcements.subscriptions = 2
         statistics.announcements.published = 9
+        statistics.staging = FileProgress(name: "day.jsonl", staged: 3, total: 20)
         let stats = try head(.statistics(statistics))
         #expect(stats["counts"]?["queued"] == 0)
         #expect(stats["ended_per_second"] == 2.5)
@@ -317,6 +318,7 @@ struct ReplyTests {
         #expect(stats["workers"] == [["worker": 1, "job": 7, "running_ms": 9]])
         #expect(stats["alarms"] == ["The disk is slow."])
         #expect(stats["express"] == 4)
+        #expect(stats["staging"] == [["file": "day.jsonl", "staged": 3, "jobs": 20]])
         #expect(stats["events"] == ["subscriptions": 2, "published": 9, "dropped": 0])
     }
 

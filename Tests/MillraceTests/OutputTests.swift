@@ -239,6 +239,7 @@ import Testing
                 ["kernel": "resize", "worker": 4, "job": 43, "running_ms": 2_500],
             ],
             "store_bytes": 4_096, "wal_bytes": 0, "dropped": 0, "express": 1,
+            "staging": [["file": "day.jsonl", "staged": 3_000, "jobs": 20_000]],
             "alarms": ["The disk is full."],
         ]
         let lines = StatisticsPage.lines(statistics, now: now, color: false)
@@ -253,6 +254,7 @@ import Testing
         let external = "resize: 1 of 2 busy: job 43 for 2.5 s; shout: 0 of 1 busy"
         #expect(lines.contains("external        \(external)"))
         #expect(lines.contains("express         1 job"))
+        #expect(lines.contains("staging         day.jsonl, 3000 of 20000 jobs"))
         #expect(lines.last == "ALARM           The disk is full.")
         #expect(StatisticsPage.lines(nil, now: now, color: true).count == 2)
     }

@@ -70,6 +70,8 @@ public enum BreakOffReason: Equatable, Sendable {
 public enum FileNotice: Equatable, Sendable {
     case accepted(takenAs: String, FileID, [JobID])
     case refused(takenAs: String, Refusal)
+    /// The ids of a piece of a file; `isAll` with the last piece.
+    case staged(takenAs: String, [JobID], isAll: Bool)
     /// All jobs of the file have ended.
     case ended(FileID)
 }

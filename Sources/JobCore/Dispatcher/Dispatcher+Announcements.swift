@@ -35,7 +35,7 @@ extension Dispatcher {
             // It had ended, for whoever listens. It is told again when it waits for nobody.
             announce(queued: job, attempt, queue, readyAt: nil)
         case .cancelRequested, .cameLate, .changed, .reserved, .fileEnded, .settled, .refused,
-            .unwritable:
+            .unwritable, .staged, .released, .unstaged:
             break
         }
     }

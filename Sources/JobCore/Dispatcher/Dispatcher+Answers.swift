@@ -145,7 +145,7 @@ extension Dispatcher {
         case .page(let campaign), .owners(let campaign, _):
             say(.refused(refusal), to: campaign.caller)
         case .sweep: sweepLater(at: now)
-        case .submission, .call, .file, .pause, .step, .leftovers: break
+        case .submission, .call, .file, .piece, .pause, .step, .leftovers: break
         }
     }
 
@@ -276,6 +276,7 @@ extension Dispatcher {
         found.dropped = dropped
         found.expressStarts = expressStarts
         found.announcements = announcementCounts
+        found.staging = stages.current?.progress
         found.alarms += alarms
         if let trouble = sweepTrouble(at: now) { found.alarms.append(trouble) }
         if lacksWorkers {

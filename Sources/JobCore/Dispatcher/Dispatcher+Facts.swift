@@ -36,6 +36,10 @@ extension Dispatcher {
             held = []
             for purpose in purposes { insert(purpose, at: now) }
         case .fileEnded(let file): decisions.notices.append(.ended(file))
+        case .staged(let ticket, let accepted, let file, let isAll):
+            staged(ticket, accepted, file, isAll: isAll)
+        case .released(let file, let isAll): released(file, isAll: isAll)
+        case .unstaged(let takenAs, let isAll): unstaged(takenAs, isAll: isAll)
         case .refused(let ticket, let refusal): refused(ticket, refusal, at: now)
         case .settled(let reports): unsettled.removeFirst(reports)
         case .unwritable(let refusal): storeRefuses(refusal)

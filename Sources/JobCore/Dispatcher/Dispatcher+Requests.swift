@@ -76,6 +76,7 @@ extension Dispatcher {
 
     /// As soon as there are ids for it.
     mutating func insert(_ purpose: Purpose, at now: Timestamp) {
+        if case .piece(let piece) = purpose { return stage(piece, purpose) }
         if let insertion = insertion(for: purpose) {
             decisions.changes.append(.insert(insertion))
             admitEarly(insertion, of: purpose, at: now)
@@ -118,6 +119,8 @@ extension Dispatcher {
         case .call(let call, _): refuse(call, refusal)
         case .file(let file):
             decisions.notices.append(.refused(takenAs: file.row.takenAs, refusal))
+        case .piece(let piece):
+            decisions.notices.append(.refused(takenAs: piece.row.takenAs, refusal))
         default: break
         }
     }
@@ -266,6 +269,7 @@ extension Purpose {
         case .submission(_, let jobs, _, _): jobs
         case .call(_, let job): [job]
         case .file(let file): file.jobs
+        case .piece(let piece): piece.jobs
         default: []
         }
     }

@@ -31,6 +31,7 @@ public struct Dispatcher: Sendable {
         public var calledOff: [Waiting] = []
         public var suspects: Set<UInt64> = []
         public var hasCrashed = false
+        public var stages = Recovery.Stages()
         /// Nil when nothing is ever removed.
         public var retention: Retention?
         /// The newest moment that earlier runs have written down; nil for a new store.
@@ -75,6 +76,7 @@ public struct Dispatcher: Sendable {
     var stop = Stop()
     var receipts = Receipts()
     var sweep = Sweep()
+    var stages = Stages()
     /// What changes and queries that are under way belong to.
     var pending: [Ticket: Purpose] = [:]
     /// Jobs that a worker has, or whose report is being written, with the attempt.
@@ -151,6 +153,7 @@ public struct Dispatcher: Sendable {
         if plan.retention != nil { sweep.nextStep = now.adding(ms: Sweep.firstMs) }
         for _ in 0..<plan.about.workers { decisions.signals.append(.start(crew.newWorker())) }
         for job in plan.calledOff { findOut(about: job, at: now) }
+        continueStages()
     }
 
     public mutating func hear(_ event: Event, at now: Timestamp) {
@@ -158,6 +161,8 @@ public struct Dispatcher: Sendable {
         switch event {
         case .asked(let request, let caller): admit(request, from: caller, at: now)
         case .filed(let file): submit(.file(file), at: now)
+        case .filePiece(let piece): submit(.piece(piece), at: now)
+        case .pieceDropped(let takenAs): pieceDropped(takenAs)
         case .fileClosed(let file): decisions.changes.append(.closeFile(file))
         case .wrote(let facts): for fact in facts { hear(fact, at: now) }
         case .answered(let ticket, let answer): hear(answer, to: ticket, at: now)
@@ -233,7 +238,8 @@ public struct Dispatcher: Sendable {
             caller.account
         case .parked(let wait): waits[wait]?.caller.account
         case .page(let campaign), .owners(let campaign, _): campaign.caller.account
-        case .load, .survey, .gather, .leftovers, .sweep, .submission, .call, .file, .pause, .step:
+        case .load, .survey, .gather, .leftovers, .sweep, .submission, .call, .file, .piece,
+            .pause, .step:
             nil
         }
     }
@@ -250,6 +256,7 @@ enum Purpose: Sendable {
     /// The job of a direct call.
     case call(Calls.Key, Submission)
     case file(TakenFile)
+    case piece(FilePiece)
     case load(Lane)
     case survey
     case gather(Waiting)

@@ -1,4 +1,5 @@
 internal import JobCore
+internal import JobStorage
 internal import JobWire
 
 /// How the jobs of one file ended: what `results/NAME.json` tells.
@@ -28,10 +29,25 @@ struct FileResults: Equatable, Sendable {
     var takenAs: String
     /// In the order of the file.
     var jobs: [Job]
+    /// The job that the next part begins with; nil when there is none.
+    var next: JobID?
+    /// True when these are not all of the jobs.
+    var isPart = false
+
+    /// Which part of very many jobs is wanted.
+    struct Page: Equatable, Sendable {
+        /// The first job; nil for the first of the file.
+        var from: JobID?
+        /// Bytes of results that may be held.
+        var room = StoreReader.reportBytes
+    }
+
+    /// Bytes of results that are held.
+    var bytes: Int { jobs.reduce(0) { $0 + $1.result.bytes.count } }
 
     /// The only job's result as it came, and the extension for it; nil when it is JSON.
     var sibling: (format: String, bytes: [UInt8])? {
-        guard jobs.count == 1, let result = jobs.first?.result, let head = result.head,
+        guard !isPart, jobs.count == 1, let result = jobs.first?.result, let head = result.head,
             head.format != .json, result.isWhole
         else { return nil }
         return (head.format == .text ? "txt" : head.format.rawValue, result.bytes)
@@ -40,15 +56,28 @@ struct FileResults: Equatable, Sendable {
     /// The text of `NAME.json`; `name` is what the results are called, less their extension.
     func encoded(as name: String) -> [UInt8] {
         var writer = JSONWriter(pretty: true)
+        begin(&writer)
+        write(as: name, to: &writer)
+        Self.end(&writer)
+        return writer.finish() + [UInt8(ascii: "\n")]
+    }
+
+    func begin(_ writer: inout JSONWriter) {
         writer.beginObject()
         writer.key("file")
-        writer.string(self.name)
+        writer.string(name)
         writer.key("jobs")
         writer.beginArray()
+    }
+
+    /// These jobs, which may be a part of all.
+    func write(as name: String, to writer: inout JSONWriter) {
         for job in jobs { write(job, siblings: name, to: &writer) }
+    }
+
+    static func end(_ writer: inout JSONWriter) {
         writer.endArray()
         writer.endObject()
-        return writer.finish() + [UInt8(ascii: "\n")]
     }
 
     private func write(_ job: Job, siblings name: String, to writer: inout JSONWriter) {

@@ -11,7 +11,7 @@ final class Folder {
 
     /// For sentences only.
     let path: String
-    private let descriptor: CInt
+    let descriptor: CInt
     private let afterCall: CallHook
 
     init(path: String, afterCall: @escaping CallHook = { _ in }) throws(SpoolError) {
@@ -128,15 +128,7 @@ final class Folder {
         let hidden = "." + name
         let flags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC
         let file = OpenFile(try call("open", hidden) { openat(descriptor, hidden, flags, 0o664) })
-        var written = 0
-        while written < bytes.count {
-            written += try call("write", hidden) {
-                bytes.withUnsafeBytes { buffer in
-                    let rest = UnsafeRawBufferPointer(rebasing: buffer[written...])
-                    return Glibc.write(file.descriptor, rest.baseAddress, rest.count)
-                }
-            }
-        }
+        try write(bytes, to: file.descriptor, hidden)
         try call("fsync", hidden) { fsync(file.descriptor) }
         try call("rename", name) { renameat(descriptor, hidden, descriptor, name) }
     }
@@ -148,7 +140,7 @@ final class Folder {
 
     /// Tries again when a signal came between.
     @discardableResult
-    private func call<Answer: SignedInteger>(
+    func call<Answer: SignedInteger>(
         _ call: String,
         _ name: String,
         _ body: () -> Answer
@@ -249,7 +241,7 @@ struct Entry: Equatable {
 }
 
 /// A descriptor that is closed with its owner.
-private struct OpenFile: ~Copyable {
+struct OpenFile: ~Copyable {
     let descriptor: CInt
 
     init(_ descriptor: CInt) { self.descriptor = descriptor }
@@ -259,4 +251,4 @@ private struct OpenFile: ~Copyable {
 
 private let directoryFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
 /// Without waiting, should the name be a pipe by now.
-private let readingFlags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC
+let readingFlags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC

@@ -78,6 +78,10 @@ enum IntakeNotice: Equatable, Sendable {
     case accepted(takenAs: String, ids: [JobID])
     /// Nothing of the file is in the store. For want of room (429, 503) it is tried again later.
     case refused(takenAs: String, Refusal)
+    /// The piece that came last is stored, under these ids; `isAll` with all of its file.
+    case staged(takenAs: String, ids: [JobID], isAll: Bool)
+    /// An earlier run has stored pieces of this file, and not all.
+    case begun(takenAs: String)
     /// All jobs of the file have ended.
     case ended(FileID)
     case stop
@@ -96,8 +100,9 @@ struct IntakeSettings: Sendable {
     var parse: JobFile.JobParser
     /// To the broker: `.filed` and `.fileClosed`.
     var say: @Sendable (Event) -> Void
-    /// How the jobs of a file ended; nil when that cannot be read now. Called on intake's thread.
-    var results: @Sendable (FileID) -> FileResults?
+    /// How the jobs of a file ended, or a part of them; nil when that cannot be read now. Called on
+    /// intake's thread.
+    var results: @Sendable (FileID, FileResults.Page) -> FileResults?
     /// For people: one sentence on what went wrong.
     var log: @Sendable (String) -> Void
 }

@@ -7,16 +7,19 @@ internal import JobCore
 /// last step is done. So a turn may be repeated at any time, and a crash is a repetition.
 final class IntakeLoop {
     /// Where a file in `taken/` stands.
-    private enum Stage {
+    enum Standing {
         /// To be read and submitted, once its claim is synced.
         case waiting
         /// Submitted; the broker owes an answer.
         case filed(bytes: Int64)
+        /// It holds more than one submission may, and is read and submitted piece by piece, or will
+        /// be.
+        case large
         case answered(SpoolDirectory.Ending)
     }
 
     /// What may fail without holding up anything else.
-    private enum Step: Hashable {
+    enum Step: Hashable {
         case look
         case claim(String)
         case sync
@@ -24,16 +27,23 @@ final class IntakeLoop {
         case results(FileID)
     }
 
-    private let directory: SpoolDirectory
-    private let settings: IntakeSettings
+    let directory: SpoolDirectory
+    let settings: IntakeSettings
     private let follow: () -> Void
     private var arrivals: [(name: String, arrival: Arrival)] = []
     private var sightings: [String: Sighting] = [:]
-    private var inHand: [SpoolDirectory.Taken: Stage] = [:]
+    var inHand: [SpoolDirectory.Taken: Standing] = [:]
+    /// The large one that is being read: one after the other.
+    var staging: StagedFile?
+    /// Files that the store has begun, by their names in `taken/`: it is not known yet whether they
+    /// are still there.
+    var begun: [String] = []
     /// Files whose jobs have ended and whose results are to be written.
-    private var ended: [FileID] = []
+    var ended: [FileID] = []
+    /// Results that are being written bit by bit, and the next of their jobs.
+    var drafts: [FileID: ResultsDraft] = [:]
     /// Files whose results are written, and how they were called in `taken/`.
-    private var published: [FileID: String] = [:]
+    var published: [FileID: String] = [:]
     /// The next look at the whole directory.
     private var nextLook = Int64.min
     /// The last one left something out.
@@ -41,7 +51,7 @@ final class IntakeLoop {
     /// Nothing is taken or submitted before, for the broker has no room.
     private var pausedUntil = Int64.min
     /// What failed, and when it is tried again.
-    private var failing: Set<Step> = []
+    var failing: Set<Step> = []
     private var retryAt = Int64.max
     /// What failed the time before, and is not logged again while it goes on failing.
     private var failedBefore: Set<Step> = []
@@ -83,13 +93,17 @@ final class IntakeLoop {
         case .refused(let takenAs, let refusal):
             guard let file = SpoolDirectory.Taken(takenAs: takenAs) else { return }
             if refusal.status == 429 || refusal.status == 503 {
-                inHand[file] = .waiting
+                if staging?.file == file { staging?.turnedAway() } else { inHand[file] = .waiting }
                 let pause = refusal.retryAfterMs ?? Self.pauses.lowerBound
                 pausedUntil = now + min(max(pause, Self.pauses.lowerBound), Self.pauses.upperBound)
                 overview.pause = refusal.summary
             } else {
-                inHand[file] = .answered(.refused(reason: refusal.reason))
+                refuse(file, refusal)
             }
+        case .staged(let takenAs, let ids, let isAll):
+            guard staging?.file.takenAs == takenAs else { return }
+            staging?.stored(ids, isAll: isAll)
+        case .begun(let takenAs): begun.append(takenAs)
         case .ended(let file):
             if !ended.contains(file) { ended.append(file) }
         case .stop: break
@@ -112,7 +126,9 @@ final class IntakeLoop {
             recall(now: now)
             take(now: now)
             submit(now: now)
+            stage(now: now)
         }
+        dropBegun(now: now)
         putAway(now: now)
         publish(now: now)
         close(now: now)
@@ -121,6 +137,7 @@ final class IntakeLoop {
     /// When the next turn is due, if nothing is heard before.
     func deadline(now: Int64) -> Int64 {
         var next = needsRest && hasRoom ? now : nextLook
+        if canStage || !drafts.isEmpty { next = now }
         if hasRoom {
             for sighting in sightings.values {
                 next = min(next, sighting.due(after: settings.stillnessMs))
@@ -146,7 +163,7 @@ final class IntakeLoop {
 
     /// True when the step was done. One that failed is left out until everything is tried again.
     @discardableResult
-    private func attempt(
+    func attempt(
         _ step: Step,
         now: Int64,
         _ body: () throws(SpoolError) -> Void
@@ -166,7 +183,7 @@ final class IntakeLoop {
         }
     }
 
-    private func fail(_ step: Step, now: Int64) {
+    func fail(_ step: Step, now: Int64) {
         failing.insert(step)
         retryAt = min(retryAt, now + settings.scanMs)
     }
@@ -284,9 +301,10 @@ extension IntakeLoop {
         let content = try directory.read(file, limits: settings.limits, parse: settings.parse)
         for rows in directory.rowsOfTaken[file] ?? [] { overview.listed[rows] = nil }
         switch content {
-        case nil: inHand[file] = nil
-        case .failure(let problem): inHand[file] = .answered(.refused(reason: problem.reason))
-        case .success(let taken):
+        case .missing: inHand[file] = nil
+        case .refused(let problem): inHand[file] = .answered(.refused(reason: problem.reason))
+        case .large: inHand[file] = .large
+        case .whole(let taken):
             inHand[file] = .filed(bytes: taken.row.bytes + taken.rowsBytes)
             settings.say(.filed(taken))
         }
@@ -320,27 +338,6 @@ extension IntakeLoop {
         }
     }
 
-    private func publish(now: Int64) {
-        var written: [FileID: String] = [:]
-        for file in ended where !failing.contains(.results(file)) {
-            guard let results = settings.results(file) else {
-                fail(.results(file), now: now)
-                continue
-            }
-            attempt(.results(file), now: now) { () throws(SpoolError) in
-                try directory.publish(results)
-                written[file] = results.takenAs
-            }
-        }
-        guard !written.isEmpty else { return }
-        let areSure = attempt(.sync, now: now) { () throws(SpoolError) in
-            try directory.syncResults()
-        }
-        guard areSure else { return }
-        ended.removeAll { written[$0] != nil }
-        published.merge(written) { $1 }
-    }
-
     /// Lets the store forget files, with the last of their jobs: not before nobody can find them in
     /// `taken/` and submit them again.
     private func close(now: Int64) {
@@ -370,7 +367,7 @@ extension TakenFile {
 
 extension Refusal {
     /// As `NAME.reason.txt` says it.
-    fileprivate var reason: String {
+    var reason: String {
         let place = field.map { " (\($0))" } ?? ""
         return "\(message)\(place)\n" + (hint.map { "\($0)\n" } ?? "")
     }

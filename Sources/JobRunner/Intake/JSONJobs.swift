@@ -23,10 +23,14 @@ extension JobCollector {
         try readList()
     }
 
-    mutating func readLines() throws(JobFileProblem) {
-        for line in lines where line.contains(where: { !isSpace($0) }) {
+    /// - Returns: The line of each job, from 1.
+    mutating func readLines() throws(JobFileProblem) -> [Int] {
+        var numbers: [Int] = []
+        for (place, line) in lines.enumerated() where line.contains(where: { !isSpace($0) }) {
             try add(try job(in: line.indices))
+            numbers.append(place + 1)
         }
+        return numbers
     }
 
     /// Reads `{"jobs": […]}`, whose shape is known to be right.

@@ -27,7 +27,7 @@ struct JobCollector {
     private let parse: JobFile.JobParser
     private(set) var jobs: [Submission] = []
     /// Bytes of CSVs that further jobs may have, for each job keeps its own.
-    private var rowsBytes: Int
+    var rowsBytes: Int
     /// Where those jobs that come after others say so, by their places in `jobs`.
     private var afterSpots: [Int: Spot] = [:]
 
@@ -72,6 +72,16 @@ struct JobCollector {
             let spot = afterSpots[error.place] ?? .byte(0)
             throw problem(error.refusal.message, at: spot, hint: error.refusal.hint)
         }
+    }
+
+    /// Instead of `link`, when the other jobs of the file are not known.
+    func checkStandAlone() throws(JobFileProblem) {
+        guard let place = jobs.firstIndex(where: { !$0.after.isEmpty }) else { return }
+        throw problem(
+            "In a file of so many jobs none may come after others.",
+            at: afterSpots[place] ?? .byte(0),
+            hint: "Put jobs with after into a file of at most \(jobsMax) jobs."
+        )
     }
 
     /// One after the other, for a hostile file is nothing but line feeds.

@@ -21,6 +21,8 @@ package enum JobFile: String, CaseIterable, Sendable {
 
     /// The largest file, in bytes.
     package static let bytesMax = 16 << 20
+    /// The largest `.jsonl` file that is read line by line, in bytes: 16 GiB.
+    package static let linesBytesMax = 16 << 30
     /// The largest YAML file, in bytes: its tree takes many times as much memory.
     package static let yamlBytesMax = 1 << 20
 
@@ -44,31 +46,41 @@ package enum JobFile: String, CaseIterable, Sendable {
         parse: @escaping JobParser
     ) throws(JobFileProblem) -> [Submission] {
         try checkSize(bytes.count)
-        try checkText(bytes)
+        try Self.checkMark(bytes)
+        try Self.checkText(bytes)
         var collector = JobCollector(text: bytes, limits, rows: rows, parse: parse)
         switch self {
         case .sql: try collector.readSQL()
         case .json: try collector.readJSON()
         case .yaml: try collector.readYAML()
-        case .jsonl: try collector.readLines()
+        case .jsonl: _ = try collector.readLines()
         }
         try collector.link()
         guard !collector.jobs.isEmpty else {
-            throw JobFileProblem(
-                "The file holds no job.",
-                at: .start,
-                hint: "Write at least one job into it."
-            )
+            throw .noJobs
         }
         return collector.jobs
     }
 
-    private func checkSize(_ count: Int) throws(JobFileProblem) {
-        let most = self == .yaml ? Self.yamlBytesMax : Self.bytesMax
-        if count > most { throw .tooLarge(Int64(count), most: most) }
+    /// Whether a file of lines holds more jobs than one submission may.
+    package static func needsPieces(_ bytes: [UInt8], _ limits: Limits) -> Bool {
+        var count = LineCount()
+        count.add(bytes)
+        return count.jobs > limits.submissionJobs
     }
 
-    private func checkText(_ bytes: [UInt8]) throws(JobFileProblem) {
+    private func checkSize(_ count: Int) throws(JobFileProblem) {
+        let most = self == .yaml ? Self.yamlBytesMax : Self.bytesMax
+        guard count > most else { return }
+        var problem = JobFileProblem.tooLarge(Int64(count), most: most)
+        if self == .jsonl {
+            problem.hint = "Put it into the jobs directory, where it is read piece by piece."
+        }
+        throw problem
+    }
+
+    /// Of the beginning of a file.
+    static func checkMark(_ bytes: [UInt8]) throws(JobFileProblem) {
         if bytes.starts(with: [0xEF, 0xBB, 0xBF]) {
             throw JobFileProblem(
                 "The file begins with a byte order mark.",
@@ -76,6 +88,9 @@ package enum JobFile: String, CaseIterable, Sendable {
                 hint: "Save it as UTF-8 without a byte order mark."
             )
         }
+    }
+
+    static func checkText(_ bytes: [UInt8]) throws(JobFileProblem) {
         do {
             _ = try UTF8Span(validating: bytes.span)
         } catch {

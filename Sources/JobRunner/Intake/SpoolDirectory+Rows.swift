@@ -37,8 +37,8 @@ extension SpoolDirectory {
             let takenAs = file.takenAs(rows: name)
             do {
                 switch ending {
-                case .kept(let ids):
-                    guard let first = ids.first?.rawValue else { continue }
+                case .kept, .staged:
+                    guard let first = ending.first?.rawValue else { continue }
                     do {
                         try taken.move(takenAs, to: done, as: "\(first)-\(name)")
                     } catch  where error.isTaken {

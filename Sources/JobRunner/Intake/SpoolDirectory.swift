@@ -101,6 +101,8 @@ final class SpoolDirectory {
     private static let newestMax = 10_000
     /// The CSVs of files in `taken/`, by the names they were dropped under.
     var rowsOfTaken: [Taken: Set<String>] = [:]
+    /// Receipts that are being written, of files in `taken/` whose jobs come piece by piece.
+    var receipts: [Taken: Folder.Draft] = [:]
 
     /// Opens the directory, which must exist, and makes the folders in it.
     init(
@@ -166,31 +168,42 @@ final class SpoolDirectory {
         try root.sync()
     }
 
-    /// Reads a taken file whole; nil when somebody has removed it.
+    /// What a taken file turned out to be.
+    enum Reading {
+        /// Somebody has removed it.
+        case missing
+        case refused(JobFileProblem)
+        case whole(TakenFile)
+        /// It holds more than goes into one submission, and is read piece by piece.
+        case large
+    }
+
+    /// Reads a taken file whole, unless it is too large for that.
     func read(
         _ file: Taken,
         limits: Limits,
         parse: @escaping JobFile.JobParser
-    ) throws(SpoolError) -> Result<TakenFile, JobFileProblem>? {
+    ) throws(SpoolError) -> Reading {
         switch try taken.read(file.takenAs, atMost: JobFile.bytesMax) {
         case .missing:
             rowsOfTaken[file] = nil
-            return nil
+            return .missing
         case .notRegular:
-            return .failure(
+            return .refused(
                 JobFileProblem(
                     "It is no regular file but a link, a pipe or a device.",
                     at: .start,
                     hint: "Copy the content into the directory."
                 )
             )
-        case .tooLarge(let size): return .failure(.tooLarge(size))
+        case .tooLarge(let size): return file.hasLines ? .large : .refused(.tooLarge(size))
         case .bytes(let bytes):
+            if file.hasLines, JobFile.needsPieces(bytes, limits) { return .large }
             let shelf = RowsShelf { [self] name throws(SpoolError) in
                 try rows(name, of: file, atMost: limits.eachBytes)
             }
             do throws(JobFileProblem) {
-                guard let format = JobFile(fileName: file.name) else { return nil }
+                guard let format = JobFile(fileName: file.name) else { return .missing }
                 let jobs = try format.submissions(
                     in: bytes,
                     limits: limits,
@@ -205,10 +218,10 @@ final class SpoolDirectory {
                     bytes: Int64(bytes.count),
                     digest: digest(bytes)
                 )
-                return .success(TakenFile(row: row, jobs: jobs))
+                return .whole(TakenFile(row: row, jobs: jobs))
             } catch {
                 if let failure = shelf.failure { throw failure }
-                return .failure(error)
+                return .refused(error)
             }
         }
     }
@@ -217,7 +230,18 @@ final class SpoolDirectory {
     enum Ending: Equatable {
         /// Its jobs are in the store.
         case kept([JobID])
+        /// Likewise, and they came piece by piece. The first has this id.
+        case staged(first: JobID)
         case refused(reason: String)
+
+        /// Nil when it has no jobs.
+        var first: JobID? {
+            switch self {
+            case .kept(let ids): ids.first
+            case .staged(let id): id
+            case .refused: nil
+            }
+        }
     }
 
     /// Writes what is to lie beside the file: the receipt, or the reason. Repeating it does no
@@ -228,6 +252,7 @@ final class SpoolDirectory {
             guard let first = ids.first, isNewest(file.name, first) else { return }
             let receipt = ids.map { "\($0.rawValue)\n" }.joined()
             try done.write(file.name + ".ids", Array(receipt.utf8))
+        case .staged(let first): try finishReceipt(of: file, first)
         case .refused(let reason):
             // It has its note, and its place, when a step behind them is repeated.
             if rowsOfTaken[file] != nil, try !isTaken(as: file.takenAs) { return }
@@ -252,8 +277,8 @@ final class SpoolDirectory {
     func putAway(_ file: Taken, _ ending: Ending) throws(SpoolError) {
         do {
             switch ending {
-            case .kept(let ids):
-                guard let first = ids.first?.rawValue else { return }
+            case .kept, .staged:
+                guard let first = ending.first?.rawValue else { return }
                 do {
                     try taken.move(file.takenAs, to: done, as: "\(first)-\(file.name)")
                 } catch  where error.isTaken {
@@ -264,6 +289,7 @@ final class SpoolDirectory {
                 try taken.move(file.takenAs, to: refused, as: file.name)
             }
         } catch  where error.isMissing {}  // Moved before.
+        receipts[file] = nil
         try putAwayRows(of: file, ending)
     }
 
@@ -278,13 +304,22 @@ final class SpoolDirectory {
     /// Writes the results of a file whose jobs have ended. Repeating it does no harm. They are sure
     /// after `syncResults`.
     func publish(_ file: FileResults) throws(SpoolError) {
-        guard let first = file.jobs.first?.result.end.id else { return }
-        let isNewest = isNewest(file.name, first)
-        let name = isNewest ? file.name : "\(first.rawValue)-\(file.name)"
+        guard let name = resultsName(of: file) else { return }
         if let (format, bytes) = file.sibling {
             try results.write("\(name).\(format)", bytes)
         }
         try results.write(name + ".json", file.encoded(as: name))
+    }
+
+    /// Begins the results of a file with very many jobs, of which these are the first.
+    func draft(_ file: FileResults) throws(SpoolError) -> ResultsDraft? {
+        guard let name = resultsName(of: file) else { return nil }
+        return try ResultsDraft(file, as: name, in: results)
+    }
+
+    private func resultsName(of file: FileResults) -> String? {
+        guard let first = file.jobs.first?.result.end.id else { return nil }
+        return isNewest(file.name, first) ? file.name : "\(first.rawValue)-\(file.name)"
     }
 
     func syncResults() throws(SpoolError) { try results.sync() }
@@ -298,7 +333,7 @@ final class SpoolDirectory {
         try done.sync()
     }
 
-    private func isNewest(_ name: String, _ first: JobID) -> Bool {
+    func isNewest(_ name: String, _ first: JobID) -> Bool {
         if let known = newest[name], known > first { return false }
         if newest.count >= Self.newestMax { newest.removeAll() }
         newest[name] = first
@@ -326,7 +361,5 @@ private func ourFolder(_ name: String, in root: Folder) throws(SpoolError) -> Fo
 private func digest(_ bytes: [UInt8]) -> String {
     var hash = SHA256()
     bytes.withUnsafeBytes { hash.update(bufferPointer: $0) }
-    return hash.finalize().map { byte in
-        String(byte >> 4, radix: 16) + String(byte & 15, radix: 16)
-    }.joined()
+    return hash.finalize().hexadecimal
 }

@@ -20,15 +20,25 @@ struct SpoolLedger: Sendable {
         reading { store throws(StoreError) in try store.endedFiles() } ?? []
     }
 
+    /// Files of which not all jobs are stored, by their names in `taken/`.
+    func loadingFiles() -> [String] {
+        reading { store throws(StoreError) in try store.loadingFiles() } ?? []
+    }
+
     /// Nil when the store cannot be read now.
-    func results(of file: FileID) -> FileResults? {
-        let report = reading { store throws(StoreError) in try store.report(on: file) }
+    func results(of file: FileID, _ page: FileResults.Page) -> FileResults? {
+        let report = reading { store throws(StoreError) in
+            try store.report(on: file, from: page.from, holding: page.room)
+        }
         guard let report = report ?? nil else { return nil }
-        return FileResults(
+        var results = FileResults(
             name: report.name,
             takenAs: report.takenAs,
             jobs: report.jobs.map { FileResults.Job($0.result, name: $0.name) }
         )
+        results.next = report.next
+        results.isPart = report.next != nil || page.from != nil
+        return results
     }
 
     private func reading<Answer>(
@@ -49,6 +59,8 @@ extension IntakeNotice {
             switch notice {
             case .accepted(let takenAs, _, let ids): .accepted(takenAs: takenAs, ids: ids)
             case .refused(let takenAs, let refusal): .refused(takenAs: takenAs, refusal)
+            case .staged(let takenAs, let ids, let isAll):
+                .staged(takenAs: takenAs, ids: ids, isAll: isAll)
             case .ended(let file): .ended(file)
             }
     }

@@ -121,7 +121,12 @@ final class WriterLoop {
                 + "At \(mostLogBytes >> 20) MiB no new jobs are taken."
         )
         if bytes >= mostLogBytes {
-            turnAway(.logFull(limit: mostLogBytes)) { if case .insert = $0 { true } else { false } }
+            turnAway(.logFull(limit: mostLogBytes)) { change in
+                switch change {
+                case .insert, .stage: true
+                default: false
+                }
+            }
         }
     }
 
@@ -205,6 +210,8 @@ extension Change {
         case .cancel(let targets, _), .close(let targets, _): targets.count
         case .retry(let jobs, _), .delete(let jobs, _), .expire(let jobs, _, _), .spoil(let jobs):
             jobs.count
+        case .stage(let staging): staging.piece.jobs.count
+        case .release, .unstage: FilePiece.jobsMax
         case .start, .settle, .lose, .spoilWhole, .setPaused, .reserve, .closeFile: 1
         }
     }
@@ -219,7 +226,8 @@ extension Change {
     fileprivate var bytes: Int {
         switch self {
         case .insert(let insertion):
-            insertion.jobs.reduce(0) { $0 + $1.spec.body.count + $1.spec.frames.bytes }
+            insertion.jobs.bytes
+        case .stage(let staging): staging.piece.jobs.bytes
         case .split(_, let parts, _): parts.reduce(0) { $0 + $1.ownBytes }
         case .settle(let report):
             if case .succeeded(let outcome) = report.ending { outcome.bytes.count } else { 0 }
@@ -231,12 +239,19 @@ extension Change {
     fileprivate var ticket: Ticket? {
         switch self {
         case .insert(let insertion): insertion.ticket
+        case .stage(let staging): staging.ticket
         case .cancel(_, let ticket), .retry(_, let ticket), .delete(_, let ticket),
             .close(_, let ticket), .setPaused(_, _, let ticket), .expire(_, _, let ticket):
             ticket
-        case .start, .settle, .split, .lose, .spoil, .spoilWhole, .reserve, .closeFile: nil
+        case .start, .settle, .split, .lose, .spoil, .spoilWhole, .reserve, .closeFile, .release,
+            .unstage:
+            nil
         }
     }
+}
+
+extension [Submission] {
+    fileprivate var bytes: Int { reduce(0) { $0 + $1.spec.body.count + $1.spec.frames.bytes } }
 }
 
 extension [Spec.Frame] {

@@ -47,6 +47,11 @@ extension JSONWriter {
         member("dropped", statistics.dropped)
         member("express", statistics.expressStarts)
         object("events") { $0.members(of: statistics.announcements) }
+        objects("staging", [statistics.staging].compactMap(\.self)) { writer, file in
+            writer.member("file", file.name)
+            writer.member("staged", Int64(file.staged))
+            writer.member("jobs", Int64(file.total))
+        }
         strings("alarms", statistics.alarms)
     }
 

@@ -24,6 +24,7 @@ enum StatisticsPage {
         add("dropped", statistics["dropped"]?.integerValue.map { Words.count($0, "message") })
         add("express", statistics["express"]?.integerValue.map { Words.count($0, "job") })
         add("events", statistics["events"].map(events))
+        for file in statistics["staging"]?.arrayValue ?? [] { add("staging", staging(file)) }
         add(
             "running since",
             statistics.moment("started_at")
@@ -33,6 +34,13 @@ enum StatisticsPage {
             add(color ? Style.bad.paint("ALARM") + "           " : "ALARM", printable(alarm))
         }
         return lines
+    }
+
+    private static func staging(_ file: JSON) -> String? {
+        guard let name = file["file"]?.stringValue, let staged = file["staged"]?.integerValue,
+            let jobs = file["jobs"]?.integerValue
+        else { return nil }
+        return "\(printable(name)), \(staged) of \(Words.count(jobs, "job"))"
     }
 
     private static func events(_ counts: JSON) -> String {

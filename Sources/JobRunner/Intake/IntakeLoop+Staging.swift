@@ -1,0 +1,93 @@
+internal import JobCore
+
+/// Files that hold more jobs than one submission: one of them after the other goes into the store,
+/// piece by piece, between the turns of all other files.
+extension IntakeLoop {
+    /// True when there is something to do about them at once.
+    var canStage: Bool {
+        if let staging { return !staging.isWaiting && !failing.contains(.file(staging.file)) }
+        return nextLarge != nil
+    }
+
+    private var nextLarge: SpoolDirectory.Taken? {
+        inHand.filter { file, standing in
+            if case .large = standing { !failing.contains(.file(file)) } else { false }
+        }.keys.min()
+    }
+
+    func stage(now: Int64) {
+        guard let file = staging?.file ?? nextLarge else { return }
+        let isDone = attempt(.file(file), now: now) { () throws(SpoolError) in
+            try stageOn(file)
+        }
+        // It is begun anew; the store knows what it has.
+        if !isDone { staging = nil }
+    }
+
+    private func stageOn(_ file: SpoolDirectory.Taken) throws(SpoolError) {
+        guard let staging else {
+            staging = try StagedFile(
+                file,
+                in: directory,
+                limits: settings.limits,
+                parse: settings.parse
+            )
+            if staging == nil { forget(file) }
+            return
+        }
+        guard !staging.isWaiting else { return }
+        switch try staging.step() {
+        case .again: break
+        case .submit(let piece): settings.say(.filePiece(piece))
+        case .refuse(let problem): drop(file, reason: problem.reason)
+        case .end(let first):
+            inHand[file] = .answered(.staged(first: first))
+            self.staging = nil
+        }
+    }
+
+    /// Somebody has removed it from `taken/`.
+    private func forget(_ file: SpoolDirectory.Taken) {
+        settings.say(.pieceDropped(file.takenAs))
+        inHand[file] = nil
+    }
+
+    /// Nothing of the file may be, or stay, in the store.
+    func refuse(_ file: SpoolDirectory.Taken, _ refusal: Refusal) {
+        guard staging?.file == file else {
+            if refusal.code == Refusal.fileChanged.code {
+                settings.say(.pieceDropped(file.takenAs))
+            }
+            inHand[file] = .answered(.refused(reason: refusal.reason))
+            return
+        }
+        let line = refusal.jobPlace.flatMap { staging?.line(ofJob: $0) }
+        drop(file, reason: (line.map { "Line \($0): " } ?? "") + refusal.reason)
+    }
+
+    private func drop(_ file: SpoolDirectory.Taken, reason: String) {
+        staging = nil
+        directory.dropReceipt(of: file)
+        settings.say(.pieceDropped(file.takenAs))
+        inHand[file] = .answered(.refused(reason: reason))
+    }
+
+    /// What an earlier run has begun, and whose file has gone since, does not come to its end.
+    func dropBegun(now: Int64) {
+        guard !begun.isEmpty else { return }
+        attempt(.look, now: now) { () throws(SpoolError) in
+            for takenAs in begun where try !directory.isTaken(as: takenAs) {
+                settings.say(.pieceDropped(takenAs))
+            }
+            begun = []
+        }
+    }
+}
+
+extension Refusal {
+    /// The job of the submission that is meant, from 0, of a field such as `jobs[3].key`.
+    fileprivate var jobPlace: Int? {
+        guard let field, field.hasPrefix("jobs[") else { return nil }
+        return Int(field.dropFirst("jobs[".count).prefix { $0 != "]" })
+    }
+}

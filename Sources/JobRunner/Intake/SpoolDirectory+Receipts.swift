@@ -1,0 +1,33 @@
+internal import JobCore
+
+/// The receipts of files whose jobs come piece by piece: `NAME.ids` grows with each piece under a
+/// name of its own, and gets its place when the file has all of its jobs.
+extension SpoolDirectory {
+    /// Anew, should one have been begun.
+    func beginReceipt(of file: Taken) throws(SpoolError) {
+        receipts[file] = try done.draft(file.takenAs + ".ids")
+    }
+
+    func add(_ ids: [JobID], toReceiptOf file: Taken) throws(SpoolError) {
+        let lines = ids.map { "\($0.rawValue)\n" }.joined()
+        try receipts[file]?.add(Array(lines.utf8))
+    }
+
+    /// Repeating it does no harm.
+    func finishReceipt(of file: Taken, _ first: JobID) throws(SpoolError) {
+        guard let receipt = receipts[file] else { return }
+        if isNewest(file.name, first) {
+            try receipt.finish(as: file.name + ".ids")
+        } else {
+            receipt.discard()
+        }
+    }
+
+    /// The file has no jobs.
+    func dropReceipt(of file: Taken) { receipts.removeValue(forKey: file)?.discard() }
+}
+
+extension SpoolDirectory.Taken {
+    /// Its jobs stand one a line: it may have any size.
+    var hasLines: Bool { JobFile(fileName: name) == .jsonl }
+}

@@ -1,0 +1,130 @@
+import Foundation
+import JobCore
+import Synchronization
+import Testing
+
+@testable import JobRunner
+
+/// Files of lines that hold more jobs than one submission.
+@Suite("Large files in the jobs directory") struct IntakeStagingTests {
+    private func lines(_ count: Int) -> String {
+        (1...count).map { "{\"n\":\($0)}\n" }.joined()
+    }
+
+    private func drop(_ text: String, on bench: IntakeBench, _ name: String = "a.jsonl") throws {
+        bench.turn()
+        try bench.scratch.write(text, name)
+        bench.arrive(name)
+    }
+
+    @Test func `a file with one job more than a submission may hold comes in pieces`() throws {
+        let bench = try IntakeBench(submissionJobs: 4)
+        try drop(lines(4), on: bench, "whole.jsonl")
+        try drop(lines(5), on: bench, "pieces.jsonl")
+        let filings = bench.ledger.state.withLock { $0.filings.values.sorted() }
+        #expect(filings == [1, 2])
+        let receipt = (0..<5).map { "\(2_000 + $0)\n" }.joined()
+        #expect(bench.scratch.text("done/pieces.jsonl.ids") == receipt)
+        #expect(bench.scratch.text("done/2000-pieces.jsonl") == lines(5))
+        let results = bench.scratch.text("results/pieces.jsonl.json") ?? ""
+        let found = try JSONSerialization.jsonObject(with: Data(results.utf8)) as? [String: Any]
+        #expect((found?["jobs"] as? [Any])?.count == 5)
+    }
+
+    @Test(arguments: [
+        ("{\"n\":1}\n\n{\"n\":2}\n{\"n\":3}\n  {\"key\":\"refuse\"}", "Line 5, column 10: "),
+        ("{\"n\":1}\n{}\n{}\n{}\n{\"n\":\u{e4}}", "Line 5, column 6: "),
+        ("{}\n{}\n{}\n{}\n{\"after\":[1]} ", "Line 5, column 10: In a file of so many jobs"),
+        ("\u{feff}{}\n{}\n{}\n", "Line 1, column 1: The file begins with a byte order mark."),
+    ])
+    func `a bad line anywhere refuses the whole file`(text: String, reason: String) throws {
+        let bench = try IntakeBench(submissionJobs: 2)
+        try drop(text, on: bench)
+        let found = bench.scratch.text("refused/a.jsonl.reason.txt")
+        #expect(found?.hasPrefix(reason) == true, "\(found ?? "no reason")")
+        #expect(bench.scratch.text("refused/a.jsonl") == text)
+        let state = bench.ledger.state.withLock { $0 }
+        #expect(state.stages.isEmpty && state.ids.isEmpty)
+        #expect(state.dropped == ["1-1-a.jsonl"])
+        #expect(try bench.scratch.names(in: "done").isEmpty)
+    }
+
+    @Test func `what the store refuses is told with the line`() throws {
+        let bench = try IntakeBench(submissionJobs: 2)
+        let refusal = Refusal.keyConflict("k", with: JobID(rawValue: 7), at: 1)
+        bench.ledger.state.withLock { $0.refusals = [refusal] }
+        try drop("\n{}\n\n{\"key\":\"k\"}\n{}\n", on: bench)
+        let reason = bench.scratch.text("refused/a.jsonl.reason.txt")
+        #expect(reason?.hasPrefix("Line 4: The key k belongs to job 7") == true, "\(reason ?? "")")
+    }
+
+    @Test(arguments: [429, 503])
+    func `without room the same piece comes again later`(status: Int) throws {
+        let bench = try IntakeBench(submissionJobs: 2)
+        let refusal = Refusal(status, "no_room", "There is no room.")
+        bench.ledger.state.withLock { $0.refusals = [refusal] }
+        try drop(lines(5), on: bench)
+        #expect(bench.filed == [])
+        bench.turn(after: 1_000)
+        #expect(bench.filed == ["a.jsonl"])
+        let bodies = bench.ledger.state.withLock { $0.bodies["a.jsonl"] }
+        #expect(bodies == (1...5).map { Array("{\"n\":\($0)}".utf8) })
+    }
+
+    @Test func `small files go their way between the pieces of a large one`() throws {
+        let bench = try IntakeBench(submissionJobs: 2)
+        bench.turn()
+        try bench.scratch.write(lines(7), "a.jsonl")
+        try bench.scratch.write("select 1", "b.sql")
+        bench.loop.hear(DirectoryWatch.Events(arrivals: [("a.jsonl", .movedIn)]))
+        for _ in 0..<5 { bench.loop.turn(now: 0) }
+        #expect(bench.filed == [])
+        bench.loop.hear(DirectoryWatch.Events(arrivals: [("b.sql", .movedIn)]))
+        bench.loop.turn(now: 0)
+        #expect(bench.filed == ["b.sql"])
+        bench.turn()
+        #expect(bench.filed == ["a.jsonl", "b.sql"])
+    }
+
+    @Test func `a file that has gone from taken does not come to its end`() throws {
+        let bench = try IntakeBench(submissionJobs: 2)
+        bench.loop.hear(.begun(takenAs: "0-3-gone.jsonl"), now: 0)
+        bench.turn()
+        #expect(bench.ledger.state.withLock { $0.dropped } == ["0-3-gone.jsonl"])
+    }
+
+    @Test func `a line that is too long is told, and not held`() throws {
+        var stream = LineStream(limits: Limits(), parse: parseLoosely)
+        stream.add(Array("{}\n{}\n".utf8))
+        let slice = [UInt8](repeating: UInt8(ascii: " "), count: 1 << 20)
+        for _ in 0..<16 {
+            stream.add(slice)
+            #expect(try stream.next() == nil)
+        }
+        stream.add([UInt8(ascii: " ")])
+        #expect(throws: JobFileProblem.self) { try stream.next() }
+    }
+
+    @Test func `a piece has at most so many jobs and bytes, and they are those of the file`() throws
+    {
+        var stream = LineStream(limits: Limits(), parse: parseLoosely)
+        let pad = String(repeating: "x", count: 900)
+        let text = Array((1...3_000).map { "{\"n\":\($0),\"s\":\"\(pad)\"}\n" }.joined().utf8)
+        var place = 0
+        var counts: [Int] = []
+        var bodies: [[UInt8]] = []
+        while !stream.isDone {
+            if let jobs = try stream.next() {
+                counts.append(jobs.count)
+                bodies += jobs.map(\.spec.body)
+            } else {
+                let end = min(place + LineStream.sliceBytes, text.count)
+                stream.add(Array(text[place..<end]))
+                place = end
+            }
+        }
+        #expect(counts.max() == 1_000)
+        #expect(bodies.count == 3_000)
+        #expect(bodies.last?.starts(with: Array("{\"n\":3000,".utf8)) == true)
+    }
+}
