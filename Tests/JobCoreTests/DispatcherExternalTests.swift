@@ -230,6 +230,51 @@ import Testing
         }
     }
 
+    @Test func `an order that was long on its way and not sent is put back in the store`() throws {
+        var stage = Stage()
+        stage.hear(ready(one))
+        let address = try #require(order(stage.submit(spec())))
+        stage.now = stage.now.adding(ms: Crew.recordAfterMs)
+        #expect(
+            stage.hear(.timePassed).changes.contains { if case .start = $0 { true } else { false } }
+        )
+        let gone = stage.hear(.unreachable(one, address))
+        guard case .settle(let report)? = gone.changes.first else {
+            Issue.record("The store has it as running for ever.")
+            return
+        }
+        #expect(report.ending == .putBack && report.job == address.job)
+    }
+
+    @Test func `an order that its worker has no more is not told, and is no news of it`() throws {
+        var stage = Stage()
+        stage.hear(ready(one))
+        let given = stage.submit(spec())
+        let old = try #require(given.externals.first { $0.address != nil })
+        #expect(stage.dispatcher.stillTells(old))
+        let again = stage.hear(ready(one))
+        #expect(!stage.dispatcher.stillTells(old))
+        #expect(stage.dispatcher.stillTells(ExternalMessage(to: one, .disconnect)))
+        let address = try #require(old.address)
+        let next = try #require(order(again) ?? order(stage.hear(fact(address))))
+        #expect(stage.hear(.unreachable(one, address)).changes.isEmpty)
+        let heard = stage.hear(.heardExternal(reply(next), from: one))
+        #expect(heard.changes.contains { if case .settle = $0 { true } else { false } })
+    }
+
+    @Test func `a worker that is stopped with the runner costs its job nothing`() throws {
+        var stage = Stage()
+        stage.hear(ready(one))
+        let address = try #require(order(stage.submit(spec())))
+        stage.hear(.stop)
+        let gone = stage.hear(.heardExternal(.disconnect, from: one))
+        guard case .settle(let report)? = gone.changes.first else {
+            Issue.record("A loss is counted.")
+            return
+        }
+        #expect(report.ending == .putBack && report.job == address.job)
+    }
+
     @Test func `a run fails by its worker's own word`() throws {
         var stage = Stage()
         stage.submit(spec())

@@ -92,6 +92,17 @@ import ZeroMQ
         #expect(said.frames.first?.count == result.utf8.count)
     }
 
+    @Test func `large results of many workers at once are all taken`() throws {
+        let workers = try (0..<8).map { _ in try worker() }
+        let ids = try workers.map { _ in try client.submit(job) }
+        let orders = try workers.map { try $0.order() }
+        let result = #"["\#(String(repeating: #"\u00e9"#, count: 2 << 20))"]"#
+        for (worker, order) in zip(workers, orders) { try worker.reply(order.address, result) }
+        for id in ids {
+            #expect(try client.waitUntil(id) { $0["result"] != nil }["attempt"] == 1)
+        }
+    }
+
     @Test func `a run fails by the worker's word`() throws {
         let worker = try worker()
         let id = try client.submit(job)

@@ -28,15 +28,26 @@ extension Dispatcher {
         }
     }
 
+    /// Whether the worker still has the order; true for all else that is told. A large message is
+    /// written by another thread, and much may be heard meanwhile.
+    public func stillTells(_ message: ExternalMessage) -> Bool {
+        guard let address = message.address else { return true }
+        return externals.worker(of: message.to).flatMap { externals.members[$0]?.run }?.address
+            == address
+    }
+
     /// Nobody can be reached there any more; with the address of an order that was not sent.
     mutating func unreachable(_ peer: ClientID, _ order: OrderAddress?, at now: Timestamp) {
         guard let worker = externals.worker(of: peer) else { return }
-        let run = externals.members[worker]?.run
-        guard let run, run.address == order else {
+        guard let order else {
             return externalGone(worker, "The worker's connection was lost.", at: now)
         }
+        // An order that it has no more says nothing of who is there by now.
+        guard let run = externals.members[worker]?.run, run.address == order else { return }
         _ = externals.leave(worker)
         guard active[run.job.id] == run.job.next else { return }
+        // The store may have it as running: then it has to be put back there.
+        if run.isRecorded { return settle(run, of: worker, .putBack, at: now) }
         active[run.job.id] = nil
         admit(run.job)
     }
@@ -99,6 +110,8 @@ extension Dispatcher {
     /// Of what it ran nothing will come back.
     private mutating func externalGone(_ worker: WorkerID, _ reason: String, at now: Timestamp) {
         guard let run = externals.leave(worker)?.run else { return }
+        // Workers are stopped together with the runner: nobody is to blame for that.
+        if stop.isDraining { return settle(run, of: worker, .putBack, at: now) }
         lose(Receipts.Abandoned(run.job, worker, reason: reason, tryAt: now), at: now)
     }
 

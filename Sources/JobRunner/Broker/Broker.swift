@@ -261,7 +261,8 @@ extension Broker {
             case .readExternal(let word, let envelope):
                 doors.externals.wasRead(envelope)
                 dispatcher.hear(.heardExternal(word, from: envelope.peer), at: now)
-            case .writtenExternal(let frames, let message): try tell(frames, message)
+            case .writtenExternal(let frames, let message):
+                if dispatcher.stillTells(message) { try tell(frames, message) }
             case .subscriberCame: try doors.look(at: now)
             case .event(.died(let worker)):
                 // All that it said and did before comes first. There is an end to it, for nobody

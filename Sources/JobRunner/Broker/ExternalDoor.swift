@@ -8,7 +8,8 @@ struct ExternalDoor: ~Copyable {
     /// Messages in one round, and bytes after which it ends.
     static let messagesARound = 64
     static let bytesARound = 256 << 10
-    /// Bytes of large messages that wait for being read. Who sends more has to begin anew.
+    /// Bytes of large messages that wait for being read. While there are so many nobody is heard:
+    /// the parser is at work on them.
     private static let unreadBytes = 64 << 20
 
     /// Belong to the broker's thread, as every socket does to one.
@@ -47,7 +48,7 @@ struct ExternalDoor: ~Copyable {
     }
 
     mutating func hear(_ peers: Peers, _ bytes: inout Int) throws(ZeroMQError) -> Heard {
-        guard let sockets else { return .nothing }
+        guard let sockets, unreadBytes < Self.unreadBytes else { return .nothing }
         let frames: [[UInt8]]
         var isWhole = true
         switch try sockets.door.receive(limits: limits, waiting: false) {
@@ -65,9 +66,6 @@ struct ExternalDoor: ~Copyable {
         if !envelope.isLarge {
             bytes += envelope.byteCount
             if unread[peer] == nil { return .word(envelope.word(), from: peer) }
-        }
-        guard unreadBytes == 0 || unreadBytes + envelope.byteCount <= Self.unreadBytes else {
-            return .word(.unreadable, from: peer)
         }
         unread[peer, default: 0] += 1
         unreadBytes += envelope.byteCount
@@ -100,7 +98,7 @@ struct ExternalDoor: ~Copyable {
         // Who is busy need not read.
         case .full: message.address == nil
         // What it has said before it went comes first.
-        case .unreachable: unread[message.to] != nil
+        case .unreachable: message.address == nil && unread[message.to] != nil
         }
     }
 }

@@ -23,6 +23,7 @@ public func frames(for message: ExternalMessage) throws(FrameError) -> [[UInt8]]
 extension ExternalMessage {
     /// See `ExternalEnvelope.isLarge`.
     public var isLarge: Bool {
-        if case .request(_, let body, _) = word { body.count > 32 << 10 } else { false }
+        guard case .request(_, let body, let frames) = word else { return false }
+        return frames.reduce(body.count) { $0 + $1.bytes.count } > 32 << 10
     }
 }
