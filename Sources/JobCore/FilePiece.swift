@@ -22,6 +22,13 @@ public struct FilePiece: Equatable, Sendable {
         self.jobs = jobs
     }
 
+    /// Jobs that one step of a release or removal passes, in a file of so many bytes: as many as
+    /// have 4 MiB by the average, and no more than a piece.
+    public static func stepJobs(of total: Int64, bytes: Int64) -> Int64 {
+        let each = max(bytes / max(total, 1), 1)
+        return min(max((4 << 20) / each, 1), Int64(jobsMax))
+    }
+
     /// Jobs of the file up to the last of these.
     public var end: Int { place + jobs.count }
     public var isLast: Bool { end == total }

@@ -132,12 +132,13 @@ extension Refusal {
     }
 
     /// Some jobs of a file are written, none is seen, and one of them has this key.
-    public static func keyBeingStored(_ key: String) -> Refusal {
+    public static func keyBeingStored(_ key: String, at place: Int?) -> Refusal {
         var refusal = Refusal(
             503,
             "busy",
             "The key \(key) is that of a job in a file that is being stored.",
-            hint: "Send the same again when the file is stored; sys.stats tells how far it is."
+            hint: "Send the same again when the file is stored; sys.stats tells how far it is.",
+            field: keyField(place)
         )
         refusal.retryAfterMs = 1_000
         return refusal

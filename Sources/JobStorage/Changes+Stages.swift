@@ -39,12 +39,16 @@ extension Changes {
         }
     }
 
-    /// Each of these is a walk along the ids of one step.
+    /// Each of these is a walk along the ids of one step. A job that was to be ready at once is so
+    /// even if the clock was set back since.
     private var stagedJobsText: String {
         switch self {
         case .releaseJobs:
             """
-            UPDATE jobs SET waits_for = 0
+            UPDATE jobs
+               SET waits_for = 0,
+                   ready_at = CASE WHEN ready_at <= created_at THEN min(ready_at, :now)
+                                   ELSE ready_at END
              WHERE id BETWEEN :first AND :last AND file_id = :file_id
                AND state = 'queued' AND attempt = 0 AND is_split = 0 AND waits_for = 1
             """

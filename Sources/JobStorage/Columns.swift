@@ -18,7 +18,7 @@ enum Columns {
         started_at, finished_at, worker, writes, turns, on_failure, dependencies
         """
 
-    static let stage = "id, first_id, jobs, digest, phase, staged, released, open_jobs"
+    static let stage = "id, first_id, jobs, digest, phase, staged, released, open_jobs, bytes"
 
     static let failure = "code, message, hint, sqlite_code, offset, is_permanent"
 }

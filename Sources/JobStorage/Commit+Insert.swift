@@ -173,7 +173,8 @@ extension Commit {
             else { continue }
             if marks.isStaged(accepted.id) {
                 let isOwn = stage?.contains(accepted.id) ?? false
-                return .failure(isOwn ? .duplicateKey(key, at: place) : .keyBeingStored(key))
+                if isOwn { return .failure(.duplicateKey(key, at: place)) }
+                return .failure(.keyBeingStored(key, at: jobs.count > 1 ? place : nil))
             }
             guard fingerprint == job.fingerprint else {
                 let place = jobs.count > 1 ? place : nil

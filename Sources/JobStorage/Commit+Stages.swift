@@ -10,13 +10,11 @@ internal import SQLite
 ///                                      `------------------> removing ----> (no row)
 /// ```
 /// Until the last piece is written nobody sees a job of the file, and none counts but for the limit
-/// of jobs that wait: the ledger knows which ids they have. The transaction of the last piece turns
+/// of jobs that wait: the ledger knows which ids they have. The first piece takes the room of all,
+/// so that no two files can wait for each other's. The transaction of the last piece turns
 /// one row of the ledger, and writes the counters: from then on all of them are seen. They cannot
 /// start before they are released, for as long each waits for its file as for another job.
 extension Commit {
-    /// Rows that one step writes.
-    static let stepJobs: Int64 = 1_000
-
     mutating func stage(_ staging: Staging) throws(SQLiteError) {
         let piece = staging.piece
         let found = try stage(takenAs: piece.row.takenAs)
@@ -57,8 +55,8 @@ extension Commit {
         case .success(let jobs): known = jobs
         case .failure(let refusal): return facts.append(.refused(staging.ticket, refusal))
         }
-        let created = piece.jobs.count - known.count
-        guard marks.takenJobs + Int64(created) <= limits.waitingJobs else {
+        let hasRoom = marks.takenJobs + Int64(piece.total) <= limits.waitingJobs
+        guard found != nil || hasRoom else {
             return facts.append(.refused(staging.ticket, .queueFull(limit: limits.waitingJobs)))
         }
         guard try makeQueues(of: insertion, known: known) else {
@@ -68,7 +66,7 @@ extension Commit {
         if let found { stage = found } else { stage = try insertStage(staging) }
         let accepted = try insertJobs(of: insertion, known: known, stage: stage.file)
         stage.staged = Int64(piece.end)
-        stage.open += Int64(created)
+        stage.open += Int64(piece.jobs.count - known.count)
         stage.phase = piece.isLast ? .opening : .loading
         try save(stage)
         if piece.isLast { try open(stage) }
@@ -125,9 +123,9 @@ extension Commit {
             return facts.append(.released(file, isAll: true))
         }
         let from = stage.first + stage.released
-        stage.released = min(stage.released + Self.stepJobs, stage.total)
+        stage.released = min(stage.released + stage.stepJobs, stage.total)
         let last = stage.first + stage.released - 1
-        try changes.with(.releaseJobs, from, last, file.rawValue).run()
+        try changes.with(.releaseJobs, now.rawValue, from, last, file.rawValue).run()
         if stage.released == stage.total { stage.phase = .loaded }
         var values = Parameters(of: changes[.saveReleased])
         try values.add(stage.phase.rawValue)
@@ -145,7 +143,7 @@ extension Commit {
         }
         let file = stage.file.rawValue
         let last = stage.first + stage.staged - 1
-        stage.staged = max(0, stage.staged - Self.stepJobs)
+        stage.staged = max(0, stage.staged - stage.stepJobs)
         let from = stage.first + stage.staged
         try changes.with(.deleteStagedInputs, from, last).run()
         try changes.with(.deleteStagedJobs, from, last, file).run()
@@ -186,12 +184,14 @@ extension Commit {
         try values.statement.run()
         // Its later pieces may come in a later run, which must not give their ids to others.
         marks.highestID = max(marks.highestID, staging.ids.upperBound)
-        return Stage(
+        var stage = Stage(
             file: FileID(rawValue: reader.connection.lastInsertRowID),
             first: staging.ids.lowerBound,
             total: Int64(staging.piece.total),
             digest: row.digest
         )
+        stage.bytes = row.bytes
+        return stage
     }
 
     private mutating func save(_ stage: Stage) throws(SQLiteError) {
@@ -230,6 +230,8 @@ struct Stage: Equatable {
     var released: Int64 = 0
     /// Jobs that were made for it and have not ended.
     var open: Int64 = 0
+    /// Of the file.
+    var bytes: Int64 = 0
 
     init(file: FileID, first: Int64, total: Int64, digest: String) {
         self.file = file
@@ -247,11 +249,18 @@ struct Stage: Equatable {
         staged = row.integer()
         released = row.integer()
         open = row.integer()
+        bytes = row.integer()
         try row.check()
         guard Marks.possible.contains(first), Marks.possible.contains(total),
             (0...total).contains(staged), (0...total).contains(released)
         else { throw .damage("file \(file.rawValue) is in no phase") }
     }
+
+    /// The room that it has among the jobs that may wait.
+    var reserved: Int64 { open + (phase == .loading ? total - staged : 0) }
+
+    /// Jobs that one step of its release or removal passes.
+    var stepJobs: Int64 { FilePiece.stepJobs(of: total, bytes: bytes) }
 
     /// Nobody sees its jobs.
     var isUnseen: Bool { phase == .loading || phase == .removing }

@@ -140,8 +140,8 @@ struct Marks: Equatable {
     /// Files whose jobs nobody sees.
     var stages: [FileID: Stage]
 
-    /// Jobs that have not ended, those that nobody sees among them.
-    var takenJobs: Int64 { stages.values.reduce(openJobs) { $0 + $1.open } }
+    /// Jobs that have not ended, those that nobody sees and those that are to come among them.
+    var takenJobs: Int64 { stages.values.reduce(openJobs) { $0 + $1.reserved } }
 
     func isStaged(_ id: JobID) -> Bool {
         !stages.isEmpty && stages.values.contains { $0.contains(id) }

@@ -8,6 +8,7 @@ extension ModelStore {
         let digest: String
         let firstID: Int64
         let total: Int
+        let bytes: Int64
         var staged = 0
         var isBeingRemoved = false
         var entries: [JobID: Entry] = [:]
@@ -16,9 +17,6 @@ extension ModelStore {
             id.rawValue >= firstID && id.rawValue < firstID + Int64(total)
         }
     }
-
-    /// Jobs that one step of a release or removal passes.
-    static let stepJobs = 1_000
 
     func isStaged(_ id: JobID) -> Bool { stages.values.contains { $0.contains(id) } }
 
@@ -29,7 +27,13 @@ extension ModelStore {
         }
     }
 
-    var stagedJobs: Int64 { Int64(stages.values.reduce(0) { $0 + $1.entries.count }) }
+    /// With the room that is kept for those of their jobs that are to come.
+    var stagedJobs: Int64 {
+        stages.values.reduce(0) { sum, stage in
+            let coming = stage.isBeingRemoved ? 0 : stage.total - stage.staged
+            return sum + Int64(stage.entries.count + coming)
+        }
+    }
 
     var stagedQueues: Set<QueueName> {
         Set(stages.values.flatMap { $0.entries.values.map(\.spec.queue) })
@@ -94,7 +98,7 @@ extension ModelStore {
         let piece = staging.piece
         let first = known.flatMap { stages[$0]?.firstID } ?? staging.ids.lowerBound
         let insertion = staging.insertion(from: first)
-        if let refusal = refusal(of: insertion, stage: known) {
+        if let refusal = refusal(of: insertion, stage: known, room: piece.total) {
             return facts.append(.refused(staging.ticket, refusal))
         }
         let file = known ?? nextFile(first)
@@ -105,7 +109,8 @@ extension ModelStore {
                 takenAs: piece.row.takenAs,
                 digest: piece.row.digest,
                 firstID: first,
-                total: piece.total
+                total: piece.total,
+                bytes: piece.row.bytes
             )
         var accepted: [Accepted] = []
         for (job, id) in zip(insertion.jobs, insertion.ids) {
@@ -144,6 +149,7 @@ extension ModelStore {
         var row = File(takenAs: stage.takenAs, firstID: stage.firstID)
         row.digest = stage.digest
         row.total = stage.total
+        row.bytes = stage.bytes
         row.released = 0
         files[file] = row
         entries.merge(stage.entries) { $1 }
@@ -162,13 +168,13 @@ extension ModelStore {
         guard let row = files[file], let released = row.released else {
             return facts.append(.released(file, isAll: true))
         }
-        let next = min(released + Self.stepJobs, row.total)
+        let step = FilePiece.stepJobs(of: Int64(row.total), bytes: row.bytes)
+        let next = min(released + Int(step), row.total)
         for place in released..<next {
             let id = JobID(rawValue: row.firstID + Int64(place))
-            guard let job = entries[id]?.job, entries[id]?.file == file, job.isHeld else {
-                continue
-            }
-            entries[id]?.job = job.released
+            guard let entry = entries[id], entry.file == file, entry.job.isHeld else { continue }
+            let isDelayed = entry.job.readyAt > entry.createdAt
+            entries[id]?.job = entry.job.released(by: isDelayed ? nil : now)
         }
         files[file]?.released = next == row.total ? nil : next
         facts.append(.released(file, isAll: next == row.total))
@@ -180,7 +186,8 @@ extension ModelStore {
         }
         var stage = found
         stage.isBeingRemoved = true
-        stage.staged = max(0, stage.staged - Self.stepJobs)
+        let step = FilePiece.stepJobs(of: Int64(stage.total), bytes: stage.bytes)
+        stage.staged = max(0, stage.staged - Int(step))
         let end = stage.firstID + Int64(stage.staged)
         stage.entries = stage.entries.filter { $0.key.rawValue < end }
         stages[file] = stage.staged == 0 ? nil : stage
@@ -202,9 +209,13 @@ extension Job {
         state == .queued && waitsFor == 1 && attempt == .none && !isSplit
     }
 
-    fileprivate var released: Job {
+    fileprivate var released: Job { released(by: nil) }
+
+    /// Ready by then at the latest.
+    fileprivate func released(by latest: Timestamp?) -> Job {
         var standing = standing
         standing.waitsFor = 0
+        if let latest { standing.readyAt = min(standing.readyAt, latest) }
         return Job(id: id, standing: standing, writes: writes, retry: retry)
     }
 }

@@ -50,6 +50,8 @@ public struct ModelStore: Store {
         var digest = ""
         /// Jobs of one that was written in pieces.
         var total = 0
+        /// Of such a one.
+        var bytes: Int64 = 0
         /// Jobs of such a one that are ready, the first ones; nil when all are.
         var released: Int?
     }
@@ -201,8 +203,9 @@ public struct ModelStore: Store {
         highestID = max(highestID, id.rawValue)
     }
 
-    /// `stage` is that of the file that the jobs are a piece of.
-    func refusal(of insertion: Insertion, stage own: FileID? = nil) -> Refusal? {
+    /// `stage` is that of the file that the jobs are a piece of, which has room for them. `room` is
+    /// what they take, if that is not their number.
+    func refusal(of insertion: Insertion, stage own: FileID? = nil, room: Int? = nil) -> Refusal? {
         let jobs = insertion.jobs
         var keys: Set<[UInt8]> = []
         for (place, job) in jobs.enumerated() {
@@ -214,7 +217,8 @@ public struct ModelStore: Store {
         for (place, job) in jobs.enumerated() {
             if let key = job.key, let stage = stage(ofKey: key, insertion.owner) {
                 let isOwn = own.flatMap { stages[$0]?.takenAs } == stage.takenAs
-                return isOwn ? .duplicateKey(key, at: place) : .keyBeingStored(key)
+                if isOwn { return .duplicateKey(key, at: place) }
+                return .keyBeingStored(key, at: jobs.count > 1 ? place : nil)
             }
             guard let key = job.key, let (holder, entry) = holder(of: key, insertion.owner) else {
                 created += 1
@@ -224,8 +228,10 @@ public struct ModelStore: Store {
                 return .keyConflict(key, with: holder, at: jobs.count > 1 ? place : nil)
             }
         }
-        let open = counts(of: nil).open + stagedJobs + Int64(created)
-        if open > limits.waitingJobs { return .queueFull(limit: limits.waitingJobs) }
+        let open = counts(of: nil).open + stagedJobs + Int64(room ?? created)
+        if own == nil, open > limits.waitingJobs {
+            return .queueFull(limit: limits.waitingJobs)
+        }
         return tooManyQueues(insertion)
     }
 

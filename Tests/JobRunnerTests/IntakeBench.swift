@@ -32,7 +32,7 @@ final class IntakeBench {
             loop.turn(now: now)
             let notices = ledger.takeNotices()
             for notice in notices { loop.hear(notice, now: now) }
-            let isBusy = loop.canStage || !loop.drafts.isEmpty
+            let isBusy = loop.canStage || loop.isWritingResults
             if notices.isEmpty, !isBusy || loop.deadline(now: now) > now { return }
         } while true
     }

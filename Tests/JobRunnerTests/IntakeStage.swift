@@ -67,6 +67,8 @@ final class Ledger: Sendable {
         var notices: [IntakeNotice] = []
         /// What becomes of the next files instead of a commit.
         var refusals: [Refusal] = []
+        /// In which the jobs ended.
+        var attempt = 1
         /// The broker dies before it commits anything.
         var isDeaf = false
     }
@@ -175,7 +177,7 @@ final class Ledger: Sendable {
                 let end = JobEnd(
                     id: id,
                     state: .succeeded,
-                    attempt: Attempt(rawValue: 1),
+                    attempt: Attempt(rawValue: state.attempt),
                     failure: nil
                 )
                 let bytes = Array("a\n\(id.rawValue)\n".utf8)

@@ -186,11 +186,83 @@ import Testing
         let store = try StoreUnderTest(kind, limits: limits)
         let file = begin(store, of: 5)
         _ = try store.commit(file.piece(jobs(3), at: 0))
-        try store.insert(makeJob())
-        #expect(refusal(try store.commit(.insert(store.insertion(jobs(2))))) == "queue_full")
-        #expect(refusal(try store.commit(file.piece(jobs(2), at: 3))) == "queue_full")
+        #expect(refusal(try store.commit(.insert(store.insertion(jobs(1))))) == "queue_full")
         _ = try store.commit(.unstage(row.takenAs))
+        try store.insert(makeJob())
+        let again = File(row: row, ids: store.ids(5), store: store)
+        #expect(refusal(try store.commit(again.piece(jobs(3), at: 0))) == "queue_full")
         try store.insert(makeJob(), makeJob(), makeJob(), makeJob())
+    }
+
+    /// Two that had a part each of what is left would wait for each other, and all others for them.
+    @Test(arguments: Kind.allCases)
+    func `a file that is begun has room for all of its jobs`(kind: Kind) throws {
+        var limits = Limits()
+        limits.waitingJobs = 6
+        let store = try StoreUnderTest(kind, limits: limits)
+        let file = begin(store, of: 4)
+        var other = row
+        other.takenAs = "1-2-b.jsonl"
+        let second = File(row: other, ids: store.ids(4), store: store)
+        _ = try store.commit(file.piece(jobs(2), at: 0))
+        #expect(refusal(try store.commit(second.piece(jobs(2), at: 0))) == "queue_full")
+        try store.insert(makeJob(), makeJob())
+        let facts = try store.commit(file.piece(jobs(2), at: 2))
+        guard case .staged(_, _, file.file, isAll: true)? = facts.first else {
+            Issue.record("not staged: \(facts)")
+            return
+        }
+        #expect(refusal(try store.commit(.insert(store.insertion(jobs(1))))) == "queue_full")
+    }
+
+    @Test(arguments: Kind.allCases)
+    func `a step passes fewer jobs where they are long`(kind: Kind) throws {
+        var long = row
+        // Two in 4 MiB.
+        long.bytes = 5 * (2 << 20)
+        let store = try StoreUnderTest(kind)
+        let file = File(row: long, ids: store.ids(5), store: store)
+        _ = try store.commit(file.piece(jobs(4), at: 0))
+        for isAll in [false, true] {
+            let facts = try store.commit(.unstage(row.takenAs))
+            #expect(facts == [.unstaged(row.takenAs, isAll: isAll)])
+        }
+        let again = File(row: long, ids: store.ids(5), store: store)
+        _ = try store.commit(again.piece(jobs(5), at: 0))
+        for count in [2, 4, 5] {
+            #expect(
+                try store.commit(.release(again.file)) == [
+                    .released(again.file, isAll: count == 5)
+                ]
+            )
+            #expect(try ready(store)?.count == count)
+        }
+    }
+
+    @Test(arguments: [
+        (1_000, 1_000, 1_000), (Int64(1_000), Int64(1_000 * 4_194), Int64(1_000)),
+        (1_000, 1_000 * 8_388, 500), (1, 4 << 20, 1), (1, 16 << 30, 1), (.max, .max, 1_000),
+        (0, 0, 1_000), (5, -1, 1_000),
+    ])
+    func `a step passes at least one job and at most a piece`(
+        total: Int64,
+        bytes: Int64,
+        jobs: Int64
+    ) {
+        #expect(FilePiece.stepJobs(of: total, bytes: bytes) == jobs)
+    }
+
+    @Test(arguments: Kind.allCases)
+    func `a clock that was set back does not keep the jobs of a file from starting`(
+        kind: Kind
+    ) throws {
+        let store = try StoreUnderTest(kind)
+        let file = begin(store, of: 2)
+        let late = makeJob(start: .after(ms: 60_000))
+        _ = try store.commit(file.piece([makeJob(), late], at: 0))
+        store.now = store.now.adding(ms: -500_000)
+        _ = try store.commit(.release(file.file))
+        #expect(try ready(store) == [file.all[0]])
     }
 
     @Test(arguments: Kind.allCases)

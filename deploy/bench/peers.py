@@ -20,7 +20,7 @@ import queues
 PEERS = [queues.Postgres, queues.Beanstalkd, queues.Gearmand, queues.Huey,
          queues.MillraceByPython]
 ROWS_IN_TURNS = ["A", "A1", "B", "C"]
-OTHER_ROWS = ["D", "E", "F", "G", "H", "I", "J", "K", "L"]
+OTHER_ROWS = ["D", "E", "F", "G", "H", "I", "J", "K", "L", "M"]
 BEGIN = "<!-- figures: begin -->"
 END = "<!-- figures: end -->"
 

@@ -75,7 +75,8 @@ extension Folder {
         func discard() { _ = unlinkat(folder.descriptor, hidden, 0) }
     }
 
-    /// An empty one; another of that name is begun anew. No two under way may have one name.
+    /// An empty one; another of that name is begun anew. No two under way may have one name, nor a
+    /// note that is being written: a name of ours without the ending of a note is nobody else's.
     func draft(_ name: String) throws(SpoolError) -> Draft { try Draft(self, "." + name) }
 
     func write(_ bytes: [UInt8], to file: CInt, _ name: String) throws(SpoolError) {

@@ -9,6 +9,18 @@ extension IntakeLoop {
         return nextLarge != nil
     }
 
+    /// Any file of lines may turn out to be one of them.
+    var hasRoomForLarge: Bool {
+        let files = inHand.filter { file, standing in
+            switch standing {
+            case .large: true
+            case .waiting: file.hasLines
+            case .filed, .answered: false
+            }
+        }
+        return files.count < Self.largeMax
+    }
+
     private var nextLarge: SpoolDirectory.Taken? {
         inHand.filter { file, standing in
             if case .large = standing { !failing.contains(.file(file)) } else { false }
@@ -52,6 +64,18 @@ extension IntakeLoop {
         inHand[file] = nil
     }
 
+    /// A file that is being stored has the same key: others need not wait for it.
+    func waitForKey(_ file: SpoolDirectory.Taken, _ refusal: Refusal, now: Int64) {
+        if staging?.file == file {
+            // It is begun anew, and the other may come first.
+            staging = nil
+        } else {
+            inHand[file] = .waiting
+        }
+        fail(.file(file), now: now)
+        overview.failure = "The file \(quoted(file.name)) waits: \(refusal.summary)"
+    }
+
     /// Nothing of the file may be, or stay, in the store.
     func refuse(_ file: SpoolDirectory.Taken, _ refusal: Refusal) {
         guard staging?.file == file else {
@@ -85,6 +109,9 @@ extension IntakeLoop {
 }
 
 extension Refusal {
+    /// A job of the file has a key of which it is not known yet whose it is.
+    var isOfKey: Bool { status == 503 && field != nil }
+
     /// The job of the submission that is meant, from 0, of a field such as `jobs[3].key`.
     fileprivate var jobPlace: Int? {
         guard let field, field.hasPrefix("jobs[") else { return nil }

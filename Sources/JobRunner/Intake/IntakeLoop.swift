@@ -40,8 +40,10 @@ final class IntakeLoop {
     var begun: [String] = []
     /// Files whose jobs have ended and whose results are to be written.
     var ended: [FileID] = []
-    /// Results that are being written bit by bit, and the next of their jobs.
-    var drafts: [FileID: ResultsDraft] = [:]
+    /// Those that have very many jobs, so that their results are written bit by bit.
+    var long: Set<FileID> = []
+    /// The results that are being written so.
+    var draft: ResultsDraft?
     /// Files whose results are written, and how they were called in `taken/`.
     var published: [FileID: String] = [:]
     /// The next look at the whole directory.
@@ -55,13 +57,15 @@ final class IntakeLoop {
     private var retryAt = Int64.max
     /// What failed the time before, and is not logged again while it goes on failing.
     private var failedBefore: Set<Step> = []
-    private(set) var overview = IntakeOverview()
+    var overview = IntakeOverview()
 
     private static let arrivalsMax = 10_000
     private static let listedMax = 1_000
     /// Files, and their bytes, that were submitted and not answered.
     private static let filedMax = 64
     private static let filedBytesMax: Int64 = 16 << 20
+    /// Files that are read piece by piece, or will be. More of their kind are left where they are.
+    static let largeMax = 1_000
     /// Bounds of the pause after a refusal for want of room, in ms.
     private static let pauses: ClosedRange<Int64> = 1_000...60_000
 
@@ -92,7 +96,9 @@ final class IntakeLoop {
             inHand[file] = .answered(.kept(ids))
         case .refused(let takenAs, let refusal):
             guard let file = SpoolDirectory.Taken(takenAs: takenAs) else { return }
-            if refusal.status == 429 || refusal.status == 503 {
+            if refusal.isOfKey {
+                waitForKey(file, refusal, now: now)
+            } else if refusal.status == 429 || refusal.status == 503 {
                 if staging?.file == file { staging?.turnedAway() } else { inHand[file] = .waiting }
                 let pause = refusal.retryAfterMs ?? Self.pauses.lowerBound
                 pausedUntil = now + min(max(pause, Self.pauses.lowerBound), Self.pauses.upperBound)
@@ -104,8 +110,7 @@ final class IntakeLoop {
             guard staging?.file.takenAs == takenAs else { return }
             staging?.stored(ids, isAll: isAll)
         case .begun(let takenAs): begun.append(takenAs)
-        case .ended(let file):
-            if !ended.contains(file) { ended.append(file) }
+        case .ended(let file): hearEnded(file)
         case .stop: break
         }
     }
@@ -137,7 +142,7 @@ final class IntakeLoop {
     /// When the next turn is due, if nothing is heard before.
     func deadline(now: Int64) -> Int64 {
         var next = needsRest && hasRoom ? now : nextLook
-        if canStage || !drafts.isEmpty { next = now }
+        if canStage || isWritingResults { next = now }
         if hasRoom {
             for sighting in sightings.values {
                 next = min(next, sighting.due(after: settings.stillnessMs))
@@ -149,9 +154,14 @@ final class IntakeLoop {
     /// What the last look left out can be looked at now.
     private var needsRest: Bool { lookWasPartial && arrivals.isEmpty && sightings.isEmpty }
 
-    /// Files that were claimed count like files that were submitted.
+    /// Files that were claimed count like files that were submitted; large ones do not.
     private var hasRoom: Bool {
-        let files = inHand.values.count { if case .answered = $0 { false } else { true } }
+        let files = inHand.values.count {
+            switch $0 {
+            case .waiting, .filed: true
+            case .large, .answered: false
+            }
+        }
         return files < Self.filedMax && hasRoomForBytes
     }
 
@@ -209,7 +219,9 @@ extension IntakeLoop {
             let listing = try directory.list()
             overview.unreadableNames = listing.unreadable
             overview.listed.removeAll()
+            let hasRoomForLarge = hasRoomForLarge
             for name in listing.names where isCandidate(name) {
+                guard hasRoomForLarge || !SpoolDirectory.mayBeLarge(name) else { continue }
                 guard arrivals.count < Self.arrivalsMax else {
                     lookWasPartial = true
                     break
@@ -256,6 +268,11 @@ extension IntakeLoop {
                 return
             }
             guard isCandidate(file.name) else { continue }
+            guard hasRoomForLarge || !SpoolDirectory.mayBeLarge(file.name) else {
+                // A later look finds it.
+                sightings[file.name] = nil
+                continue
+            }
             attempt(.claim(file.name), now: now) { () throws(SpoolError) in
                 try look(at: file.name, file.arrival, now: now)
             }
@@ -286,7 +303,9 @@ extension IntakeLoop {
 
     /// Reads and submits what was claimed, the oldest first.
     private func submit(now: Int64) {
-        let files = inHand.filter { if case .waiting = $0.value { true } else { false } }
+        let files = inHand.filter { file, standing in
+            if case .waiting = standing { !failing.contains(.file(file)) } else { false }
+        }
         guard !files.isEmpty else { return }
         let areSure = attempt(.sync, now: now) { () throws(SpoolError) in
             try directory.syncClaims()

@@ -4,6 +4,7 @@ internal import JobWire
 
 /// The results of a file with very many jobs, written part by part: only one part is in memory.
 final class ResultsDraft {
+    let file: FileID
     /// As the file was called in `taken/`.
     let takenAs: String
     private let name: String
@@ -13,10 +14,16 @@ final class ResultsDraft {
     private(set) var next: FileResults.Page? = FileResults.Page()
 
     /// `name` is what the results are called, less their extension.
-    init(_ first: FileResults, as name: String, in folder: Folder) throws(SpoolError) {
+    init(
+        _ file: FileID,
+        _ first: FileResults,
+        as name: String,
+        in folder: Folder
+    ) throws(SpoolError) {
+        self.file = file
         takenAs = first.takenAs
         self.name = name
-        draft = try folder.draft("results-\(first.takenAs)")
+        draft = try folder.draft("results-\(file.rawValue)")
         first.begin(&writer)
         try add(first)
     }

@@ -5,7 +5,7 @@ internal import JobCore
 extension SpoolDirectory {
     /// Anew, should one have been begun.
     func beginReceipt(of file: Taken) throws(SpoolError) {
-        receipts[file] = try done.draft(file.takenAs + ".ids")
+        receipts[file] = try done.draft(file.prefix + "receipt")
     }
 
     func add(_ ids: [JobID], toReceiptOf file: Taken) throws(SpoolError) {
@@ -27,7 +27,11 @@ extension SpoolDirectory {
     func dropReceipt(of file: Taken) { receipts.removeValue(forKey: file)?.discard() }
 }
 
-extension SpoolDirectory.Taken {
+extension SpoolDirectory {
     /// Its jobs stand one a line: it may have any size.
-    var hasLines: Bool { JobFile(fileName: name) == .jsonl }
+    static func mayBeLarge(_ name: String) -> Bool { JobFile(fileName: name) == .jsonl }
+}
+
+extension SpoolDirectory.Taken {
+    var hasLines: Bool { SpoolDirectory.mayBeLarge(name) }
 }

@@ -312,9 +312,9 @@ final class SpoolDirectory {
     }
 
     /// Begins the results of a file with very many jobs, of which these are the first.
-    func draft(_ file: FileResults) throws(SpoolError) -> ResultsDraft? {
-        guard let name = resultsName(of: file) else { return nil }
-        return try ResultsDraft(file, as: name, in: results)
+    func draft(_ file: FileID, _ first: FileResults) throws(SpoolError) -> ResultsDraft? {
+        guard let name = resultsName(of: first) else { return nil }
+        return try ResultsDraft(file, first, as: name, in: results)
     }
 
     private func resultsName(of file: FileResults) -> String? {

@@ -5,7 +5,8 @@ internal import JobCore
 /// piece of it is in memory.
 ///
 /// It is read twice: first its jobs are counted and its bytes summed up, then they are read and
-/// submitted piece by piece, each when the one before is stored. After a crash all of that happens
+/// submitted piece by piece, each when the one before is stored, and the last only when all bytes
+/// were the same as before: up to then nobody sees a job of it. After a crash all of that happens
 /// again, and the store knows which pieces it has.
 final class StagedFile {
     enum Step {
@@ -27,6 +28,10 @@ final class StagedFile {
     private var count = LineCount()
     private var row: TakenFile.Row?
     private var stream: LineStream
+    /// Of what the second reading has read.
+    private var hashAgain = SHA256()
+    /// The last piece, until the file is read to its end.
+    private var lastPiece: FilePiece?
     /// Jobs in the pieces that are stored.
     private var place = 0
     private var first: JobID?
@@ -97,7 +102,9 @@ final class StagedFile {
             return .submit(piece)
         }
         if isAll, let first { return .end(first: first) }
-        return try hash == nil ? nextPiece() : countOn()
+        guard hash == nil else { return try countOn() }
+        guard let lastPiece else { return try nextPiece() }
+        return try readRest(before: lastPiece)
     }
 
     private func countOn() throws(SpoolError) -> Step {
@@ -136,14 +143,36 @@ final class StagedFile {
         }
         if stream.isDone, next?.isEmpty ?? true { return .refuse(.changed) }
         guard let jobs = next else {
-            stream.add(try source.read(atMost: LineStream.sliceBytes))
+            stream.add(try readAgain(atMost: LineStream.sliceBytes))
             return .again
         }
         guard let row, !jobs.isEmpty else { return .again }
         guard place + jobs.count <= count.jobs else { return .refuse(.changed) }
         let piece = FilePiece(row: row, total: count.jobs, place: place, jobs: jobs)
+        if piece.isLast {
+            lastPiece = piece
+            return .again
+        }
         waitsFor = piece
         return .submit(piece)
+    }
+
+    /// The last piece makes all jobs seen: not before it is sure that they are those that were
+    /// counted.
+    private func readRest(before piece: FilePiece) throws(SpoolError) -> Step {
+        guard try readAgain(atMost: Self.sliceBytes).isEmpty else { return .again }
+        guard hashAgain.finalize().hexadecimal == piece.row.digest else {
+            return .refuse(.changed)
+        }
+        lastPiece = nil
+        waitsFor = piece
+        return .submit(piece)
+    }
+
+    private func readAgain(atMost most: Int) throws(SpoolError) -> [UInt8] {
+        let slice = try source.read(atMost: most)
+        slice.withUnsafeBytes { hashAgain.update(bufferPointer: $0) }
+        return slice
     }
 }
 

@@ -27,7 +27,8 @@ import Testing
         ),
         "tag.yaml": Array("jobs: !!python/object/apply:os.system ['touch /tmp/x']".utf8),
         "large.json": text(" ", (16 << 20) + 1),
-        "many.jsonl": text("{\"sql\":\"select 1\"}\n", 10_001),
+        "many.json": Array(#"{"jobs":[{"sql":"select 1"}"#.utf8)
+            + text(#",{"sql":"select 1"}"#, 10_000) + Array("]}".utf8),
         "digits.json": Array(#"{"priority":"#.utf8) + text("9", 1_000_000) + Array("}".utf8),
         "header.sql": Array("-- databse: x\nselect 1".utf8),
         "escape.json": Array(#"{"sql":"select 1","database":"../../etc/passwd"}"#.utf8),
