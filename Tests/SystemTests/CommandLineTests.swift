@@ -249,12 +249,15 @@ import Testing
     }
 
     @Test func `how many jobs a file may hold is what the settings say`() throws {
-        let many = try file("many.jsonl", String(repeating: "{\"sql\":\"select 1\"}\n", count: 3))
+        let job = "{\"sql\":\"select 1\"}"
+        let many = try file("many.json", "{\"jobs\":[\(job),\(job),\(job)]}")
+        let lines = try file("many.jsonl", "\(job)\n\(job)\n\(job)\n")
         let few = try file("few.yaml", "limits: {submission_jobs: 2}\n")
         #expect(try millrace("check", many).code == 0)
         let said = try millrace("check", "--settings", few, many)
         #expect(said.code == 1)
         #expect(said.errors.contains("2"), "\(said.errors)")
+        #expect(try millrace("check", "--settings", few, lines).code == 0)
     }
 
     @Test func `what cannot be read is told as that`() throws {
