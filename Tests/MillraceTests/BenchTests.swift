@@ -65,14 +65,15 @@ import Testing
         )
     }
 
-    @Test func `puzzles have 17 clues and differ`() {
-        let puzzles = SudokuPuzzles.made(500, seed: 1)
+    @Test(arguments: [(SudokuPuzzles.sparse, 17...17), (SudokuPuzzles.hard, 20...22)])
+    func `puzzles keep their clues, and differ`(known: [String], clues: ClosedRange<Int>) {
+        let puzzles = SudokuPuzzles.made(500, from: known, seed: 1)
         #expect(Set(puzzles).count == 500)
         for puzzle in puzzles {
             #expect(puzzle.utf8.count == 81)
-            #expect(puzzle.utf8.count { $0 != UInt8(ascii: ".") } == 17)
+            #expect(clues.contains(puzzle.utf8.count { $0 != UInt8(ascii: ".") }))
         }
-        #expect(SudokuPuzzles.made(500, seed: 1) == puzzles)
+        #expect(SudokuPuzzles.made(500, from: known, seed: 1) == puzzles)
     }
 
     @Test func `a solution has every digit once and keeps the clues`() {

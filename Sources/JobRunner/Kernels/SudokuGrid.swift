@@ -101,10 +101,13 @@ struct SudokuGrid {
 
     /// 81 digits, when all cells are settled.
     var text: String {
-        var text: [UInt8] = []
-        for cell in 0..<81 {
-            let digit = (0..<9).first { places[$0] & 1 << UInt128(cell) != 0 } ?? 0
-            text.append(UInt8(ascii: "1") + UInt8(digit))
+        var text = [UInt8](repeating: UInt8(ascii: "1"), count: 81)
+        for digit in 1..<9 {
+            var cells = places[digit]
+            while cells != 0 {
+                text[cells.trailingZeroBitCount] += UInt8(digit)
+                cells &= cells - 1
+            }
         }
         return String(decoding: text, as: UTF8.self)
     }
@@ -117,9 +120,7 @@ struct SudokuHouses: Sendable {
     /// For each cell, the others that share a house with it.
     let peers: [UInt128]
 
-    static let standard = SudokuHouses()
-
-    private init() {
+    init() {
         var cells = [UInt128](repeating: 0, count: 27)
         for cell in 0..<81 {
             for house in Self.numbers(of: cell) { cells[house] |= 1 << UInt128(cell) }

@@ -10,11 +10,12 @@ struct SudokuKernel: Kernel {
 
     func compute(_ input: KernelInput, _ run: KernelRun) throws(KernelError) -> KernelOutput {
         let puzzles = try puzzles(of: input)
+        let houses = SudokuHouses()
         var solutions: [JSON] = []
         solutions.reserveCapacity(puzzles.count)
         for puzzle in puzzles {
             try run.throwIfCancelled()
-            switch try SudokuSolver.solve(puzzle, run) {
+            switch try SudokuSolver.solve(puzzle, houses, run) {
             case .success(let solution): solutions.append(.string(solution))
             case .failure(let problem): solutions.append(["error": .string(problem.message)])
             }

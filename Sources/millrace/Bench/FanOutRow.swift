@@ -27,11 +27,12 @@ extension BenchStage {
 
     /// Each takes a core about as long as the others.
     private var fanOutWork: [Work] {
-        let puzzles = SudokuPuzzles.made(min(plan.count(.fanOut), 10_000), seed: 7)
+        let count = min(plan.count(.fanOut), 10_000)
+        let puzzles = SudokuPuzzles.made(count, from: SudokuPuzzles.hard, seed: 7)
         let list = puzzles.map { "\"\($0)\"" }.joined(separator: ",")
         return [
-            Work(kernel: "count", input: #"{"to":\#(puzzles.count * 200_000)}"#),
-            Work(kernel: "primes", input: #"{"below":\#(puzzles.count * 20_000)}"#),
+            Work(kernel: "count", input: #"{"to":\#(count * 200_000)}"#),
+            Work(kernel: "primes", input: #"{"below":\#(count * 20_000)}"#),
             Work(kernel: "sudoku", input: #"{"puzzles":[\#(list)]}"#),
         ]
     }

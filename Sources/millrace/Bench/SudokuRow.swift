@@ -3,7 +3,7 @@ internal import JobWire
 /// Row I: puzzles with the fewest clues that a sudoku can have.
 extension BenchStage {
     func measureSudoku(_ load: BenchLoad) throws {
-        let puzzles = SudokuPuzzles.made(plan.count(.sudoku), seed: 5)
+        let puzzles = SudokuPuzzles.made(plan.count(.sudoku), from: SudokuPuzzles.sparse, seed: 5)
         let size = 100
         let groups = stride(from: 0, to: puzzles.count, by: size).map {
             Array(puzzles[$0..<min($0 + size, puzzles.count)])
@@ -30,11 +30,11 @@ extension BenchStage {
     }
 }
 
-/// Puzzles of 17 clues with one solution each.
+/// Puzzles with one solution each.
 enum SudokuPuzzles {
     /// Different ones by chance: others' digits, rows, columns, bands, stacks and diagonal changed
     /// places, which leaves the number of solutions as it is.
-    static func made(_ count: Int, seed: UInt64) -> [String] {
+    static func made(_ count: Int, from known: [String], seed: UInt64) -> [String] {
         var random = SeededNumbers(seed: seed)
         return (0..<count).map { changed(known[$0 % known.count], &random) }
     }
@@ -80,9 +80,17 @@ enum SudokuPuzzles {
         }
     }
 
+    /// Puzzles that people call the hardest, and that take a program some hundred guesses: one by
+    /// Arto Inkala (2012), "Golden Nugget" and "Easter Monster". 0 is an empty cell.
+    static let hard = [
+        "800000000003600000070090200050007000000045700000100030001000068008500010090000400",
+        "000000039000001005003050800008090006070002000100400000009080050020000600400700000",
+        "100000002090400050006000700050903000000070000000850040700000600030009080002000001",
+    ]
+
     /// Some of Gordon Royle's list of puzzles with 17 clues, of which he found 49 000 and which
-    /// G. McGuire proved to be the fewest. 0 is an empty cell.
-    static let known = [
+    /// G. McGuire proved to be the fewest.
+    static let sparse = [
         "000000010400000000020000000000050407008000300001090000300400200050100000000806000",
         "000000010400000000020000000000050604008000300001090000300400200050100000000807000",
         "000000012000035000000600070700000300000400800100000000000120000080000040050000600",
