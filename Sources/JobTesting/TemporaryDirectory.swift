@@ -12,4 +12,24 @@ public final class TemporaryDirectory: Sendable {
     }
 
     deinit { try? FileManager.default.removeItem(atPath: path) }
+
+    /// Makes a program of a script for bash.
+    ///
+    /// Another process writes it: what this one has open for writing, the children of other threads
+    /// have too until they are programs of their own, and Linux starts nothing that somebody has
+    /// open for writing.
+    ///
+    /// - Returns: Its path.
+    @discardableResult
+    public func program(_ name: String, _ script: String) throws -> String {
+        let program = path + "/" + name
+        let writer = try ChildProcess(
+            "/bin/bash",
+            ["-c", #"printf '#!/bin/bash\n%s\n' "$1" >"$0" && chmod 755 "$0""#, program, script],
+            environment: RunnerProcess.environment,
+            directory: path
+        )
+        guard try writer.waitForEnd() == 0 else { throw NeverHappened("\(program) is written") }
+        return program
+    }
 }
