@@ -41,10 +41,13 @@ public struct ExternalMessage: Equatable, Sendable {
 
     public var to: ClientID
     public var word: Word
+    /// The jobs whose results the work of an order takes: they have to be put in first.
+    public var sources: [Source]
 
-    public init(to: ClientID, _ word: Word) {
+    public init(to: ClientID, _ word: Word, sources: [Source] = []) {
         self.to = to
         self.word = word
+        self.sources = sources
     }
 
     /// Of an order.

@@ -32,7 +32,7 @@ struct Assembly {
     /// Of the clients. It ends with the run, once the last replies have left.
     private let outside: Context
     private let inbox = Mailbox<BrokerLetter>()
-    private let staff = Staff()
+    private let staff: Staff
     /// All but the writer's.
     private let threads = ThreadCount()
     private let shelf = ReportShelf()
@@ -50,6 +50,7 @@ struct Assembly {
         settings = runner.settings
         kernels = runner.kernels
         log = runner.log
+        staff = Staff(hasExternals: !settings.externalKernels.isEmpty)
         alarm = Alarm(log)
         storePath = directory.store
         commands = CommandPlan(settings, rooms: directory.commands)
@@ -74,6 +75,7 @@ struct Assembly {
         ledger.watchCrashes()
         try startReader(path: directory.store)
         startParser()
+        startFiller(path: directory.store)
         log.notice(
             "Run \(recovery.run.rawValue) begins.",
             metadata: [
@@ -103,21 +105,15 @@ struct Assembly {
     private func startParser() {
         let (inbox, answers, ear) = (staff.parser, inbox, Ear(catalog))
         startThread(.parser, ended: threads.come()) {
-            while true {
-                for letter in inbox.wait() {
-                    switch letter {
-                    case .read(let envelope):
-                        answers.put(.heard(ear.hear(envelope), bytes: envelope.byteCount))
-                    case .write(let message, let now):
-                        answers.put(.written(frames(for: message, now: now), message))
-                    case .readExternal(let envelope):
-                        answers.put(.readExternal(envelope.word(), envelope))
-                    case .writeExternal(let message):
-                        answers.put(.writtenExternal(try? frames(for: message), message))
-                    case .stop: return
-                    }
-                }
-            }
+            ParserLoop(ear: ear, inbox: inbox, answers: answers).run()
+        }
+    }
+
+    private func startFiller(path: String) {
+        guard let inbox = staff.filler else { return }
+        let (answers, limits) = (self.inbox, settings.limits)
+        startThread(.filler, ended: threads.come()) {
+            FillerLoop(StoredInput(path: path, limits), inbox: inbox, answers: answers).run()
         }
     }
 
@@ -289,6 +285,7 @@ struct Assembly {
         _ = writerStopped.wait()
         staff.reader.put(.stop)
         staff.parser.put(.stop)
+        staff.filler?.put(.stop)
         staff.audience.inbox.put(.stop)
         staff.doorkeeper.put(true)
         inside.shutdown()

@@ -13,7 +13,7 @@ import ZeroMQ
     private struct Others: Sendable {
         let context: Context
         let inbox = Mailbox<BrokerLetter>()
-        let staff = Staff()
+        let staff = Staff(hasExternals: false)
         let shelf = ReportShelf()
         /// The broker stops at the gate when it is asked to.
         let orders = Mailbox<Bool>()

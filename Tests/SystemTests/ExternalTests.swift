@@ -92,6 +92,63 @@ import ZeroMQ
         #expect(said.frames.first?.count == result.utf8.count)
     }
 
+    @Test func `results of other jobs are put into the input`() throws {
+        let worker = try worker()
+        let rows = try client.submit(
+            #"{"sql":"select value, hex(zeroblob(20000)) from json_each('[1, 2, 3]')"}"#
+        )
+        let text = try client.submit(#"{"sql":"select 'é' as a","format":"csv"}"#)
+        let id = try client.submit(
+            #"{"kernel":"shout","after":[\#(rows),\#(text)],"input":["#
+                + #"{"$result":\#(rows),"path":"rows.1.0"},{"$result":\#(text)},"#
+                + #"{"$result":\#(rows),"path":"rows.2"}]}"#
+        )
+        let order = try worker.order()
+        let zeros = String(repeating: "0", count: 40_000)
+        #expect(order.body == [Array(#"[2,"a\r\né\r\n",[3,"\#(zeros)"]]"#.utf8)])
+        try worker.reply(order.address, "{}")
+        #expect(try client.result(id).text == "{}")
+    }
+
+    @Test func `a result that is not there fails the job, and leaves the worker to others`() throws
+    {
+        let worker = try worker()
+        let before = try client.submit(#"{"sql":"select 1"}"#)
+        let id = try client.submit(
+            #"{"kernel":"shout","after":[\#(before)],"#
+                + #""input":{"$result":\#(before),"path":"rows.7"}}"#
+        )
+        let end = try client.waitUntil(id) { $0.state == "failed" }
+        #expect(end["error"]?["code"] == "no_input")
+        let other = try client.submit(job)
+        try worker.reply(try worker.order().address, "{}")
+        #expect(try client.result(other).text == "{}")
+    }
+
+    /// Each of the paths leads to the end of a large result: all of them take minutes.
+    @Test func `a job that takes a great deal holds up nobody once it is called off`() throws {
+        let worker = try worker()
+        let before = try client.submit(
+            """
+            {"sql":"with recursive n(i) as (values (1) union all select i + 1 from n limit 1000) \
+            select hex(zeroblob(4000)), i from n"}
+            """
+        )
+        let taken = #"{"$result":\#(before),"path":"rows.999.1"}"#
+        let many = repeatElement(taken, count: 9_000).joined(separator: ",")
+        let id = try client.submit(
+            #"{"kernel":"shout","after":[\#(before)],"input":[\#(many)]}"#
+        )
+        _ = try client.waitUntil(id) { $0.state == "running" }
+        #expect(try client.ask("job.cancel", #"{"ids":[\#(id)]}"#).code == "200")
+        #expect(try worker.hear().command == 5)
+        let other = try self.worker()
+        _ = try client.submit(
+            #"{"kernel":"shout","after":[\#(before)],"input":[\#(taken)]}"#
+        )
+        #expect(try other.order().body == [Array("[1000]".utf8)])
+    }
+
     @Test func `large results of many workers at once are all taken`() throws {
         let workers = try (0..<8).map { _ in try worker() }
         let ids = try workers.map { _ in try client.submit(job) }

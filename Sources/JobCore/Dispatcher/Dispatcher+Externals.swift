@@ -140,7 +140,7 @@ extension Dispatcher {
             body: job.spec.body,
             frames: job.spec.frames
         )
-        decisions.externals.append(ExternalMessage(to: peer, word))
+        decisions.externals.append(ExternalMessage(to: peer, word, sources: job.sources))
     }
 
     /// The job has ended in spite of its run: the worker need not go on. What it still says of it

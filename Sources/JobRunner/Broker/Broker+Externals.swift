@@ -18,18 +18,27 @@ extension Broker {
         }
     }
 
-    func tell(_ message: ExternalMessage) throws(ZeroMQError) {
+    mutating func tell(_ message: ExternalMessage) throws(ZeroMQError) {
+        if message.word == .disconnect { fillings.end(for: message.to) }
+        if let filler = desk.staff.filler, !message.sources.isEmpty {
+            return filler.put(.fill(message, fillings.begin(message)))
+        }
         guard !message.isLarge else { return desk.staff.parser.put(.writeExternal(message)) }
-        try tell(try? JobWire.frames(for: message), message)
+        try tell(Result(writing: message), message)
     }
 
-    /// Without frames the order is one that nobody can carry out.
-    func tell(_ frames: [[UInt8]]?, _ message: ExternalMessage) throws(ZeroMQError) {
-        if let frames {
+    /// An order that cannot be carried out fails as if the worker had said so.
+    func tell(
+        _ frames: Result<[[UInt8]], Failure>,
+        _ message: ExternalMessage
+    ) throws(ZeroMQError) {
+        switch frames {
+        case .success(let frames):
             guard try !doors.externals.tell(frames, message) else { return }
             desk.inbox.put(.event(.unreachable(message.to, message.address)))
-        } else if let address = message.address {
-            let word = ExternalWord.failure(address, .damaged)
+        case .failure(let failure):
+            guard let address = message.address else { return }
+            let word = ExternalWord.failure(address, failure)
             desk.inbox.put(.event(.heardExternal(word, from: message.to)))
         }
     }

@@ -4,39 +4,6 @@ internal import JobWire
 internal import Logging
 internal import ZeroMQ
 
-/// What other threads hand to the broker.
-enum BrokerLetter: Sendable {
-    case event(Event)
-    /// A large message of a client, of this many bytes, read by another thread.
-    case heard(Heard, bytes: Int)
-    /// The frames of a long reply, written by another thread.
-    case written([[UInt8]], Message)
-    /// A message of an external worker, or one for it, read or written by another thread.
-    case readExternal(ExternalWord, ExternalEnvelope)
-    case writtenExternal([[UInt8]]?, ExternalMessage)
-    /// Somebody has come in where events can be had.
-    case subscriberCame
-}
-
-/// What the parser's thread is asked for.
-enum ParserLetter: Sendable {
-    case read(Envelope)
-    case write(Message, at: Timestamp)
-    case readExternal(ExternalEnvelope)
-    case writeExternal(ExternalMessage)
-    /// The thread is to end.
-    case stop
-}
-
-/// The mailboxes of the other threads.
-struct Staff: Sendable {
-    let audience = Audience()
-    let writer = Mailbox<WriterLetter>()
-    let reader = Mailbox<ReaderLetter>()
-    let parser = Mailbox<ParserLetter>()
-    let doorkeeper = Mailbox<Bool>()
-}
-
 /// The broker's thread: listens to clients, workers and the other threads, asks the dispatcher, and
 /// carries out what it decides. A loop without decisions.
 struct Broker: ~Copyable {
@@ -58,6 +25,7 @@ struct Broker: ~Copyable {
     private var posts: [WorkerID: WorkerPost] = [:]
     private var outbox = Outbox()
     private var flood = Flood()
+    var fillings = Fillings()
     /// Bytes of the messages that the parser has, or that wait in `parsed`.
     private var unread = 0
     /// Large messages that were read, for the next rounds.
@@ -262,6 +230,7 @@ extension Broker {
                 doors.externals.wasRead(envelope)
                 dispatcher.hear(.heardExternal(word, from: envelope.peer), at: now)
             case .writtenExternal(let frames, let message):
+                fillings.wasFilled(message)
                 if dispatcher.stillTells(message) { try tell(frames, message) }
             case .subscriberCame: try doors.look(at: now)
             case .event(.died(let worker)):

@@ -16,8 +16,10 @@ struct SudokuSolver {
         self.run = run
     }
 
-    /// - Parameter houses: Not to be shared with other threads that solve: their counting of
-    ///   references to the tables costs each of them a fifth of its speed.
+    /// The houses are not to be shared with other threads that solve: to count references to the
+    /// same tables costs each of them a fifth of its speed.
+    ///
+    /// - Returns: The one solution, 81 digits, or why there is none or more than one.
     /// - Throws: `.brokenOff` only.
     static func solve(
         _ puzzle: String,

@@ -4,7 +4,7 @@ internal import Glibc
 /// The threads that make up a runner, beside its workers. They run no job: a crash of one of them
 /// is no job's fault. The system knows them by these names.
 enum RunnerThread: String, CaseIterable {
-    case broker, doorkeeper, intake, parser, publisher, reader, writer
+    case broker, doorkeeper, filler, intake, parser, publisher, reader, writer
 }
 
 /// A thread of the operating system, outside of Swift's cooperative pool, which must never block.

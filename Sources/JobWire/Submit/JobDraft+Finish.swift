@@ -169,12 +169,6 @@ extension JobDraft {
                 "Jobs of \(kernel) have no parts: external workers do not divide them."
             )
         }
-        if let (_, field) = references.first {
-            throw .conflict(
-                field,
-                "Jobs of \(kernel) take no results of other jobs: an external worker runs them."
-            )
-        }
         return kernel
     }
 
