@@ -80,6 +80,14 @@ struct Assembly {
                 "lost": "\(recovery.lost.count)", "poisoned": "\(recovery.poisoned.count)",
             ]
         )
+        for file in recovery.stages.damaged {
+            log.error(
+                """
+                The store does not know any more how far file \(file.rawValue) is: its jobs that \
+                were not ready stay as they are. Ask `millrace doctor`, and restore a backup.
+                """
+            )
+        }
     }
 
     private var catalog: Catalog { Runner.catalog(of: settings, kernels: kernels) }

@@ -34,7 +34,7 @@ public struct StoreCheckup {
                 try StoreFile.faults(in: connection, reach: whole ? .whole : .quick)
             }
         ]
-        let strays = isOlder ? [] : Self.strayDependencies
+        let strays = isOlder ? [] : Self.strayDependencies + [Self.lostFiles]
         found.append(look(at: "rows", by: Self.strays + strays))
         let counters =
             isOlder
@@ -188,6 +188,20 @@ public struct StoreCheckup {
            AND (other.id IS NULL OR (other.state <> 'queued' AND other.state <> 'running'))
         """,
     ]
+
+    /// As `Stage` reads them.
+    private static let lostFiles = """
+        SELECT 'file ' || spool_files.id || ' is said to be ' || phase || ', with ' || staged
+               || ' of its ' || jobs || ' jobs written and ' || released || ' ready: that cannot be'
+          FROM spool_files, marks
+         WHERE phase <> 'loaded'
+           AND NOT (first_id >= 1 AND jobs >= 1 AND first_id <= highest_id - jobs + 1
+                    AND CASE phase WHEN 'opening' THEN staged = jobs AND released >= 0
+                                                       AND released < jobs
+                             WHEN 'loading' THEN staged >= 0 AND staged < jobs AND released = 0
+                             WHEN 'removing' THEN staged >= 0 AND staged < jobs AND released = 0
+                             ELSE 0 END)
+        """
 
     private static let openOfFiles = """
         SELECT 'file ' || spool_files.id || ' has ' || ifnull(found, 0) || ' open jobs, and its '

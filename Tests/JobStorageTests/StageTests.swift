@@ -152,6 +152,63 @@ import Testing
         #expect(try counts(store)?.queued == 3)
     }
 
+    /// Pieces are cut otherwise by another version, or under other settings.
+    @Test(arguments: Kind.allCases)
+    func `a piece may begin before the end of what is stored`(kind: Kind) throws {
+        let store = try StoreUnderTest(kind)
+        let file = begin(store, of: 5)
+        let all = [makeJob(key: "a"), makeJob(key: "b"), makeJob(), makeJob(key: "d"), makeJob()]
+        _ = try store.commit(file.piece(Array(all[..<2]), at: 0))
+        let facts = try store.commit(file.piece(Array(all[..<3]), at: 0))
+        guard case .staged(_, let accepted, file.file, isAll: false)? = facts.first else {
+            Issue.record("not staged: \(facts)")
+            return
+        }
+        #expect(accepted.map(\.id) == Array(file.all[..<3]))
+        #expect(accepted.map(\.created) == [false, false, true])
+        let last = try store.commit(file.piece(Array(all[1...]), at: 1))
+        guard case .staged(_, let rest, file.file, isAll: true)? = last.first else {
+            Issue.record("not staged: \(last)")
+            return
+        }
+        #expect(rest.map(\.id) == Array(file.all[1...]))
+        #expect(try counts(store)?.queued == 5)
+        try check(store)
+    }
+
+    /// The rest would be stored under others than its beginning.
+    @Test(arguments: Kind.allCases)
+    func `a file is refused whose jobs mean something else than when it was begun`(
+        kind: Kind
+    ) throws {
+        let store = try StoreUnderTest(kind)
+        let file = begin(store, of: 3)
+        var spec = makeSpec()
+        spec.frames = [Spec.Frame(number: 2, bytes: [1])]
+        _ = try store.commit(file.piece([makeJob(spec), makeJob()], at: 0))
+        guard case .staged? = try store.commit(file.piece([makeJob(spec), makeJob()], at: 0)).first
+        else {
+            Issue.record("the same is not told again")
+            return
+        }
+        var slow = spec
+        slow.timeoutMs += 1
+        var other = spec
+        other.skill = "elsewhere"
+        for changed in [slow, other] {
+            let piece = [makeJob(changed), makeJob()]
+            #expect(refusal(try store.commit(file.piece(piece, at: 0))) == "settings_changed")
+            let longer = piece + [makeJob()]
+            #expect(refusal(try store.commit(file.piece(longer, at: 0))) == "settings_changed")
+        }
+        _ = try store.commit(file.piece(jobs(1), at: 2))
+        let facts = try store.commit(file.piece([makeJob(slow), makeJob()], at: 0))
+        guard case .staged? = facts.first else {
+            Issue.record("what is stored whole stays so: \(facts)")
+            return
+        }
+    }
+
     @Test(arguments: Kind.allCases)
     func `what does not fit is refused, and changes nothing`(kind: Kind) throws {
         let store = try StoreUnderTest(kind)
