@@ -382,11 +382,12 @@ struct Assembly {
                 parse: { (job, frames) throws(Refusal) in try jobs.job(job, frames: frames) },
                 say: { inbox.put(.event($0)) },
                 results: ledger.results,
+                keeping: ledger.keeping,
                 log: { log.warning("\($0)") }
             )
         )
-        for file in ledger.endedFiles() { intake.tell(.ended(file)) }
-        for takenAs in ledger.loadingFiles() { intake.tell(.begun(takenAs: takenAs)) }
+        for file in try ledger.endedFiles() { intake.tell(.ended(file)) }
+        for takenAs in try ledger.loadingFiles() { intake.tell(.begun(takenAs: takenAs)) }
         intake.start(ended: threads.come())
         return intake
     }

@@ -412,4 +412,29 @@ import Testing
         let seen = try file.prepare("SELECT id FROM job_overview").all { $0.integer(0) }
         #expect(seen == [4, 5], "people see no more than others")
     }
+
+    @Test func `the ledger tells whether all jobs of a file are stored, and made for it`() throws {
+        let directory = try TemporaryDirectory()
+        let store = try JobStore(path: directory.store)
+        let reader = try StoreReader(path: directory.store)
+        let now = Timestamp(rawValue: 1_000_000)
+        func stage(_ jobs: [Submission], at place: Int) throws {
+            let piece = FilePiece(row: row, total: 3, place: place, jobs: jobs)
+            let staging = Staging(piece: piece, ids: 5...7, ticket: Ticket(rawValue: 1))
+            _ = try store.commit([.stage(staging)], at: now)
+        }
+        #expect(try reader.storedFile(takenAs: row.takenAs) == nil)
+        try stage(jobs(2), at: 0)
+        #expect(try reader.storedFile(takenAs: row.takenAs) == nil)
+        try stage(jobs(1), at: 2)
+        var found = StoreReader.StoredFile(first: JobID(rawValue: 5), jobs: 3, areOwn: true)
+        #expect(try reader.storedFile(takenAs: row.takenAs) == found)
+        _ = try store.commit([.release(FileID(rawValue: 5))], at: now)
+        #expect(try reader.storedFile(takenAs: row.takenAs) == found)
+        let last = JobID(rawValue: 7)
+        _ = try store.commit([.cancel([Target(last)], Ticket(rawValue: 2))], at: now)
+        _ = try store.commit([.delete([last], Ticket(rawValue: 3))], at: now)
+        found.areOwn = false
+        #expect(try reader.storedFile(takenAs: row.takenAs) == found)
+    }
 }
