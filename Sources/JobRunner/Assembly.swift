@@ -74,20 +74,7 @@ struct Assembly {
         ledger.watchCrashes()
         try startReader(path: directory.store)
         startParser()
-        log.notice(
-            "Run \(recovery.run.rawValue) begins.",
-            metadata: [
-                "lost": "\(recovery.lost.count)", "poisoned": "\(recovery.poisoned.count)",
-            ]
-        )
-        for file in recovery.stages.damaged {
-            log.error(
-                """
-                The store does not know any more how far file \(file.rawValue) is: its jobs that \
-                were not ready stay as they are. Ask `millrace doctor`, and restore a backup.
-                """
-            )
-        }
+        log.tell(of: recovery)
     }
 
     private var catalog: Catalog { Runner.catalog(of: settings, kernels: kernels) }

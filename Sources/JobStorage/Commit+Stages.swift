@@ -32,8 +32,8 @@ extension Commit {
     /// A file is begun with its first piece.
     private func lost(_ piece: FilePiece) -> Refusal? { piece.place == 0 ? nil : .pieceOutOfStep }
 
-    /// Whether those jobs of the piece that are stored would be stored alike today. What a job means
-    /// depends on the settings, too, and its file shall be of one piece.
+    /// Whether those jobs of the piece that are stored would be stored alike today. What a job
+    /// means depends on the settings, too, and its file shall be of one piece.
     private func isAsBefore(
         _ staging: Staging,
         _ stage: Stage

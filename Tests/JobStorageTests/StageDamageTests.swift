@@ -108,4 +108,26 @@ import Testing
         let rows = found.first { $0.subject == "rows" }?.faults ?? []
         #expect(rows.contains { $0.hasPrefix("file 5 ") }, "\(rows)")
     }
+
+    /// They keep a queue's place, and what opens a file is added to the counters.
+    @Test(arguments: [
+        ("UPDATE staged_queues SET jobs = 9", "file 1 has 2 unseen jobs in queue default, and"),
+        ("DELETE FROM staged_queues", "file 1 has 2 unseen jobs in queue default, and"),
+        (
+            "INSERT INTO staged_queues VALUES (1, 'other', 3)",
+            "file 1 has 0 unseen jobs in queue other"
+        ),
+        ("INSERT INTO staged_queues VALUES (5, 'default', 3)", "staged_queues has rows of file 5"),
+        ("INSERT INTO staged_queues VALUES (77, 'x', 0)", "staged_queues has rows of file 77"),
+    ])
+    func `doctor counts the jobs that nobody sees`(change: String, fault: String) throws {
+        try damage("taken_at = taken_at")
+        func faults() throws -> [String] {
+            try StoreCheckup(path: directory.store).findings(whole: false).flatMap(\.faults)
+        }
+        #expect(try faults() == [])
+        try Connection(path: directory.store, mode: .readWrite).run(change)
+        let found = try faults()
+        #expect(found.count == 1 && found[0].hasPrefix(fault), "\(found)")
+    }
 }

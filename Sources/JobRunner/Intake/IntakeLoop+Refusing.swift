@@ -24,7 +24,7 @@ extension IntakeLoop {
         inHand[file] = .answered(.refused(reason: reason))
     }
 
-    /// What its first jobs mean depends on the settings, too: they are to mean the same as the rest.
+    /// What a job means depends on the settings, too, and the file is to be stored as one.
     private func beginAnew(_ file: SpoolDirectory.Taken) {
         staging = nil
         directory.dropReceipt(of: file)
@@ -56,8 +56,8 @@ extension IntakeLoop {
             let missing =
                 areOwn ? "" : "\(file.name).ids is not written, for not all ids are known. "
             settings.log(
-                "All jobs of the file \(quoted(file.name)) are stored, though it would be refused by "
-                    + "now. \(missing)\(reason.prefix { $0 != "\n" })"
+                "All jobs of the file \(quoted(file.name)) are stored, though it would be refused "
+                    + "by now. \(missing)\(reason.prefix { $0 != "\n" })"
             )
             return kept
         }
