@@ -56,10 +56,14 @@ import Testing
         plan.stages.releasing = [FileID(rawValue: 5), FileID(rawValue: 6)]
         plan.stages.removing = ["0-1"]
         var dispatcher = Dispatcher(plan)
-        dispatcher.begin(at: Timestamp(rawValue: 1))
-        #expect(
-            steps(dispatcher.decide(at: Timestamp(rawValue: 1))) == [.release(FileID(rawValue: 5))]
-        )
+        let now = Timestamp(rawValue: 1)
+        let files = plan.stages.releasing
+        dispatcher.begin(at: now)
+        #expect(steps(dispatcher.decide(at: now)) == [.release(files[0])])
+        dispatcher.hear(.wrote([.released(files[0], isAll: true)]), at: now)
+        #expect(steps(dispatcher.decide(at: now)) == [.release(files[1])])
+        dispatcher.hear(.wrote([.released(files[1], isAll: true)]), at: now)
+        #expect(steps(dispatcher.decide(at: now)) == [.unstage("0-1")])
     }
 
     @Test func `a stop leaves the rest to the next start`() {
