@@ -59,6 +59,11 @@ public struct Job: Equatable, Sendable {
         self.retry = retry
     }
 
+    /// It never ran and waits for one other thing: the rest of its file, perhaps.
+    public var mayBeHeld: Bool {
+        state == .queued && waitsFor == 1 && attempt == .none && !isSplit
+    }
+
     /// What a store writes down of the changing part.
     public struct Standing: Equatable, Sendable {
         public var state = JobState.queued

@@ -171,6 +171,21 @@ extension Refusal {
         hint: "Drop it again."
     )
 
+    /// It is begun anew.
+    public static let settingsChanged = Refusal(
+        409,
+        "settings_changed",
+        "The file was begun under other settings, under which its jobs meant something else.",
+        hint: "What was stored of it is removed, and it is begun anew."
+    )
+
+    public static let fileDamaged = Refusal(
+        500,
+        "file_damaged",
+        "The store does not know any more how far the file is.",
+        hint: "Ask `millrace doctor` about the store, and restore a backup."
+    )
+
     private static func keyField(_ place: Int?) -> String {
         place.map { "jobs[\($0)].key" } ?? "key"
     }

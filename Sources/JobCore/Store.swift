@@ -42,6 +42,8 @@ public struct Recovery: Equatable, Sendable {
         public var releasing: [FileID] = []
         /// Not all of their jobs are removed; by their names in `taken/`.
         public var removing: [String] = []
+        /// Nobody knows how far they are, and nothing is done about them.
+        public var damaged: [FileID] = []
 
         public init() {}
     }

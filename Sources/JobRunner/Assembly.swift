@@ -76,12 +76,7 @@ struct Assembly {
         try startReader(path: directory.store)
         startParser()
         startFiller(path: directory.store)
-        log.notice(
-            "Run \(recovery.run.rawValue) begins.",
-            metadata: [
-                "lost": "\(recovery.lost.count)", "poisoned": "\(recovery.poisoned.count)",
-            ]
-        )
+        log.tell(of: recovery)
     }
 
     private var catalog: Catalog { Runner.catalog(of: settings, kernels: kernels) }
@@ -371,11 +366,12 @@ struct Assembly {
                 parse: { (job, frames) throws(Refusal) in try jobs.job(job, frames: frames) },
                 say: { inbox.put(.event($0)) },
                 results: ledger.results,
+                keeping: ledger.keeping,
                 log: { log.warning("\($0)") }
             )
         )
-        for file in ledger.endedFiles() { intake.tell(.ended(file)) }
-        for takenAs in ledger.loadingFiles() { intake.tell(.begun(takenAs: takenAs)) }
+        for file in try ledger.endedFiles() { intake.tell(.ended(file)) }
+        for takenAs in try ledger.loadingFiles() { intake.tell(.begun(takenAs: takenAs)) }
         intake.start(ended: threads.come())
         return intake
     }

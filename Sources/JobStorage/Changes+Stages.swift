@@ -54,6 +54,8 @@ extension Changes {
             """
         case .deleteStagedJobs:
             "DELETE FROM jobs WHERE id BETWEEN :first AND :last AND file_id = :file_id"
+        case .stagedJob:
+            "SELECT salt, checksum, turns FROM jobs WHERE id = :id AND file_id = :file_id"
         default: "DELETE FROM inputs WHERE job_id BETWEEN :first AND :last"
         }
     }

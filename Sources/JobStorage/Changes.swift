@@ -13,7 +13,7 @@ enum Changes: Int, StatementList {
     case fileByName, insertFile, countFile, closeFile
     case insertStage, saveStage, saveReleased, deleteStage, stage, stages, stageNames
     case countStaged, stagedQueues, deleteStagedQueues
-    case releaseJobs, deleteStagedJobs, deleteStagedInputs
+    case stagedJob, releaseJobs, deleteStagedJobs, deleteStagedInputs
     case countQueue, insertQueue, pauseQueue, pauseAll, saveMarks
     case marks, openJobs, newestRun, newestJob, insertRun, stopRun, runningJobs, deleteIdleQueues
     case queueNames, readyAgain, renewIdentity, identity
@@ -32,8 +32,8 @@ enum Changes: Int, StatementList {
         case .ending: "SELECT finished_at, keep_ms FROM jobs WHERE id = :id"
         case .fileByName, .insertFile, .countFile, .closeFile, .fileIsClosed, .deleteFile: fileText
         case .insertStage, .saveStage, .saveReleased, .deleteStage, .stage, .stages, .stageNames,
-            .countStaged, .stagedQueues, .deleteStagedQueues, .releaseJobs, .deleteStagedJobs,
-            .deleteStagedInputs:
+            .countStaged, .stagedQueues, .deleteStagedQueues, .stagedJob, .releaseJobs,
+            .deleteStagedJobs, .deleteStagedInputs:
             stageText
         case .countQueue, .insertQueue, .pauseQueue, .pauseAll, .saveMarks: tallyText
         case .marks, .openJobs, .newestRun, .newestJob, .insertRun, .stopRun, .runningJobs,
@@ -224,7 +224,11 @@ enum Changes: Int, StatementList {
                     WHERE jobs.id BETWEEN first_id AND first_id + spool_files.jobs - 1
                       AND file_id = spool_files.id)
             """
-        default: "UPDATE spool_files SET is_closed = 1 WHERE id = :id AND open_jobs = 0"
+        default:
+            """
+            UPDATE spool_files SET is_closed = 1
+             WHERE id = :id AND open_jobs = 0 AND phase <> 'loading' AND phase <> 'removing'
+            """
         }
     }
 

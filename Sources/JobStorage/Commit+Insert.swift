@@ -7,8 +7,9 @@ extension Commit {
         precondition(insertion.ids.count == insertion.jobs.count, "each job has an id")
 
         if let file = insertion.file, let (known, firstID) = try fileTaken(as: file.takenAs) {
-            guard marks.stages[known] == nil else {
-                facts.append(.refused(insertion.ticket, .fileChanged))
+            if let stage = marks.stages[known] {
+                let refusal = stage.isDamaged ? Refusal.fileDamaged : .fileChanged
+                facts.append(.refused(insertion.ticket, refusal))
                 return
             }
             let accepted = try acceptedBefore(insertion, from: firstID)
@@ -151,10 +152,11 @@ extension Commit {
     // MARK: - Keys
 
     /// The jobs that were submitted before, by their place; or why all are refused. `stage` is what
-    /// was written before of their file.
+    /// was written before of their file, the first `stored` of them among it.
     func knownJobs(
         of insertion: Insertion,
-        stage: Stage? = nil
+        stage: Stage? = nil,
+        stored: Int = 0
     ) throws(SQLiteError) -> Result<[Int: Accepted], Refusal> {
         let jobs = insertion.jobs
         var known: [Int: Accepted] = [:]
@@ -167,13 +169,14 @@ extension Commit {
         }
         guard !keys.isEmpty else { return .success([:]) }
 
-        for (place, job) in jobs.enumerated() {
+        for (place, job) in jobs.enumerated().dropFirst(stored) {
             guard let key = job.key,
                 let (accepted, fingerprint) = try holder(of: key, insertion.owner)
             else { continue }
-            if marks.isStaged(accepted.id) {
-                let isOwn = stage?.contains(accepted.id) ?? false
-                if isOwn { return .failure(.duplicateKey(key, at: place)) }
+            if let other = marks.stage(around: accepted.id) {
+                if other.file == stage?.file { return .failure(.duplicateKey(key, at: place)) }
+                // It would wait for ever.
+                if other.isDamaged { return .failure(.fileDamaged) }
                 return .failure(.keyBeingStored(key, at: jobs.count > 1 ? place : nil))
             }
             guard fingerprint == job.fingerprint else {
@@ -213,10 +216,11 @@ extension Commit {
     /// known any more: it says cancelled, since there is no result.
     func acceptedBefore(
         _ insertion: Insertion,
-        from firstID: Int64
+        from firstID: Int64,
+        count: Int = .max
     ) throws(SQLiteError) -> [Accepted] {
         var accepted: [Accepted] = []
-        for (place, job) in insertion.jobs.enumerated() {
+        for (place, job) in insertion.jobs.prefix(count).enumerated() {
             if let key = job.key, let (holder, _) = try holder(of: key, insertion.owner),
                 !marks.isStaged(holder.id)
             {

@@ -55,8 +55,13 @@ extension Commit {
     /// come the spool knows whether they will.
     private func stagesLeft() throws(SQLiteError) -> Recovery.Stages {
         var left = Recovery.Stages()
-        for stage in try changes[.stages].all(Stage.init) where stage.phase == .opening {
-            left.releasing.append(stage.file)
+        for stage in try changes[.stages].all(Stage.init) {
+            let stage = stage.checked(upTo: marks.highestID)
+            if stage.isDamaged {
+                left.damaged.append(stage.file)
+            } else if stage.phase == .opening {
+                left.releasing.append(stage.file)
+            }
         }
         let statement = changes[.stageNames]
         try statement.bind(text: Stage.Phase.removing.rawValue, at: 1)

@@ -20,7 +20,9 @@ extension Commit {
         let found = try stage(takenAs: piece.row.takenAs)
         if let refusal = found?.refusal(of: piece) ?? (found == nil ? lost(piece) : nil) {
             facts.append(.refused(staging.ticket, refusal))
-        } else if let found, found.has(piece) {
+        } else if let found, try !isAsBefore(staging, found) {
+            facts.append(.refused(staging.ticket, .settingsChanged))
+        } else if let found, found.stored(of: piece) == piece.jobs.count {
             try tellAgain(staging, found)
         } else {
             try stage(staging, in: found)
@@ -29,6 +31,26 @@ extension Commit {
 
     /// A file is begun with its first piece.
     private func lost(_ piece: FilePiece) -> Refusal? { piece.place == 0 ? nil : .pieceOutOfStep }
+
+    /// Whether those jobs of the piece that are stored would be stored alike today. What a job
+    /// means depends on the settings, too, and its file shall be of one piece.
+    private func isAsBefore(
+        _ staging: Staging,
+        _ stage: Stage
+    ) throws(SQLiteError) -> Bool {
+        guard stage.phase == .loading else { return true }
+        let first = stage.first + Int64(staging.piece.place)
+        let jobs = staging.piece.jobs.prefix(stage.stored(of: staging.piece))
+        for (id, job) in zip((first...).lazy.map(JobID.init), jobs) {
+            let statement = try changes.with(.stagedJob, id.rawValue, stage.file.rawValue)
+            // There is none where another had the key.
+            let isAlike = try statement.first {
+                $0.isAlike(job.spec, as: id)
+            }
+            if isAlike == false { return false }
+        }
+        return true
+    }
 
     private mutating func tellAgain(
         _ staging: Staging,
@@ -50,11 +72,14 @@ extension Commit {
     ) throws(SQLiteError) {
         let piece = staging.piece
         let insertion = staging.insertion(from: found?.first ?? staging.ids.lowerBound)
-        let known: [Int: Accepted]
-        switch try knownJobs(of: insertion, stage: found) {
+        let stored = found?.stored(of: piece) ?? 0
+        var known: [Int: Accepted]
+        switch try knownJobs(of: insertion, stage: found, stored: stored) {
         case .success(let jobs): known = jobs
         case .failure(let refusal): return facts.append(.refused(staging.ticket, refusal))
         }
+        let before = try acceptedBefore(insertion, from: insertion.ids.lowerBound, count: stored)
+        for (place, accepted) in before.enumerated() { known[place] = accepted }
         let hasRoom = marks.takenJobs + Int64(piece.total) <= limits.waitingJobs
         guard found != nil || hasRoom else {
             return facts.append(.refused(staging.ticket, .queueFull(limit: limits.waitingJobs)))
@@ -119,7 +144,7 @@ extension Commit {
 
     /// Makes the next jobs of a file ready that is written to its end.
     mutating func release(_ file: FileID) throws(SQLiteError) {
-        guard var stage = try stage(of: file), stage.phase == .opening else {
+        guard var stage = try stage(of: file), stage.phase == .opening, !stage.isDamaged else {
             return facts.append(.released(file, isAll: true))
         }
         let from = stage.first + stage.released
@@ -138,7 +163,7 @@ extension Commit {
     /// Removes the last jobs of a file that is not written to its end, and, with the first of its
     /// jobs, its row.
     mutating func unstage(_ takenAs: String) throws(SQLiteError) {
-        guard var stage = try stage(takenAs: takenAs), stage.isUnseen else {
+        guard var stage = try stage(takenAs: takenAs), stage.isUnseen, !stage.isDamaged else {
             return facts.append(.unstaged(takenAs, isAll: true))
         }
         let file = stage.file.rawValue
@@ -164,11 +189,11 @@ extension Commit {
     private func stage(takenAs: String) throws(SQLiteError) -> Stage? {
         let statement = changes[.fileByName]
         try statement.bind(text: takenAs, at: 1)
-        return try statement.first(Stage.init)
+        return try statement.first(Stage.init)?.checked(upTo: marks.highestID)
     }
 
     private func stage(of file: FileID) throws(SQLiteError) -> Stage? {
-        try changes.with(.stage, file.rawValue).first(Stage.init)
+        try changes.with(.stage, file.rawValue).first(Stage.init)?.checked(upTo: marks.highestID)
     }
 
     private mutating func insertStage(_ staging: Staging) throws(SQLiteError) -> Stage {
@@ -205,78 +230,13 @@ extension Commit {
     }
 }
 
-/// A file of the ledger, and how far its jobs are.
-struct Stage: Equatable {
-    enum Phase: String {
-        /// Not all pieces are written.
-        case loading
-        /// All are written and seen, and not all are ready.
-        case opening
-        /// It will not be written to its end.
-        case removing
-        case loaded
-    }
-
-    var file: FileID
-    /// The id of its first job.
-    var first: Int64
-    /// Jobs in the file.
-    var total: Int64
-    var digest: String
-    var phase = Phase.loading
-    /// Its first jobs are written, so many.
-    var staged: Int64 = 0
-    /// Its first jobs are ready, so many.
-    var released: Int64 = 0
-    /// Jobs that were made for it and have not ended.
-    var open: Int64 = 0
-    /// Of the file.
-    var bytes: Int64 = 0
-
-    init(file: FileID, first: Int64, total: Int64, digest: String) {
-        self.file = file
-        self.first = first
-        self.total = total
-        self.digest = digest
-    }
-
-    /// `Columns.stage`.
-    init(_ statement: Statement) throws(SQLiteError) {
-        var row = Row(of: statement)
-        let file = FileID(rawValue: row.integer())
-        self.init(file: file, first: row.integer(), total: row.integer(), digest: row.text())
-        phase = try row.word()
-        staged = row.integer()
-        released = row.integer()
-        open = row.integer()
-        bytes = row.integer()
-        try row.check()
-        guard Marks.possible.contains(first), Marks.possible.contains(total),
-            (0...total).contains(staged), (0...total).contains(released)
-        else { throw .damage("file \(file.rawValue) is in no phase") }
-    }
-
-    /// The room that it has among the jobs that may wait.
-    var reserved: Int64 { open + (phase == .loading ? total - staged : 0) }
-
-    /// Jobs that one step of its release or removal passes.
-    var stepJobs: Int64 { FilePiece.stepJobs(of: total, bytes: bytes) }
-
-    /// Nobody sees its jobs.
-    var isUnseen: Bool { phase == .loading || phase == .removing }
-
-    func contains(_ id: JobID) -> Bool { id.rawValue >= first && id.rawValue - first < total }
-
-    /// The piece was written before.
-    fileprivate func has(_ piece: FilePiece) -> Bool {
-        phase != .loading || Int64(piece.end) <= staged
-    }
-
-    /// Why the piece cannot be written; nil when it can, or is.
-    fileprivate func refusal(of piece: FilePiece) -> Refusal? {
-        if phase == .removing { return .fileBeingRemoved }
-        if digest != piece.row.digest || total != Int64(piece.total) { return .fileChanged }
-        return has(piece) || Int64(piece.place) == staged ? nil : .pieceOutOfStep
+extension Statement {
+    /// Whether a row of `Changes.stagedJob` is what this would be written as.
+    fileprivate func isAlike(_ spec: Spec, as id: JobID) -> Bool {
+        var spec = spec
+        spec.salt = isNull(0) ? nil : integer(0)
+        return Checksum.isSum(integer(1), of: spec, job: id)
+            && text(2) == Turns(writes: spec.writes, skill: spec.skill).text
     }
 }
 

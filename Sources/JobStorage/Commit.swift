@@ -101,11 +101,13 @@ struct Commit {
     }
 
     /// Nil for a row that makes no sense: nothing can be said of the job, and the others go on.
-    /// Likewise for a job that nobody sees yet.
+    /// Likewise for a job that nobody sees yet, or whose file nobody knows any more how far it is.
     func fetch(_ id: JobID) throws(SQLiteError) -> Stored? {
         if marks.isStaged(id) { return nil }
         do {
-            return try stored(id)
+            let found = try stored(id)
+            let isLost = found?.file.flatMap { marks.stages[$0] }?.isDamaged ?? false
+            return isLost && found?.job.mayBeHeld ?? false ? nil : found
         } catch {
             guard error.isDamage else { throw error }
             return nil
@@ -195,7 +197,8 @@ struct Commit {
             let marks = [marks.highestID, marks.reservedUpTo, marks.openParts]
             try changes.with(.saveMarks, marks[0], marks[1], marks[2]).run()
         }
-        for (file, difference) in openOfFiles.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+        for (file, difference) in openOfFiles.sorted(by: { $0.key.rawValue < $1.key.rawValue })
+        where marks.stages[file]?.isDamaged != true {
             let open = try changes.with(.countFile, difference, file.rawValue)
                 .all { $0.integer(0) }.first
             if open == 0 { facts.append(.fileEnded(file)) }

@@ -137,14 +137,18 @@ struct Marks: Equatable {
     var queues: Set<QueueName>
     /// False when no job that is kept comes after others: then nobody need be told of an end.
     var hasDependencies: Bool
-    /// Files whose jobs nobody sees.
+    /// Files whose jobs nobody sees, and those of which nobody knows how far they are.
     var stages: [FileID: Stage]
 
     /// Jobs that have not ended, those that nobody sees and those that are to come among them.
     var takenJobs: Int64 { stages.values.reduce(openJobs) { $0 + $1.reserved } }
 
-    func isStaged(_ id: JobID) -> Bool {
-        !stages.isEmpty && stages.values.contains { $0.contains(id) }
+    /// A job that nobody sees.
+    func isStaged(_ id: JobID) -> Bool { stage(around: id) != nil }
+
+    /// The file of a job that nobody sees.
+    func stage(around id: JobID) -> Stage? {
+        stages.isEmpty ? nil : stages.values.first { $0.isUnseen && $0.contains(id) }
     }
 
     /// Numbers that can have come about by counting.
@@ -159,7 +163,8 @@ struct Marks: Equatable {
         (highestID, reservedUpTo, openParts) = ids
         queues = try Self.queues(by: changes)
         stages = [:]
-        for stage in try changes[.stages].all(Stage.init) where stage.isUnseen {
+        for stage in try changes[.stages].all(Stage.init).map({ $0.checked(upTo: ids.0) })
+        where stage.isUnseen || stage.isDamaged {
             stages[stage.file] = stage
         }
         hasDependencies = try changes[.newestDependency].first { !$0.isNull(0) } ?? false

@@ -79,7 +79,8 @@ struct Parameters {
 struct Row {
     let statement: Statement
     private var column = -1
-    private var isSound = true
+    /// False when one of the values so far was of another type than the table allows.
+    private(set) var isSound = true
 
     init(of statement: Statement) { self.statement = statement }
 

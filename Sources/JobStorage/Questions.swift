@@ -7,7 +7,7 @@ enum Questions: Int, StatementList {
     case resultHead, resultBody, resultParts, partResults
     case listAll, listRare, selectAll, selectRare
     case queue, queues, counts, pageCount, pageSize
-    case endedFiles, file, fileJobs, stages, loadingFiles
+    case endedFiles, file, fileByName, fileJobs, countFileJobs, stages, loadingFiles
     case endings, resultBytes
 
     var sql: String {
@@ -24,7 +24,8 @@ enum Questions: Int, StatementList {
         case .resultHead, .resultBody, .resultParts, .partResults: resultText
         case .listAll, .listRare, .selectAll, .selectRare: listText
         case .queue, .queues, .counts, .pageCount, .pageSize: totalText
-        case .endedFiles, .file, .fileJobs, .stages, .loadingFiles: fileText
+        case .endedFiles, .file, .fileByName, .fileJobs, .countFileJobs, .stages, .loadingFiles:
+            fileText
         case .endings:
             """
             SELECT id, state, finished_at, keep_ms, parent_id, is_split, parts FROM jobs
@@ -194,6 +195,9 @@ enum Questions: Int, StatementList {
              WHERE phase <> 'loaded' AND id > 0 AND phase = 'loading'
             """
         case .file: "SELECT name, taken_as, first_id, jobs FROM spool_files WHERE id = :id"
+        case .fileByName: "SELECT \(Columns.stage) FROM spool_files WHERE taken_as = :taken_as"
+        case .countFileJobs:
+            "SELECT count(*) FROM jobs WHERE id BETWEEN :first AND :last AND file_id = :file_id"
         default:
             """
             SELECT id, name FROM jobs

@@ -34,7 +34,7 @@ public struct StoreCheckup {
                 try StoreFile.faults(in: connection, reach: whole ? .whole : .quick)
             }
         ]
-        let strays = isOlder ? [] : Self.strayDependencies
+        let strays = isOlder ? [] : Self.strayDependencies + [Self.lostFiles, Self.strayCounters]
         found.append(look(at: "rows", by: Self.strays + strays))
         let counters =
             isOlder
@@ -156,7 +156,7 @@ public struct StoreCheckup {
         """
 
     /// Of what older versions did not have.
-    private static let newCounters = [openParts, openDependencies]
+    private static let newCounters = [openParts, openDependencies, unseenJobs]
 
     private static let openDependencies = """
         SELECT 'job ' || id || ' waits for ' || found || ' other jobs, and its counter says '
@@ -188,6 +188,47 @@ public struct StoreCheckup {
            AND (other.id IS NULL OR (other.state <> 'queued' AND other.state <> 'running'))
         """,
     ]
+
+    /// As `Stage` reads them.
+    private static let lostFiles = """
+        SELECT 'file ' || spool_files.id || ' is said to be ' || phase || ', with ' || staged
+               || ' of its ' || jobs || ' jobs written and ' || released || ' ready: that cannot be'
+          FROM spool_files, marks
+         WHERE phase <> 'loaded'
+           AND NOT (first_id >= 1 AND jobs >= 1 AND first_id <= highest_id - jobs + 1
+                    AND CASE phase WHEN 'opening' THEN staged = jobs AND released >= 0
+                                                       AND released < jobs
+                             WHEN 'loading' THEN staged >= 0 AND staged < jobs AND released = 0
+                             WHEN 'removing' THEN staged >= 0 AND staged < jobs AND released = 0
+                             ELSE 0 END)
+        """
+
+    private static let strayCounters = """
+        SELECT DISTINCT 'staged_queues has rows of file ' || file_id
+               || ', which is not being stored'
+          FROM staged_queues
+         WHERE NOT EXISTS (
+               SELECT 1 FROM spool_files
+                WHERE spool_files.id = file_id AND (phase = 'loading' OR phase = 'removing'))
+        """
+
+    /// Of a file that is being removed they are those of its beginning.
+    private static let unseenJobs = """
+        SELECT 'file ' || file || ' has ' || counted || ' unseen jobs in queue ' || queue
+               || ', and their counter says ' || kept
+          FROM (SELECT file, queue, sum(kept) AS kept, sum(counted) AS counted
+                  FROM (SELECT file_id AS file, queue, staged_queues.jobs AS kept, 0 AS counted
+                          FROM staged_queues JOIN spool_files ON spool_files.id = file_id
+                         WHERE phase = 'loading'
+                         UNION ALL
+                        SELECT spool_files.id, queue, 0, 1
+                          FROM spool_files
+                          JOIN jobs ON file_id = spool_files.id
+                           AND jobs.id BETWEEN first_id AND first_id + spool_files.jobs - 1
+                         WHERE phase = 'loading')
+                 GROUP BY file, queue)
+         WHERE kept <> counted
+        """
 
     private static let openOfFiles = """
         SELECT 'file ' || spool_files.id || ' has ' || ifnull(found, 0) || ' open jobs, and its '

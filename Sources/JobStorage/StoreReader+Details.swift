@@ -166,8 +166,8 @@ extension StoreReader {
 
     /// A job that waits for nothing but the other jobs of its file is shown as it will be.
     private func released(_ job: Job) -> Job {
-        guard job.state == .queued, job.waitsFor == 1, job.attempt == .none, !job.isSplit,
-            let stage = stage(around: job.id), job.id.rawValue >= stage.first + stage.released
+        guard job.mayBeHeld, let stage = stage(around: job.id), !stage.isDamaged,
+            job.id.rawValue >= stage.first + stage.released
         else { return job }
         var standing = job.standing
         standing.waitsFor = 0

@@ -32,6 +32,40 @@ extension StoreReader {
         }
     }
 
+    /// A file all of whose jobs are stored.
+    public struct StoredFile: Equatable, Sendable {
+        public var first: JobID
+        public var jobs: Int
+        /// Each of its jobs was made for it and is kept: their ids are those from the first on.
+        public var areOwn: Bool
+
+        public init(first: JobID, jobs: Int, areOwn: Bool) {
+            self.first = first
+            self.jobs = jobs
+            self.areOwn = areOwn
+        }
+    }
+
+    /// Nil when the ledger does not know the file, or not all of its jobs are stored.
+    public func storedFile(takenAs: String) throws(StoreError) -> StoredFile? {
+        try reading { () throws(SQLiteError) in
+            let statement = questions[.fileByName]
+            try statement.bind(text: takenAs, at: 1)
+            let highest = try highestID()
+            guard let file = try statement.first(Stage.init)?.checked(upTo: highest),
+                !file.isUnseen, !file.isDamaged
+            else { return nil }
+            let last = file.first + file.total - 1
+            let own = try questions.with(.countFileJobs, file.first, last, file.file.rawValue)
+                .first { $0.integer(0) }
+            return StoredFile(
+                first: JobID(rawValue: file.first),
+                jobs: Int(clamping: file.total),
+                areOwn: own == file.total
+            )
+        }
+    }
+
     /// Results of one file that are held in memory together, in bytes: as many as the settings
     /// allow a single result at first.
     public static let reportBytes = 64 << 20

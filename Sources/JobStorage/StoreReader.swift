@@ -39,7 +39,7 @@ public final class StoreReader {
         do throws(SQLiteError) {
             try questions[.begin].run()
             defer { try? questions[.end].run() }  // Nothing was written that could be lost.
-            stages = try questions[.stages].all(Stage.init)
+            stages = try readStages()
             return try body()
         } catch {
             throw StoreError(error, path: path)
@@ -72,6 +72,13 @@ public final class StoreReader {
     }
 
     // MARK: - Files that are written in pieces
+
+    private func readStages() throws(SQLiteError) -> [Stage] {
+        let found = try questions[.stages].all(Stage.init)
+        guard !found.isEmpty else { return [] }
+        let highest = try highestID()
+        return found.map { $0.checked(upTo: highest) }
+    }
 
     /// A job of a file that is not written to its end.
     func isUnseen(_ id: JobID) -> Bool { stage(around: id)?.isUnseen ?? false }

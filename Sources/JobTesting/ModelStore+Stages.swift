@@ -13,6 +13,20 @@ extension ModelStore {
         var isBeingRemoved = false
         var entries: [JobID: Entry] = [:]
 
+        /// What is written of the piece means what it meant then.
+        func isAlike(_ piece: FilePiece) -> Bool {
+            piece.jobs.enumerated().allSatisfy { place, job in
+                let id = JobID(rawValue: firstID + Int64(piece.place + place))
+                guard piece.place + place < staged, let before = entries[id]?.spec else {
+                    return true
+                }
+                return before.kind == job.spec.kind && before.queue == job.spec.queue
+                    && before.writes == job.spec.writes && before.skill == job.spec.skill
+                    && before.parts == job.spec.parts && before.timeoutMs == job.spec.timeoutMs
+                    && before.body == job.spec.body && before.frames == job.spec.frames
+            }
+        }
+
         func contains(_ id: JobID) -> Bool {
             id.rawValue >= firstID && id.rawValue < firstID + Int64(total)
         }
@@ -73,13 +87,17 @@ extension ModelStore {
                 return facts.append(.refused(staging.ticket, .fileChanged))
             }
         }
-        if let found, piece.end <= found.value.staged {
-            return tellAgain(staging, found.key, from: found.value.firstID, isAll: false)
-        }
-        guard piece.place == found?.value.staged ?? 0 else {
+        let staged = found?.value.staged ?? 0
+        guard piece.place <= staged else {
             return facts.append(.refused(staging.ticket, .pieceOutOfStep))
         }
-        write(staging, in: found?.key)
+        if let found, !found.value.isAlike(piece) {
+            return facts.append(.refused(staging.ticket, .settingsChanged))
+        }
+        if let found, piece.end <= staged {
+            return tellAgain(staging, found.key, from: found.value.firstID, isAll: false)
+        }
+        write(staging, in: found?.key, stored: staged - piece.place)
     }
 
     private mutating func tellAgain(
@@ -94,11 +112,16 @@ extension ModelStore {
         if isAll { touchedFiles.insert(file) }
     }
 
-    private mutating func write(_ staging: Staging, in known: FileID?) {
+    private mutating func write(_ staging: Staging, in known: FileID?, stored: Int) {
         let piece = staging.piece
         let first = known.flatMap { stages[$0]?.firstID } ?? staging.ids.lowerBound
         let insertion = staging.insertion(from: first)
-        if let refusal = refusal(of: insertion, stage: known, room: piece.total) {
+        if let refusal = refusal(
+            of: insertion,
+            stage: known,
+            room: piece.total,
+            stored: stored
+        ) {
             return facts.append(.refused(staging.ticket, refusal))
         }
         let file = known ?? nextFile(first)
@@ -112,8 +135,9 @@ extension ModelStore {
                 total: piece.total,
                 bytes: piece.row.bytes
             )
-        var accepted: [Accepted] = []
-        for (job, id) in zip(insertion.jobs, insertion.ids) {
+        let before = acceptedBefore(insertion, from: insertion.ids.lowerBound)
+        var accepted = Array(before.prefix(stored))
+        for (job, id) in zip(insertion.jobs, insertion.ids).dropFirst(stored) {
             if let key = job.key, let (holder, entry) = holder(of: key, insertion.owner) {
                 accepted.append(Accepted(id: holder, state: entry.job.state, created: false))
                 continue
@@ -172,7 +196,7 @@ extension ModelStore {
         let next = min(released + Int(step), row.total)
         for place in released..<next {
             let id = JobID(rawValue: row.firstID + Int64(place))
-            guard let entry = entries[id], entry.file == file, entry.job.isHeld else { continue }
+            guard let entry = entries[id], entry.file == file, entry.job.mayBeHeld else { continue }
             let isDelayed = entry.job.readyAt > entry.createdAt
             entries[id]?.job = entry.job.released(by: isDelayed ? nil : now)
         }
@@ -196,7 +220,7 @@ extension ModelStore {
 
     /// A job that waits for nothing but the rest of its file is shown as it will be.
     func shown(_ entry: Entry) -> Job {
-        guard entry.job.isHeld, let file = entry.file.flatMap({ files[$0] }),
+        guard entry.job.mayBeHeld, let file = entry.file.flatMap({ files[$0] }),
             let released = file.released,
             entry.job.id.rawValue >= file.firstID + Int64(released)
         else { return entry.job }
@@ -205,10 +229,6 @@ extension ModelStore {
 }
 
 extension Job {
-    fileprivate var isHeld: Bool {
-        state == .queued && waitsFor == 1 && attempt == .none && !isSplit
-    }
-
     fileprivate var released: Job { released(by: nil) }
 
     /// Ready by then at the latest.

@@ -204,8 +204,13 @@ public struct ModelStore: Store {
     }
 
     /// `stage` is that of the file that the jobs are a piece of, which has room for them. `room` is
-    /// what they take, if that is not their number.
-    func refusal(of insertion: Insertion, stage own: FileID? = nil, room: Int? = nil) -> Refusal? {
+    /// what they take, if that is not their number. The first `stored` are written.
+    func refusal(
+        of insertion: Insertion,
+        stage own: FileID? = nil,
+        room: Int? = nil,
+        stored: Int = 0
+    ) -> Refusal? {
         let jobs = insertion.jobs
         var keys: Set<[UInt8]> = []
         for (place, job) in jobs.enumerated() {
@@ -214,7 +219,7 @@ public struct ModelStore: Store {
             }
         }
         var created = 0
-        for (place, job) in jobs.enumerated() {
+        for (place, job) in jobs.enumerated().dropFirst(stored) {
             if let key = job.key, let stage = stage(ofKey: key, insertion.owner) {
                 let isOwn = own.flatMap { stages[$0]?.takenAs } == stage.takenAs
                 if isOwn { return .duplicateKey(key, at: place) }

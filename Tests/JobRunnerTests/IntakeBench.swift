@@ -10,19 +10,27 @@ final class IntakeBench {
     let loop: IntakeLoop
     var now: Int64 = 0
 
+    /// In the directory of another, and with what its store has, after a crash.
     init(
         submissionJobs: Int = Limits().submissionJobs,
+        after other: IntakeBench? = nil,
         afterCall: @escaping Folder.CallHook = { _ in }
     ) throws {
         ledger = Ledger(submissionJobs: submissionJobs)
-        scratch = try Scratch(inMemory: true)
-        let settings = ledger.settings(scratch.path)
+        scratch = try other?.scratch ?? Scratch(inMemory: true)
+        if let other {
+            let state = other.ledger.state.withLock { $0 }
+            ledger.state.withLock { $0 = state }
+            ledger.restart()
+        }
+        let settings = ledger.settings(scratch.path, run: other == nil ? 1 : 2)
         let directory = try SpoolDirectory(
             path: scratch.path,
             run: settings.run,
             afterCall: afterCall
         )
         loop = IntakeLoop(directory: directory, settings: settings)
+        if other != nil { for notice in ledger.takeNotices() { loop.hear(notice, now: 0) } }
     }
 
     /// Goes on by so many ms, then as long as there are answers.

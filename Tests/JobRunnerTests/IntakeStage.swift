@@ -71,6 +71,8 @@ final class Ledger: Sendable {
         var attempt = 1
         /// The broker dies before it commits anything.
         var isDeaf = false
+        /// Nobody can tell what the store has.
+        var isUnreadable = false
     }
 
     struct Stage {
@@ -102,6 +104,7 @@ final class Ledger: Sendable {
             parse: parseLoosely,
             say: { [self] in hear($0) },
             results: { [self] in results(of: $0, $1) },
+            keeping: { [self] in keeping(takenAs: $0) },
             log: { [self] line in
                 state.withLock { $0.log.append(line) }
                 changed.signal()
@@ -164,6 +167,15 @@ final class Ledger: Sendable {
         changed.signal()
     }
 
+    private func keeping(takenAs: String) -> FileKeeping {
+        state.withLock { state in
+            if state.isUnreadable { return .unreadable }
+            guard let ids = state.ids[takenAs], let first = ids.first else { return .notAll }
+            let areOwn = ids.enumerated().allSatisfy { $1.rawValue == first.rawValue + Int64($0) }
+            return .all(first: first, jobs: ids.count, areOwn: areOwn)
+        }
+    }
+
     private func results(of file: FileID, _ page: FileResults.Page) -> FileResults? {
         state.withLock { state in
             guard let name = state.names[file],
@@ -220,8 +232,8 @@ extension Ledger.State {
         let known = ids[takenAs]
         let first = known?.first?.rawValue ?? Int64(1_000 * (names.count + stages.count + 1))
         var stage = stages[takenAs] ?? Ledger.Stage(row: piece.row, first: first)
-        if known == nil, piece.place == stage.bodies.count {
-            stage.bodies += piece.jobs.map(\.spec.body)
+        if known == nil, piece.place <= stage.bodies.count {
+            stage.bodies += piece.jobs.dropFirst(stage.bodies.count - piece.place).map(\.spec.body)
             stages[takenAs] = stage
         }
         let places = Int64(piece.place)..<Int64(piece.end)

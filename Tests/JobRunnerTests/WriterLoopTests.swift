@@ -20,6 +20,7 @@ import Testing
         /// What the next commits tell.
         var facts: [Fact] = []
         var isStopped = false
+        var whenWritten: ([Change]) -> Void = { _ in }
         private let whenFull: () -> Void
 
         init(_ failures: [StoreError], stop: StoreError? = nil, whenFull: @escaping () -> Void) {
@@ -35,6 +36,7 @@ import Testing
             }
             written += changes
             commits.append(changes.count)
+            whenWritten(changes)
             return facts
         }
 
@@ -80,7 +82,11 @@ import Testing
         return !done.wait(ms: 0).isEmpty
     }
 
-    private func makeLoop(_ store: any WriterStore, _ run: RunID) -> WriterLoop {
+    private func makeLoop(
+        _ store: any WriterStore,
+        _ run: RunID,
+        mostLogBytes: Int64 = .max
+    ) -> WriterLoop {
         WriterLoop(
             store,
             run,
@@ -88,7 +94,7 @@ import Testing
             facts: facts,
             RunClock(),
             alarm,
-            mostLogBytes: .max
+            mostLogBytes: mostLogBytes
         )
     }
 
@@ -136,6 +142,48 @@ import Testing
         store.logBytes = 1 << 30
         store.shrinkFailures = [.notAStore(path: "jobs.db")]
         #expect(throws: StoreError.notAStore(path: "jobs.db")) { try work(on: store) }
+    }
+
+    /// They bring nothing that somebody waits for, and much into the log.
+    @Test func `steps of large files wait until the log is small again`() throws {
+        let store = makeStore([])
+        store.logBytes = 10
+        store.shrinkFailures = [full]
+        let steps = [Change.release(FileID(rawValue: 7)), .unstage("1-2-a.jsonl")]
+        store.whenWritten = { [inbox] in if $0.contains(steps[1]) { inbox.put(.stop {}) } }
+        inbox.put(.changes([steps[0], change, steps[1]]))
+        try makeLoop(store, RunID(rawValue: 1), mostLogBytes: 5).work()
+        #expect(store.written == [change] + steps)
+    }
+
+    @Test func `a long log keeps no step of a large file from being left to the next start`() throws
+    {
+        let store = makeStore([])
+        store.logBytes = 10
+        store.shrinkFailures = [full, full, full]
+        inbox.put(.changes([.release(FileID(rawValue: 7)), change]))
+        inbox.put(.stop {})
+        try makeLoop(store, RunID(rawValue: 1), mostLogBytes: 5).work()
+        #expect(store.isStopped)
+    }
+
+    @Test func `a job that comes during a step of a large file waits for no second one`() throws {
+        let store = makeStore([])
+        let job = Submission(spec: Spec(kind: .sql, body: [], timeoutMs: 1), fingerprint: 1)
+        let insertion = Insertion(jobs: [job], ids: 1...1, ticket: Ticket(rawValue: 1))
+        let step = Change.release(FileID(rawValue: 7))
+        var hasCome = false
+        store.whenWritten = { [inbox] changes in
+            guard changes == [step], !hasCome else { return }
+            hasCome = true
+            inbox.put(.changes([.insert(insertion)]))
+            inbox.put(.changes([step]))
+            inbox.put(.stop {})
+        }
+        inbox.put(.changes([step]))
+        try makeLoop(store, RunID(rawValue: 1)).work()
+        #expect(store.written == [step, .insert(insertion), step])
+        #expect(store.commits == [1, 1, 1])
     }
 
     @Test func `a commit is bounded in what jobs and parts bring with them`() throws {

@@ -309,6 +309,24 @@ import Testing
         try check(store)
     }
 
+    /// It was called off and retried, so that it has begun before the rest of its file is ready.
+    @Test(arguments: Kind.allCases)
+    func `a release leaves alone what is divided already`(kind: Kind) throws {
+        let store = try StoreUnderTest(kind)
+        let file = begin(store, of: 1)
+        let whole = file.all[0]
+        _ = try store.commit(file.piece([makeJob(makeSpec(parts: 2))], at: 0))
+        _ = try store.commit(.cancel([Target(whole)], store.ticket()))
+        _ = try store.commit(.retry([whole], store.ticket()))
+        let parts = [Part(body: [1]), Part(body: [2])]
+        let report = makeReport(whole, 1, .split(parts))
+        let ids = store.ids(2)
+        _ = try store.commit(.split(report, parts: parts, ids: ids))
+        #expect(try ready(store) == ids.map(JobID.init))
+        _ = try store.commit(.release(file.file))
+        #expect(try ready(store) == ids.map(JobID.init))
+    }
+
     @Test func `after a clean end the ids of a file that is begun are given to nobody else`() throws
     {
         let store = try JobStore(inMemory: Limits())

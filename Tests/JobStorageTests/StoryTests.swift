@@ -47,6 +47,7 @@ private struct Story {
         var total = 0
         var place = 0
         var ids: ClosedRange<Int64> = 1...1
+        var jobs: [Submission] = []
     }
 
     private let retention: Retention
@@ -151,10 +152,12 @@ private struct Story {
             large.place = large.total
             return .unstage(takenAs)
         }
-        let place = pick(large.place, large.place, large.place, 0)
+        let place = max(0, pick(large.place, large.place, large.place, large.place - 1, 0))
         let count = min(pick(1, 1, 2), large.total - place)
         let row = TakenFile.Row(name: "l.jsonl", takenAs: takenAs, bytes: 9, digest: "00")
-        let jobs = (0..<count).map { _ in submission() }
+        var jobs = Array(large.jobs[place..<(place + count)])
+        // The settings are others by now.
+        if pick(false, false, false, false, false, true) { jobs[0] = submission() }
         let piece = FilePiece(row: row, total: large.total, place: place, jobs: jobs)
         large.place = max(large.place, piece.end)
         return .stage(Staging(piece: piece, ids: large.ids, ticket: ticket()))
@@ -163,6 +166,7 @@ private struct Story {
     private mutating func beginLarge() {
         large = Large(number: large.number + 1, total: pick(1, 3, 5))
         large.ids = ids(large.total)
+        large.jobs = (0..<large.total).map { _ in submission() }
     }
 
     private mutating func ending() -> Report.Ending {

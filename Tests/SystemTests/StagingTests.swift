@@ -1,4 +1,5 @@
 import Foundation
+import JobStorage
 import JobTesting
 import JobWire
 import SQLite
@@ -78,6 +79,39 @@ import Testing
         }
         #expect(try JSON(parsing: Array(results.utf8))["jobs"]?.arrayValue?.count == total)
         #expect(try runner.command("doctor", "--full").code == 0)
+    }
+
+    /// The runner is killed, and goes on under other settings, when some of the file is stored.
+    private func goOn(_ name: String, under settings: [String: String]) throws {
+        try waitUntilStaged(1)
+        try runner.killAll()
+        let begun = try StoreReader(path: runner.state + "/millrace.db").loadingFiles()
+        #expect(begun.map { $0.hasSuffix(name) } == [true], "The kill came too late.")
+        runner.options.settings = settings
+        try runner.restart()
+    }
+
+    /// Goal: a file that was begun is stored, once, whatever the settings are after a crash.
+    @Test func `other settings after a kill neither refuse a large file nor divide it`() throws {
+        try runner.killAll()
+        runner.options.settings = ["LIMITS_SUBMISSION_JOBS": "700"]
+        try runner.restart()
+        let total = 40_000
+        let line =
+            #"{"sql":"INSERT INTO items VALUES (1)","database":"shop","mode":"write"}"# + "\n"
+        try drop(String(repeating: line, count: total), as: "many.jsonl")
+        try goOn("many.jsonl", under: ["LIMITS_SUBMISSION_JOBS": "900"])
+        try goOn("many.jsonl", under: ["LIMITS_TIMEOUT_MS": "420000"])
+        let receipt = try eventually("the file is put away") { self.text("done/many.jsonl.ids") }
+        #expect(receipt.split(separator: "\n").count == total)
+        #expect(runner.process.errors.contains("was begun under other settings"))
+        runner.process.signal(SIGTERM)
+        _ = try runner.process.waitForEnd()
+        let database = try Connection(path: runner.state + "/millrace.db", mode: .readOnly)
+        let found = try database.row(
+            "SELECT count(*), count(DISTINCT timeout_ms), min(timeout_ms) FROM jobs"
+        )
+        #expect(found == [.integer(40_000), .integer(1), .integer(420_000)])
     }
 
     @Test func `check reads a large file as the spool does, and submit says where it belongs`()

@@ -9,8 +9,9 @@ extension Dispatcher {
         if let worker { externals.heard(worker, at: now) }
         switch word {
         case .ready(let kernel):
+            let wasTold = externals.wasTold(peer)
             // Whoever had this address before is gone, or has forgotten what it was told.
-            if let worker { externalGone(worker, "The worker began anew.", at: now) }
+            if let worker { beganAnew(worker, wasTold: wasTold, at: now) }
             attach(peer, kernel, at: now)
         case .reply(let address, let outcome):
             let ending = ending(with: outcome)
@@ -38,6 +39,7 @@ extension Dispatcher {
 
     /// Nobody can be reached there any more; with the address of an order that was not sent.
     mutating func unreachable(_ peer: ClientID, _ order: OrderAddress?, at now: Timestamp) {
+        if order == nil { externals.forget(peer) }
         guard let worker = externals.worker(of: peer) else { return }
         guard let order else {
             return externalGone(worker, "The worker's connection was lost.", at: now)
@@ -53,6 +55,7 @@ extension Dispatcher {
     }
 
     private mutating func tellToGo(_ peer: ClientID) {
+        externals.tell(toBeginAnew: peer)
         decisions.externals.append(ExternalMessage(to: peer, .disconnect))
     }
 
@@ -113,6 +116,14 @@ extension Dispatcher {
         // Workers are stopped together with the runner: nobody is to blame for that.
         if stop.isDraining { return settle(run, of: worker, .putBack, at: now) }
         lose(Receipts.Abandoned(run.job, worker, reason: reason, tryAt: now), at: now)
+    }
+
+    /// One that was told to go, and said something before it heard that, is told so twice, and
+    /// begins anew twice: nobody is to blame for what it had in between.
+    private mutating func beganAnew(_ worker: WorkerID, wasTold: Bool, at now: Timestamp) {
+        guard wasTold else { return externalGone(worker, "The worker began anew.", at: now) }
+        guard let run = externals.leave(worker)?.run else { return }
+        settle(run, of: worker, .putBack, at: now)
     }
 
     // MARK: What they are told
@@ -182,7 +193,7 @@ extension Dispatcher {
         for peer in externals.beat(at: now) {
             decisions.externals.append(ExternalMessage(to: peer, .heartbeat))
         }
-        externals.hasLooked()
+        externals.hasLooked(at: now)
     }
 
     private mutating func look(at run: Externals.Run, of worker: WorkerID, at now: Timestamp) {

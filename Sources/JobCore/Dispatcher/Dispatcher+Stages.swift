@@ -15,17 +15,27 @@ struct Stages {
     }
 
     var current: Current?
-    /// Files whose jobs are being made ready.
-    var releasing: Set<FileID> = []
-    /// Files of which what was written is being removed, as they are called in `taken/`.
-    var removing: Set<String> = []
+    /// What is to be done for a file, step by step.
+    enum Work: Hashable {
+        /// Its jobs are being made ready.
+        case release(FileID)
+        /// What was written of it is being removed. So it is called in `taken/`.
+        case remove(String)
+    }
+
+    /// Each has a step in its turn, so that no file waits for the end of another.
+    var works = Rotation<Work>()
+    /// A step of this one is under way. There is one at a time: whoever else writes waits for no
+    /// more.
+    var underWay: Work?
 }
 
 extension Dispatcher {
     /// Goes on with what the last run has begun.
     mutating func continueStages() {
-        for file in plan.stages.releasing { release(file) }
-        for takenAs in plan.stages.removing { unstage(takenAs) }
+        for file in plan.stages.releasing { stages.works.add(.release(file)) }
+        for takenAs in plan.stages.removing { stages.works.add(.remove(takenAs)) }
+        nextStep()
     }
 
     /// As soon as there are ids for all jobs of the file.
@@ -52,7 +62,7 @@ extension Dispatcher {
         stages.current?.staged = piece.end
         if isAll {
             stages.current = nil
-            release(file)
+            begin(.release(file))
         }
         let takenAs = piece.row.takenAs
         decisions.notices.append(.staged(takenAs: takenAs, accepted.map(\.id), isAll: isAll))
@@ -61,28 +71,41 @@ extension Dispatcher {
     /// A file will not come to its end: nothing of it stays.
     mutating func pieceDropped(_ takenAs: String) {
         if stages.current?.row.takenAs == takenAs { stages.current = nil }
-        unstage(takenAs)
+        begin(.remove(takenAs))
     }
 
-    private mutating func unstage(_ takenAs: String) {
-        guard stages.removing.insert(takenAs).inserted else { return }
-        decisions.changes.append(.unstage(takenAs))
+    // MARK: Steps
+
+    private mutating func begin(_ work: Stages.Work) {
+        guard stages.underWay != work else { return }
+        stages.works.add(work)
+        nextStep()
+    }
+
+    /// The next start goes on with what a stop has broken off.
+    private mutating func nextStep() {
+        guard stages.underWay == nil, !stop.isDraining, let work = stages.works.next() else {
+            return
+        }
+        stages.underWay = work
+        switch work {
+        case .release(let file): decisions.changes.append(.release(file))
+        case .remove(let takenAs): decisions.changes.append(.unstage(takenAs))
+        }
+    }
+
+    private mutating func stepped(_ work: Stages.Work, isAll: Bool) {
+        if stages.underWay == work { stages.underWay = nil }
+        if !isAll { stages.works.add(work) }
+        nextStep()
     }
 
     mutating func unstaged(_ takenAs: String, isAll: Bool) {
-        stages.removing.remove(takenAs)
-        // The next start goes on with what a stop has broken off.
-        if !isAll, !stop.isDraining { unstage(takenAs) }
-    }
-
-    private mutating func release(_ file: FileID) {
-        guard stages.releasing.insert(file).inserted else { return }
-        decisions.changes.append(.release(file))
+        stepped(.remove(takenAs), isAll: isAll)
     }
 
     mutating func released(_ file: FileID, isAll: Bool) {
         needsSurvey = true
-        stages.releasing.remove(file)
-        if !isAll, !stop.isDraining { release(file) }
+        stepped(.release(file), isAll: isAll)
     }
 }

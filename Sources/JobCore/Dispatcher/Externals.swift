@@ -9,6 +9,8 @@ struct Externals {
     /// An idle worker that is not heard of for so long, in ms, is taken to be gone: three of its
     /// heartbeats did not come.
     static let silenceMs = 3 * beatMs
+    /// Pause before all are looked at again to write down who is busy, in ms.
+    static let lookEveryMs: Int64 = 100
     /// Workers that are gone and may be remembered.
     static let goneWorkers = 64
 
@@ -47,6 +49,11 @@ struct Externals {
     /// Orders that were ever given.
     private var orders: UInt64 = 0
     private var nextBeat: Timestamp?
+    private var lastLook: Timestamp?
+    /// How often workers were told to begin anew and have not done so yet.
+    private var told: [ClientID: Int] = [:]
+    /// Of whom that is known. Who is forgotten begins anew by itself.
+    static let toldWorkers = 4 * Limits.externalWorkers
     /// When somebody should look at them; nil while none is attached.
     private(set) var nextLook: Timestamp?
 
@@ -100,6 +107,25 @@ struct Externals {
 
     mutating func heard(_ worker: WorkerID, at now: Timestamp) { members[worker]?.heardAt = now }
 
+    // MARK: Beginning anew
+
+    mutating func tell(toBeginAnew peer: ClientID) {
+        if told[peer] == nil, told.count >= Self.toldWorkers { told = [:] }
+        told[peer, default: 0] += 1
+    }
+
+    /// It begins anew.
+    ///
+    /// - Returns: Whether that is because it was told to: it may have been more than once.
+    mutating func wasTold(_ peer: ClientID) -> Bool {
+        guard let times = told.removeValue(forKey: peer) else { return false }
+        if times > 1 { told[peer] = times - 1 }
+        return true
+    }
+
+    /// Nobody is there any more who could have been told.
+    mutating func forget(_ peer: ClientID) { told[peer] = nil }
+
     // MARK: Runs
 
     /// The one of those that serve the kernel that has been idle longest.
@@ -130,7 +156,8 @@ struct Externals {
         let run = Run(job: job, address: address, startedAt: now)
         members[worker]?.run = run
         holders[job.id] = worker
-        nextLook = min(nextLook ?? run.nextLook, run.nextLook)
+        let look = nextLook(at: run, now)
+        nextLook = min(nextLook ?? look, look)
         return address
     }
 
@@ -149,6 +176,7 @@ struct Externals {
         return holders.count == busy.count && workers.count == members.count
             && counts.values.reduce(0, +) == members.count
             && idle.values.allSatisfy { $0.count <= members.count + Self.goneWorkers }
+            && told.count <= Self.toldWorkers
     }
 
     mutating func recorded(_ worker: WorkerID) { members[worker]?.run?.isRecorded = true }
@@ -165,9 +193,17 @@ struct Externals {
         return inOrder.map(\.value.peer)
     }
 
+    /// To write it down not at once after the last look: each walks through all of them.
+    private func nextLook(at run: Run, _ now: Timestamp) -> Timestamp {
+        guard let lastLook, !run.isRecorded else { return run.nextLook }
+        let pause = min(lastLook, now).adding(ms: Self.lookEveryMs)
+        return min(run.endsAt, max(run.nextLook, pause))
+    }
+
     /// All has been looked at.
-    mutating func hasLooked() {
-        nextLook = members.values.compactMap(\.run?.nextLook).min()
+    mutating func hasLooked(at now: Timestamp) {
+        lastLook = now
+        nextLook = members.values.compactMap { $0.run.map { nextLook(at: $0, now) } }.min()
         if let nextBeat { nextLook = min(nextLook ?? nextBeat, nextBeat) }
     }
 }

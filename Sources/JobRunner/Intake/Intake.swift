@@ -50,14 +50,15 @@ final class Intake: Sendable {
         let start = SuspendingClock.now
         func now() -> Int64 { Int64((SuspendingClock.now - start) / .milliseconds(1)) }
         while true {
-            loop.turn(now: now())
-            seen.withLock { $0 = loop.overview }
-            sleep(ms: loop.deadline(now: now()) - now())
             if let watch { loop.hear(watch.events()) }
+            // What the last run has begun is told before the first turn.
             for notice in mailbox.takeAll() {
                 if notice == .stop { return }
                 loop.hear(notice, now: now())
             }
+            loop.turn(now: now())
+            seen.withLock { $0 = loop.overview }
+            sleep(ms: loop.deadline(now: now()) - now())
         }
     }
 
@@ -103,6 +104,8 @@ struct IntakeSettings: Sendable {
     /// How the jobs of a file ended, or a part of them; nil when that cannot be read now. Called on
     /// intake's thread.
     var results: @Sendable (FileID, FileResults.Page) -> FileResults?
+    /// What the store has of the file that was taken under this name. Called on intake's thread.
+    var keeping: @Sendable (String) -> FileKeeping
     /// For people: one sentence on what went wrong.
     var log: @Sendable (String) -> Void
 }

@@ -62,6 +62,7 @@ extension IntakeLoop {
     private func forget(_ file: SpoolDirectory.Taken) {
         settings.say(.pieceDropped(file.takenAs))
         inHand[file] = nil
+        goingOn.remove(file.takenAs)
     }
 
     /// A file that is being stored has the same key: others need not wait for it.
@@ -76,32 +77,17 @@ extension IntakeLoop {
         overview.failure = "The file \(quoted(file.name)) waits: \(refusal.summary)"
     }
 
-    /// Nothing of the file may be, or stay, in the store.
-    func refuse(_ file: SpoolDirectory.Taken, _ refusal: Refusal) {
-        guard staging?.file == file else {
-            if refusal.code == Refusal.fileChanged.code {
-                settings.say(.pieceDropped(file.takenAs))
-            }
-            inHand[file] = .answered(.refused(reason: refusal.reason))
-            return
-        }
-        let line = refusal.jobPlace.flatMap { staging?.line(ofJob: $0) }
-        drop(file, reason: (line.map { "Line \($0): " } ?? "") + refusal.reason)
-    }
-
-    private func drop(_ file: SpoolDirectory.Taken, reason: String) {
-        staging = nil
-        directory.dropReceipt(of: file)
-        settings.say(.pieceDropped(file.takenAs))
-        inHand[file] = .answered(.refused(reason: reason))
-    }
-
     /// What an earlier run has begun, and whose file has gone since, does not come to its end.
     func dropBegun(now: Int64) {
         guard !begun.isEmpty else { return }
         attempt(.look, now: now) { () throws(SpoolError) in
             for takenAs in begun where try !directory.isTaken(as: takenAs) {
                 settings.say(.pieceDropped(takenAs))
+                let name = SpoolDirectory.Taken(takenAs: takenAs)?.name ?? takenAs
+                settings.log(
+                    "The file \(quoted(name)) was begun, and is not in taken/ any more: what was "
+                        + "stored of it is removed."
+                )
             }
             begun = []
         }
@@ -111,10 +97,4 @@ extension IntakeLoop {
 extension Refusal {
     /// A job of the file has a key of which it is not known yet whose it is.
     var isOfKey: Bool { status == 503 && field != nil }
-
-    /// The job of the submission that is meant, from 0, of a field such as `jobs[3].key`.
-    fileprivate var jobPlace: Int? {
-        guard let field, field.hasPrefix("jobs[") else { return nil }
-        return Int(field.dropFirst("jobs[".count).prefix { $0 != "]" })
-    }
 }

@@ -38,6 +38,8 @@ final class IntakeLoop {
     /// Files that the store has begun, by their names in `taken/`: it is not known yet whether they
     /// are still there.
     var begun: [String] = []
+    /// All of those: they go on as they began, in pieces.
+    var goingOn: Set<String> = []
     /// Files whose jobs have ended and whose results are to be written.
     var ended: [FileID] = []
     /// Those that have very many jobs, so that their results are written bit by bit.
@@ -109,7 +111,9 @@ final class IntakeLoop {
         case .staged(let takenAs, let ids, let isAll):
             guard staging?.file.takenAs == takenAs else { return }
             staging?.stored(ids, isAll: isAll)
-        case .begun(let takenAs): begun.append(takenAs)
+        case .begun(let takenAs):
+            begun.append(takenAs)
+            goingOn.insert(takenAs)
         case .ended(let file): hearEnded(file)
         case .stop: break
         }
@@ -317,6 +321,7 @@ extension IntakeLoop {
     }
 
     private func submit(_ file: SpoolDirectory.Taken) throws(SpoolError) {
+        guard !goingOn.contains(file.takenAs) else { return inHand[file] = .large }
         let content = try directory.read(file, limits: settings.limits, parse: settings.parse)
         for rows in directory.rowsOfTaken[file] ?? [] { overview.listed[rows] = nil }
         switch content {
@@ -337,10 +342,11 @@ extension IntakeLoop {
     private func putAway(now: Int64) {
         var noted: [(SpoolDirectory.Taken, SpoolDirectory.Ending)] = []
         for case (let file, .answered(let ending)) in inHand {
-            let isNoted = attempt(.file(file), now: now) { () throws(SpoolError) in
+            attempt(.file(file), now: now) { () throws(SpoolError) in
+                guard let ending = try confirmed(ending, of: file, now: now) else { return }
                 try directory.note(file, ending)
+                noted.append((file, ending))
             }
-            if isNoted { noted.append((file, ending)) }
         }
         guard !noted.isEmpty else { return }
         let areSure = attempt(.sync, now: now) { () throws(SpoolError) in

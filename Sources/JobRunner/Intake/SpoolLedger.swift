@@ -16,13 +16,23 @@ struct SpoolLedger: Sendable {
     }
 
     /// Files whose results do not lie beside them yet, though their jobs have ended.
-    func endedFiles() -> [FileID] {
-        reading { store throws(StoreError) in try store.endedFiles() } ?? []
-    }
+    func endedFiles() throws(StoreError) -> [FileID] { try open().endedFiles() }
 
     /// Files of which not all jobs are stored, by their names in `taken/`.
-    func loadingFiles() -> [String] {
-        reading { store throws(StoreError) in try store.loadingFiles() } ?? []
+    func loadingFiles() throws(StoreError) -> [String] { try open().loadingFiles() }
+
+    private func open() throws(StoreError) -> StoreReader {
+        try StoreReader(path: path, limits: limits)
+    }
+
+    /// What the store has of the file that was taken under this name.
+    func keeping(takenAs: String) -> FileKeeping {
+        let stored = reading { store throws(StoreError) in
+            try store.storedFile(takenAs: takenAs)
+        }
+        guard let stored else { return .unreadable }
+        guard let file = stored else { return .notAll }
+        return .all(first: file.first, jobs: file.jobs, areOwn: file.areOwn)
     }
 
     /// Nil when the store cannot be read now.
@@ -45,12 +55,22 @@ struct SpoolLedger: Sendable {
         _ body: (StoreReader) throws(StoreError) -> Answer
     ) -> Answer? {
         do throws(StoreError) {
-            return try body(StoreReader(path: path, limits: limits))
+            return try body(open())
         } catch {
             log.error("The store cannot be read.", metadata: ["reason": "\(error.summary)"])
             return nil
         }
     }
+}
+
+/// What the store has of a file.
+enum FileKeeping: Equatable, Sendable {
+    /// That cannot be read now.
+    case unreadable
+    /// Nothing, or not all of its jobs.
+    case notAll
+    /// All of its jobs. When they are its own, their ids are those from the first on.
+    case all(first: JobID, jobs: Int, areOwn: Bool)
 }
 
 extension IntakeNotice {

@@ -33,6 +33,10 @@ final class WriterLoop {
     private let alarm: Alarm
     private let mostLogBytes: Int64
     private var logIsLarge = false
+    /// It is as large as it may become.
+    private var logIsFull = false
+    /// Steps of large files that wait until it is smaller: nobody hears of them.
+    private var held: [Change] = []
     private var waiting: [Change] = []
     /// How many of them have waited for a commit already.
     private var old = 0
@@ -70,6 +74,7 @@ final class WriterLoop {
                 }
             }
             try watchLog()
+            holdSteps()
             if !waiting.isEmpty { try commitSome() }
         }
     }
@@ -111,6 +116,7 @@ final class WriterLoop {
         let trouble = isHealing ? nil : try shrinkLog()
         let bytes = store.logBytes
         logIsLarge = bytes >= min(Self.alarmingLogBytes, mostLogBytes)
+        logIsFull = bytes >= mostLogBytes
         guard logIsLarge else { return alarm.clear(.log) }
         let reason =
             trouble.map { " and cannot be emptied: \($0.summary) " }
@@ -120,13 +126,25 @@ final class WriterLoop {
             "The store's log has \(bytes >> 20) MiB\(reason)"
                 + "At \(mostLogBytes >> 20) MiB no new jobs are taken."
         )
-        if bytes >= mostLogBytes {
+        if logIsFull {
             turnAway(.logFull(limit: mostLogBytes)) { change in
                 switch change {
                 case .insert, .stage: true
                 default: false
                 }
             }
+        }
+    }
+
+    /// A step of a large file writes as much as new jobs do, and is left to a later time as they
+    /// are; at a stop, to the next start.
+    private func holdSteps() {
+        if logIsFull {
+            held += waiting.filter(\.isStep)
+            waiting.removeAll(where: \.isStep)
+        } else {
+            waiting += held
+            held = []
         }
     }
 
@@ -213,6 +231,14 @@ extension Change {
         case .stage(let staging): staging.piece.jobs.count
         case .release, .unstage: FilePiece.jobsMax
         case .start, .settle, .lose, .spoilWhole, .setPaused, .reserve, .closeFile: 1
+        }
+    }
+
+    /// Of the release or the removal of a large file.
+    fileprivate var isStep: Bool {
+        switch self {
+        case .release, .unstage: true
+        default: false
         }
     }
 
