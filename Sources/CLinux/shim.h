@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -20,6 +21,9 @@
 #include <unistd.h>
 
 // Of the kernel's interface, hidden from programs that do not ask for GNU's extensions.
+#ifndef CLONE_FILES
+#define CLONE_FILES 0x400
+#endif
 #ifndef F_SETLEASE
 #define F_SETLEASE 1024
 #endif
@@ -118,10 +122,25 @@ static inline int clinux_ignore_calls(int fd) {
     return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter);
 }
 
+static void *clinux_hang_up_here(void *argument) {
+    int fd = (int)(intptr_t)argument;
+    if (syscall(SYS_unshare, CLONE_FILES) == 0) close(fd == STDIN_FILENO ? STDOUT_FILENO : STDIN_FILENO);
+    for (int peer; (peer = accept(fd, NULL, NULL)) >= 0;) close(peer);
+    return NULL;
+}
+
 // Hangs up on all who wait at the listening socket `fd`, which does not block from here on.
+//
+// To hang up takes a descriptor. One that is let go for that may be lost to libzmq's thread, which
+// tries all the time and then keeps it. So a thread does it that has a table of descriptors for
+// itself, with room in it. Where that is forbidden, as in some containers, it has to be quicker.
 static inline void clinux_hang_up(int fd) {
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-    for (int peer; (peer = accept(fd, NULL, NULL)) >= 0;) close(peer);
+    pthread_t thread;
+    void *argument = (void *)(intptr_t)fd;
+    if (pthread_create(&thread, NULL, clinux_hang_up_here, argument) == 0) {
+        pthread_join(thread, NULL);
+    }
 }
 
 static inline int clinux_hear_calls(int fd) {
