@@ -124,7 +124,9 @@ static inline int clinux_ignore_calls(int fd) {
 
 static void *clinux_hang_up_here(void *argument) {
     int fd = (int)(intptr_t)argument;
-    if (syscall(SYS_unshare, CLONE_FILES) == 0) close(fd == STDIN_FILENO ? STDOUT_FILENO : STDIN_FILENO);
+    if (syscall(SYS_unshare, CLONE_FILES) == 0) {
+        close(fd == STDIN_FILENO ? STDOUT_FILENO : STDIN_FILENO);
+    }
     for (int peer; (peer = accept(fd, NULL, NULL)) >= 0;) close(peer);
     return NULL;
 }
