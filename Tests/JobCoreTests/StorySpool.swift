@@ -31,6 +31,8 @@ struct StorySpool {
     var notices: [FileNotice] = []
     /// Files that an earlier run has begun to store.
     var begun: [String] = []
+    /// Files that were refused for now: others have their turn first.
+    var passed: Set<Int> = []
     // What an observer knows:
     var written: [String: Written] = [:]
     /// What is written of files whose last piece is not.
@@ -62,6 +64,12 @@ struct StorySpool {
         for (place, file) in files.enumerated() {
             if case .taken = file.place { inHand[place] = .waiting }
         }
+    }
+
+    mutating func nextWaiting() -> Int? {
+        let waiting = inHand.filter { if case .waiting = $0.value { true } else { false } }.keys
+        if passed.isSuperset(of: waiting) { passed = [] }
+        return waiting.filter { !passed.contains($0) }.min()
     }
 
     func place(of takenAs: String) -> Int? {
@@ -109,8 +117,8 @@ extension StoryWorld {
     private mutating func file() throws(Violation) {
         try dropBegun()
         try nextPiece()
-        let waiting = spool.inHand.filter { if case .waiting = $0.value { true } else { false } }
-        guard let place = waiting.keys.min(), case .taken(let takenAs) = spool.files[place].place
+        guard let place = spool.nextWaiting(),
+            case .taken(let takenAs) = spool.files[place].place
         else { return }
         if spool.files[place].isLarge {
             if !spool.hasPieces { spool.inHand[place] = .pieces([], isWaiting: false) }
@@ -167,7 +175,10 @@ extension StoryWorld {
         case .refused(let takenAs, let refusal):
             guard let place = spool.place(of: takenAs) else { return }
             let isForNow = refusal.status == 429 || refusal.status == 503
-            if case .pieces(let ids, _) = spool.inHand[place] {
+            if isForNow { spool.passed.insert(place) }
+            // Another file has the key, and may come first.
+            let isOfKey = refusal.status == 503 && refusal.field != nil
+            if case .pieces(let ids, _) = spool.inHand[place], !isOfKey {
                 spool.inHand[place] = isForNow ? .pieces(ids, isWaiting: false) : .refused
                 if !isForNow { try hear(.pieceDropped(takenAs)) }
             } else {
