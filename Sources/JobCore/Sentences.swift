@@ -131,6 +131,12 @@ extension Refusal {
         )
     }
 
+    /// The same may be taken later.
+    public var isForNow: Bool { status == 429 || status == 503 }
+
+    /// A job has a key of which it is not known yet whose it is: see `keyBeingStored`.
+    public var isOfKey: Bool { status == 503 && field != nil }
+
     /// Some jobs of a file are written, none is seen, and one of them has this key.
     public static func keyBeingStored(_ key: String, at place: Int?) -> Refusal {
         var refusal = Refusal(

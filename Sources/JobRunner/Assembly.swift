@@ -108,7 +108,8 @@ struct Assembly {
         guard let inbox = staff.filler else { return }
         let (answers, limits) = (self.inbox, settings.limits)
         startThread(.filler, ended: threads.come()) {
-            FillerLoop(StoredInput(path: path, limits), inbox: inbox, answers: answers).run()
+            let input = StoredInput(path: path, limits)
+            FillerLoop(input: input, inbox: inbox, answers: answers).run()
         }
     }
 

@@ -174,15 +174,13 @@ extension StoryWorld {
             if let place = spool.place(of: takenAs) { spool.inHand[place] = .accepted(ids) }
         case .refused(let takenAs, let refusal):
             guard let place = spool.place(of: takenAs) else { return }
-            let isForNow = refusal.status == 429 || refusal.status == 503
-            if isForNow { spool.passed.insert(place) }
-            // Another file has the key, and may come first.
-            let isOfKey = refusal.status == 503 && refusal.field != nil
-            if case .pieces(let ids, _) = spool.inHand[place], !isOfKey {
-                spool.inHand[place] = isForNow ? .pieces(ids, isWaiting: false) : .refused
-                if !isForNow { try hear(.pieceDropped(takenAs)) }
+            if refusal.isForNow { spool.passed.insert(place) }
+            // If another file has the key, that may come first.
+            if case .pieces(let ids, _) = spool.inHand[place], !refusal.isOfKey {
+                spool.inHand[place] = refusal.isForNow ? .pieces(ids, isWaiting: false) : .refused
+                if !refusal.isForNow { try hear(.pieceDropped(takenAs)) }
             } else {
-                spool.inHand[place] = isForNow ? .waiting : .refused
+                spool.inHand[place] = refusal.isForNow ? .waiting : .refused
             }
         case .staged(let takenAs, let ids, let isAll):
             guard let place = spool.place(of: takenAs),
@@ -299,8 +297,7 @@ extension StoryWorld {
             }
         case .refused(let takenAs, let refusal):
             let isWritten = spool.written[takenAs] != nil
-            let isForNow = refusal.status == 429 || refusal.status == 503
-            try check(!isWritten || isForNow, "file \(takenAs) is written and not refused")
+            try check(!isWritten || refusal.isForNow, "file \(takenAs) is written and not refused")
         case .staged(let takenAs, let ids, let isAll):
             let written = spool.written[takenAs]
             try check(

@@ -6,39 +6,13 @@ import Testing
 
 /// Files in pieces whose pieces come again, cut otherwise or under other settings.
 @Suite("Files in pieces, after a start") struct StageRestartTests {
-    private let row = TakenFile.Row(name: "a.jsonl", takenAs: "1-1-a.jsonl", bytes: 9, digest: "0")
-
-    /// A file of `total` jobs with these ids, and one that is the store's.
-    private struct File {
-        let row: TakenFile.Row
-        let ids: ClosedRange<Int64>
-        let store: StoreUnderTest
-
-        func piece(_ jobs: [Submission], at place: Int) -> Change {
-            let piece = FilePiece(row: row, total: ids.count, place: place, jobs: jobs)
-            return .stage(Staging(piece: piece, ids: ids, ticket: store.ticket()))
-        }
-
-        var file: FileID { FileID(rawValue: ids.lowerBound) }
-        var all: [JobID] { ids.map(JobID.init) }
-    }
-
-    private func begin(_ store: StoreUnderTest, of total: Int) -> File {
-        File(row: row, ids: store.ids(total), store: store)
-    }
-
-    private func jobs(_ count: Int) -> [Submission] { (0..<count).map { _ in makeJob() } }
-
-    private func refusal(_ facts: [Fact]) -> String? {
-        guard case .refused(_, let refusal)? = facts.first else { return nil }
-        return refusal.code
-    }
+    private let row = LargeFile.row
 
     /// Pieces are cut otherwise by another version, or under other settings.
     @Test(arguments: Kind.allCases)
     func `a piece may begin before the end of what is stored`(kind: Kind) throws {
         let store = try StoreUnderTest(kind)
-        let file = begin(store, of: 5)
+        let file = LargeFile(of: 5, in: store)
         let all = [makeJob(key: "a"), makeJob(key: "b"), makeJob(), makeJob(key: "d"), makeJob()]
         _ = try store.commit(file.piece(Array(all[..<2]), at: 0))
         let facts = try store.commit(file.piece(Array(all[..<3]), at: 0))
@@ -55,9 +29,7 @@ import Testing
         }
         #expect(rest.map(\.id) == Array(file.all[1...]))
         #expect(try store.counts().queued == 5)
-        guard let path = store.directory?.store else { return }
-        let ills = try StoreCheckup(path: path).findings(whole: true)
-        #expect(ills.filter { !$0.faults.isEmpty } == [])
+        try store.checkUp()
     }
 
     /// The rest would be stored under others than its beginning.
@@ -66,7 +38,7 @@ import Testing
         kind: Kind
     ) throws {
         let store = try StoreUnderTest(kind)
-        let file = begin(store, of: 3)
+        let file = LargeFile(of: 3, in: store)
         var spec = makeSpec()
         spec.frames = [Spec.Frame(number: 2, bytes: [1])]
         _ = try store.commit(file.piece([makeJob(spec), makeJob()], at: 0))
@@ -85,7 +57,7 @@ import Testing
             let longer = piece + [makeJob()]
             #expect(refusal(try store.commit(file.piece(longer, at: 0))) == "settings_changed")
         }
-        _ = try store.commit(file.piece(jobs(1), at: 2))
+        _ = try store.commit(file.piece(makeJobs(1), at: 2))
         let facts = try store.commit(file.piece([makeJob(slow), makeJob()], at: 0))
         guard case .staged? = facts.first else {
             Issue.record("what is stored whole stays so: \(facts)")
@@ -104,9 +76,9 @@ import Testing
             _ = try store.commit([.stage(staging)], at: now)
         }
         #expect(try reader.storedFile(takenAs: row.takenAs) == nil)
-        try stage(jobs(2), at: 0)
+        try stage(makeJobs(2), at: 0)
         #expect(try reader.storedFile(takenAs: row.takenAs) == nil)
-        try stage(jobs(1), at: 2)
+        try stage(makeJobs(1), at: 2)
         var found = StoreReader.StoredFile(first: JobID(rawValue: 5), jobs: 3, areOwn: true)
         #expect(try reader.storedFile(takenAs: row.takenAs) == found)
         _ = try store.commit([.release(FileID(rawValue: 5))], at: now)

@@ -7,40 +7,12 @@ import Testing
 
 /// Files that are written in pieces: nobody sees one of their jobs before the last is written.
 @Suite("Files in pieces") struct StageTests {
-    private let row = TakenFile.Row(name: "a.jsonl", takenAs: "1-1-a.jsonl", bytes: 9, digest: "0")
-
-    /// A file of `total` jobs with these ids, and one that is the store's.
-    private struct File {
-        let row: TakenFile.Row
-        let ids: ClosedRange<Int64>
-        let store: StoreUnderTest
-
-        func piece(_ jobs: [Submission], at place: Int) -> Change {
-            let piece = FilePiece(row: row, total: ids.count, place: place, jobs: jobs)
-            return .stage(Staging(piece: piece, ids: ids, ticket: store.ticket()))
-        }
-
-        var file: FileID { FileID(rawValue: ids.lowerBound) }
-        var all: [JobID] { ids.map(JobID.init) }
-    }
+    private let row = LargeFile.row
 
     private struct Told: Equatable {
         let ids: [JobID]
         let isNew: Bool
         let isAll: Bool
-    }
-
-    private func begin(_ store: StoreUnderTest, of total: Int) -> File {
-        File(row: row, ids: store.ids(total), store: store)
-    }
-
-    private func jobs(_ count: Int) -> [Submission] { (0..<count).map { _ in makeJob() } }
-
-    private func counts(_ store: StoreUnderTest) throws -> JobCounts? {
-        guard case .statistics(let found) = try store.ask(.statistics(now: store.now)) else {
-            return nil
-        }
-        return found.counts
     }
 
     private func ready(_ store: StoreUnderTest) throws -> [JobID]? {
@@ -55,25 +27,14 @@ import Testing
         return jobs.map(\.job.id)
     }
 
-    private func check(_ store: StoreUnderTest) throws {
-        guard let path = store.directory?.store else { return }
-        let ills = try StoreCheckup(path: path).findings(whole: true)
-        #expect(ills.filter { !$0.faults.isEmpty } == [])
-    }
-
-    private func refusal(_ facts: [Fact]) -> String? {
-        guard case .refused(_, let refusal)? = facts.first else { return nil }
-        return refusal.code
-    }
-
     @Test(arguments: Kind.allCases)
     func `all jobs of a file are seen at once, and ready in steps`(kind: Kind) throws {
         let store = try StoreUnderTest(kind)
         let before = try store.insert(makeJob())
-        let file = begin(store, of: 2_500)
+        let file = LargeFile(of: 2_500, in: store)
         let after = try store.insert(makeJob())
         for place in [0, 1_000] {
-            let facts = try store.commit(file.piece(jobs(1_000), at: place))
+            let facts = try store.commit(file.piece(makeJobs(1_000), at: place))
             guard case .staged(_, let accepted, file.file, isAll: false)? = facts.first else {
                 Issue.record("not staged: \(facts)")
                 return
@@ -81,28 +42,28 @@ import Testing
             #expect(accepted.map(\.id) == Array(file.all[place..<(place + 1_000)]))
             try checkUnseen(file, in: store, beside: after + before)
         }
-        let facts = try store.commit(file.piece(jobs(500), at: 2_000))
+        let facts = try store.commit(file.piece(makeJobs(500), at: 2_000))
         guard case .staged(_, _, file.file, isAll: true)? = facts.first else {
             Issue.record("not staged: \(facts)")
             return
         }
-        #expect(try counts(store)?.queued == 2_502)
+        #expect(try store.counts().queued == 2_502)
         #expect(try listed(store)?.count == 1_000)
         #expect(try ready(store) == before + after)
         #expect(try store.details(file.all[7]).job.waitsFor == 0, "shown as it will be")
-        try check(store)
+        try store.checkUp()
         for step in 1...3 {
             let facts = try store.commit(.release(file.file))
             #expect(facts == [.released(file.file, isAll: step == 3)])
             #expect(try ready(store)?.count == min(2_500, step * 1_000) + 2)
-            try check(store)
+            try store.checkUp()
         }
         #expect(try store.commit(.release(file.file)) == [.released(file.file, isAll: true)])
         #expect(try ready(store)?.sorted() == before + file.all + after)
     }
 
     private func checkUnseen(
-        _ file: File,
+        _ file: LargeFile,
         in store: StoreUnderTest,
         beside others: [JobID]
     ) throws {
@@ -115,7 +76,7 @@ import Testing
         #expect(try listed(store) == others)
         let query = Query.select(JobFilter(), after: nil, limit: 10)
         #expect(try store.ask(query) == .selected(others.sorted(), next: nil))
-        #expect(try counts(store)?.queued == 2)
+        #expect(try store.counts().queued == 2)
         #expect(try ready(store) == others.sorted())
         let touch: [Change] = [
             .cancel([Target(some[0])], store.ticket()), .delete([some[0]], store.ticket()),
@@ -125,16 +86,16 @@ import Testing
             #expect(count == 0)
             #expect(unfit == .unknown(some[0]))
         }
-        try check(store)
+        try store.checkUp()
     }
 
     @Test(arguments: Kind.allCases)
     func `a piece that comes again has the ids that it had`(kind: Kind) throws {
         let store = try StoreUnderTest(kind)
-        let file = begin(store, of: 3)
+        let file = LargeFile(of: 3, in: store)
         let pieces = [[makeJob(key: "a"), makeJob()], [makeJob()]]
         _ = try store.commit(file.piece(pieces[0], at: 0))
-        let again = File(row: row, ids: store.ids(3), store: store)
+        let again = LargeFile(of: 3, in: store)
         func tell(_ jobs: [Submission], _ place: Int) throws -> Told? {
             guard
                 case .staged(_, let accepted, _, let isAll)? = try store.commit(
@@ -149,34 +110,34 @@ import Testing
         #expect(try tell(pieces[1], 2) == Told(ids: late, isNew: true, isAll: true))
         #expect(try tell(pieces[0], 0) == Told(ids: early, isNew: false, isAll: false))
         #expect(try tell(pieces[1], 2) == Told(ids: late, isNew: false, isAll: true))
-        #expect(try counts(store)?.queued == 3)
+        #expect(try store.counts().queued == 3)
     }
 
     @Test(arguments: Kind.allCases)
     func `what does not fit is refused, and changes nothing`(kind: Kind) throws {
         let store = try StoreUnderTest(kind)
         let known = try store.insert(makeJob(key: "known", fingerprint: 1))
-        let file = begin(store, of: 4)
+        let file = LargeFile(of: 4, in: store)
         let first = [makeJob(key: "known", fingerprint: 1), makeJob(key: "k")]
         let facts = try store.commit(file.piece(first, at: 0))
         guard case .staged(_, let accepted, _, _)? = facts.first else { return }
         #expect(accepted.map(\.id) == known + [file.all[1]])
         var other = row
         other.digest = "ff"
-        let changed = File(row: other, ids: file.ids, store: store)
+        let changed = LargeFile(other, ids: file.ids, in: store)
         let cases: [(Change, String)] = [
             (file.piece([makeJob(key: "k")], at: 2), "duplicate_key"),
             (file.piece([makeJob(key: "known", fingerprint: 2)], at: 2), "key_conflict"),
-            (file.piece(jobs(1), at: 3), "file_changed"),
-            (changed.piece(jobs(1), at: 2), "file_changed"),
+            (file.piece(makeJobs(1), at: 3), "file_changed"),
+            (changed.piece(makeJobs(1), at: 2), "file_changed"),
             (.insert(store.insertion([makeJob(key: "k")])), "busy"),
-            (.insert(store.insertion(jobs(1), file: row)), "file_changed"),
+            (.insert(store.insertion(makeJobs(1), file: row)), "file_changed"),
         ]
         for (change, code) in cases { #expect(refusal(try store.commit(change)) == code) }
-        #expect(try counts(store)?.queued == 1)
-        _ = try store.commit(file.piece(jobs(2), at: 2))
-        #expect(try counts(store)?.queued == 4, "one of the four was there before")
-        try check(store)
+        #expect(try store.counts().queued == 1)
+        _ = try store.commit(file.piece(makeJobs(2), at: 2))
+        #expect(try store.counts().queued == 4, "one of the four was there before")
+        try store.checkUp()
     }
 
     @Test(arguments: Kind.allCases)
@@ -184,13 +145,13 @@ import Testing
         var limits = Limits()
         limits.waitingJobs = 5
         let store = try StoreUnderTest(kind, limits: limits)
-        let file = begin(store, of: 5)
-        _ = try store.commit(file.piece(jobs(3), at: 0))
-        #expect(refusal(try store.commit(.insert(store.insertion(jobs(1))))) == "queue_full")
+        let file = LargeFile(of: 5, in: store)
+        _ = try store.commit(file.piece(makeJobs(3), at: 0))
+        #expect(refusal(try store.commit(.insert(store.insertion(makeJobs(1))))) == "queue_full")
         _ = try store.commit(.unstage(row.takenAs))
         try store.insert(makeJob())
-        let again = File(row: row, ids: store.ids(5), store: store)
-        #expect(refusal(try store.commit(again.piece(jobs(3), at: 0))) == "queue_full")
+        let again = LargeFile(of: 5, in: store)
+        #expect(refusal(try store.commit(again.piece(makeJobs(3), at: 0))) == "queue_full")
         try store.insert(makeJob(), makeJob(), makeJob(), makeJob())
     }
 
@@ -200,19 +161,19 @@ import Testing
         var limits = Limits()
         limits.waitingJobs = 6
         let store = try StoreUnderTest(kind, limits: limits)
-        let file = begin(store, of: 4)
+        let file = LargeFile(of: 4, in: store)
         var other = row
         other.takenAs = "1-2-b.jsonl"
-        let second = File(row: other, ids: store.ids(4), store: store)
-        _ = try store.commit(file.piece(jobs(2), at: 0))
-        #expect(refusal(try store.commit(second.piece(jobs(2), at: 0))) == "queue_full")
+        let second = LargeFile(other, of: 4, in: store)
+        _ = try store.commit(file.piece(makeJobs(2), at: 0))
+        #expect(refusal(try store.commit(second.piece(makeJobs(2), at: 0))) == "queue_full")
         try store.insert(makeJob(), makeJob())
-        let facts = try store.commit(file.piece(jobs(2), at: 2))
+        let facts = try store.commit(file.piece(makeJobs(2), at: 2))
         guard case .staged(_, _, file.file, isAll: true)? = facts.first else {
             Issue.record("not staged: \(facts)")
             return
         }
-        #expect(refusal(try store.commit(.insert(store.insertion(jobs(1))))) == "queue_full")
+        #expect(refusal(try store.commit(.insert(store.insertion(makeJobs(1))))) == "queue_full")
     }
 
     @Test(arguments: Kind.allCases)
@@ -221,14 +182,14 @@ import Testing
         // Two in 4 MiB.
         long.bytes = 5 * (2 << 20)
         let store = try StoreUnderTest(kind)
-        let file = File(row: long, ids: store.ids(5), store: store)
-        _ = try store.commit(file.piece(jobs(4), at: 0))
+        let file = LargeFile(long, of: 5, in: store)
+        _ = try store.commit(file.piece(makeJobs(4), at: 0))
         for isAll in [false, true] {
             let facts = try store.commit(.unstage(row.takenAs))
             #expect(facts == [.unstaged(row.takenAs, isAll: isAll)])
         }
-        let again = File(row: long, ids: store.ids(5), store: store)
-        _ = try store.commit(again.piece(jobs(5), at: 0))
+        let again = LargeFile(long, of: 5, in: store)
+        _ = try store.commit(again.piece(makeJobs(5), at: 0))
         for count in [2, 4, 5] {
             #expect(
                 try store.commit(.release(again.file)) == [
@@ -257,7 +218,7 @@ import Testing
         kind: Kind
     ) throws {
         let store = try StoreUnderTest(kind)
-        let file = begin(store, of: 2)
+        let file = LargeFile(of: 2, in: store)
         let late = makeJob(start: .after(ms: 60_000))
         _ = try store.commit(file.piece([makeJob(), late], at: 0))
         store.now = store.now.adding(ms: -500_000)
@@ -268,52 +229,52 @@ import Testing
     @Test(arguments: Kind.allCases)
     func `nothing stays of a file that does not come to its end`(kind: Kind) throws {
         let store = try StoreUnderTest(kind)
-        let file = begin(store, of: 3_000)
+        let file = LargeFile(of: 3_000, in: store)
         var withInput = makeSpec()
         withInput.frames = [Spec.Frame(number: 2, bytes: [1, 2])]
         _ = try store.commit(file.piece([makeJob(key: "k"), makeJob(withInput)], at: 0))
-        _ = try store.commit(file.piece(jobs(1_500), at: 2))
+        _ = try store.commit(file.piece(makeJobs(1_500), at: 2))
         #expect(
             try store.commit(.unstage(row.takenAs)) == [.unstaged(row.takenAs, isAll: false)]
         )
-        #expect(refusal(try store.commit(file.piece(jobs(1), at: 0))) == "busy")
-        try check(store)
+        #expect(refusal(try store.commit(file.piece(makeJobs(1), at: 0))) == "busy")
+        try store.checkUp()
         #expect(try store.commit(.unstage(row.takenAs)) == [.unstaged(row.takenAs, isAll: true)])
         #expect(try store.commit(.unstage(row.takenAs)) == [.unstaged(row.takenAs, isAll: true)])
-        try check(store)
+        try store.checkUp()
         try store.insert(makeJob(key: "k"))
-        let again = File(row: row, ids: store.ids(1), store: store)
-        let facts = try store.commit(again.piece(jobs(1), at: 0))
+        let again = LargeFile(of: 1, in: store)
+        let facts = try store.commit(again.piece(makeJobs(1), at: 0))
         guard case .staged(_, _, _, isAll: true)? = facts.first else {
             Issue.record("not staged")
             return
         }
         #expect(try store.commit(.unstage(row.takenAs)) == [.unstaged(row.takenAs, isAll: true)])
-        #expect(try counts(store)?.queued == 2, "what is seen stays")
+        #expect(try store.counts().queued == 2, "what is seen stays")
     }
 
     @Test(arguments: Kind.allCases)
     func `a job that is called off before it is ready stays so`(kind: Kind) throws {
         let store = try StoreUnderTest(kind)
-        let file = begin(store, of: 3)
-        _ = try store.commit(file.piece(jobs(3), at: 0))
+        let file = LargeFile(of: 3, in: store)
+        _ = try store.commit(file.piece(makeJobs(3), at: 0))
         _ = try store.commit(.cancel([Target(file.all[0]), Target(file.all[1])], store.ticket()))
         _ = try store.commit(.retry([file.all[1]], store.ticket()))
         #expect(try ready(store) == [file.all[1]])
-        try check(store)
+        try store.checkUp()
         _ = try store.commit(.release(file.file))
         #expect(try ready(store) == [file.all[1], file.all[2]])
         #expect(try store.details(file.all[0]).job.state == .cancelled)
         let reports = file.all[1...].map { Change.settle(makeReport($0, 1, success())) }
         #expect(try store.commit(all: Array(reports)).contains(.fileEnded(file.file)))
-        try check(store)
+        try store.checkUp()
     }
 
     /// It was called off and retried, so that it has begun before the rest of its file is ready.
     @Test(arguments: Kind.allCases)
     func `a release leaves alone what is divided already`(kind: Kind) throws {
         let store = try StoreUnderTest(kind)
-        let file = begin(store, of: 1)
+        let file = LargeFile(of: 1, in: store)
         let whole = file.all[0]
         _ = try store.commit(file.piece([makeJob(makeSpec(parts: 2))], at: 0))
         _ = try store.commit(.cancel([Target(whole)], store.ticket()))
@@ -332,7 +293,7 @@ import Testing
         let store = try JobStore(inMemory: Limits())
         let now = Timestamp(rawValue: 1_000_000)
         let run = try store.recover(inFlight: [], at: now).run
-        let piece = FilePiece(row: row, total: 1_000, place: 0, jobs: jobs(1))
+        let piece = FilePiece(row: row, total: 1_000, place: 0, jobs: makeJobs(1))
         let staging = Staging(piece: piece, ids: 1...1_000, ticket: Ticket(rawValue: 1))
         _ = try store.commit([.stage(staging)], at: now)
         try store.stop(run, at: now)
@@ -344,7 +305,7 @@ import Testing
         let now = Timestamp(rawValue: 1_000_000)
         func stage(_ name: String, _ ids: ClosedRange<Int64>, _ count: Int) -> Change {
             let row = TakenFile.Row(name: name, takenAs: "1-\(name)", bytes: 9, digest: "00")
-            let piece = FilePiece(row: row, total: ids.count, place: 0, jobs: jobs(count))
+            let piece = FilePiece(row: row, total: ids.count, place: 0, jobs: makeJobs(count))
             return .stage(Staging(piece: piece, ids: ids, ticket: Ticket(rawValue: 1)))
         }
         do {

@@ -13,25 +13,17 @@ enum FillerLetter: Sendable {
 /// them from. A thread of its own does so, one order after the other: a large result, or many
 /// paths into it, takes its time.
 struct FillerLoop {
-    private let input: StoredInput
-    private let inbox: Mailbox<FillerLetter>
-    private let answers: Mailbox<BrokerLetter>
-
-    init(
-        _ input: StoredInput,
-        inbox: Mailbox<FillerLetter>,
-        answers: Mailbox<BrokerLetter>
-    ) {
-        self.input = input
-        self.inbox = inbox
-        self.answers = answers
-    }
+    let input: StoredInput
+    let inbox: Mailbox<FillerLetter>
+    let answers: Mailbox<BrokerLetter>
 
     /// Until it is told to stop.
     func run() {
         while true {
             for letter in inbox.wait() {
                 guard case .fill(let message, let run) = letter else { return }
+                // Nobody waits for what was called off before its turn.
+                if run.isCancelled { continue }
                 answers.put(.writtenExternal(filled(message, run), message))
             }
         }

@@ -18,20 +18,22 @@ extension IntakeLoop {
     }
 
     func drop(_ file: SpoolDirectory.Taken, reason: String) {
-        staging = nil
-        directory.dropReceipt(of: file)
-        settings.say(.pieceDropped(file.takenAs))
+        removeStored(file)
         inHand[file] = .answered(.refused(reason: reason))
     }
 
     /// What a job means depends on the settings, too, and the file is to be stored as one.
     private func beginAnew(_ file: SpoolDirectory.Taken) {
-        staging = nil
-        directory.dropReceipt(of: file)
-        settings.say(.pieceDropped(file.takenAs))
+        removeStored(file)
         settings.log(
             "The file \(quoted(file.name)) was begun under other settings, and is begun anew."
         )
+    }
+
+    private func removeStored(_ file: SpoolDirectory.Taken) {
+        staging = nil
+        directory.dropReceipt(of: file)
+        settings.say(.pieceDropped(file.takenAs))
     }
 
     /// The ending, unless the store has all of the file: since it was stored, an end of the runner

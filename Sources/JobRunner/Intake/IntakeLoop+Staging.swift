@@ -93,8 +93,3 @@ extension IntakeLoop {
         }
     }
 }
-
-extension Refusal {
-    /// A job of the file has a key of which it is not known yet whose it is.
-    var isOfKey: Bool { status == 503 && field != nil }
-}

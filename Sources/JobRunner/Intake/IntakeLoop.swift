@@ -100,7 +100,7 @@ final class IntakeLoop {
             guard let file = SpoolDirectory.Taken(takenAs: takenAs) else { return }
             if refusal.isOfKey {
                 waitForKey(file, refusal, now: now)
-            } else if refusal.status == 429 || refusal.status == 503 {
+            } else if refusal.isForNow {
                 if staging?.file == file { staging?.turnedAway() } else { inHand[file] = .waiting }
                 let pause = refusal.retryAfterMs ?? Self.pauses.lowerBound
                 pausedUntil = now + min(max(pause, Self.pauses.lowerBound), Self.pauses.upperBound)
